@@ -1,0 +1,52 @@
+/// What a compute backend implements. The conformance suite (tests/conformance_test.cpp) runs every primitive on every backend
+/// against `reference`.
+#pragma once
+
+#include <genera/dtype.h>
+
+#include "engine/plan/plan.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace genera {
+
+/// A host number bound to a plan's scalar at run time.
+struct ScalarBinding {
+  double floating = 0;
+  std::int64_t integer = 0;
+};
+
+/// A plan made ready for a device.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  /// Called before and after step number i when set; for the profiler and the hunt for NaN.
+  using StepHook = std::function<void(int step, bool done)>;
+  /// Runs all steps. addresses[b] is where buffer b of the plan lies.
+  virtual void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars, const StepHook& hook) = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;
+  /// Whether a fused kernel may compute `op` with these element types (inputs and output). Where false, the plan holds
+  /// the primitive as a step of its own.
+  virtual bool can_fuse(Op op, std::span<const DType> types) const = 0;
+  /// Whether MatMul steps take strided inputs.
+  virtual bool strided_matmul(DType dtype) const = 0;
+  /// Throws DeviceError when it cannot run a step of the plan.
+  virtual std::unique_ptr<Executable> compile(std::shared_ptr<const Plan> plan) = 0;
+};
+
+/// The backend called "cpu" or "reference"; ArgumentError for another name.
+Backend& find_backend(std::string_view name);
+/// The backend that evaluation uses; "cpu" at first.
+Backend& current_backend();
+void set_current_backend(std::string_view name);
+
+}  // namespace genera

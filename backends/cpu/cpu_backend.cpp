@@ -1,0 +1,89 @@
+#include "backends/cpu/cpu_backend.h"
+
+#include "backends/cpu/kernel_executor.h"
+#include "backends/cpu/primitive_steps.h"
+
+#include <algorithm>
+
+namespace genera::cpu {
+namespace {
+
+/// A fused kernel bound to the plan's buffers.
+class KernelRunner final : public StepRunner {
+ public:
+  explicit KernelRunner(const KernelStep& step) : step_(step), executor_(step.kernel) {
+    addresses_.resize(step.buffers.size());
+    scalars_.resize(step.scalars.size());
+  }
+  void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars) override {
+    for (std::size_t i = 0; i < addresses_.size(); ++i)
+      addresses_[i] = addresses[static_cast<std::size_t>(step_.buffers[i])];
+    for (std::size_t i = 0; i < scalars_.size(); ++i) {
+      const ScalarBinding& scalar = scalars[static_cast<std::size_t>(step_.scalars[i])];
+      scalars_[i] = {scalar.floating, scalar.integer};
+    }
+    executor_.run(addresses_, scalars_);
+  }
+
+ private:
+  const KernelStep& step_;
+  KernelExecutor executor_;
+  std::vector<void*> addresses_;
+  std::vector<ScalarValue> scalars_;
+};
+
+class CpuExecutable final : public Executable {
+ public:
+  explicit CpuExecutable(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {
+    for (const PlanStep& step : plan_->steps)
+      steps_.push_back(step.kind == PlanStep::Kind::kernel ? std::make_unique<KernelRunner>(step.kernel)
+                                                           : make_primitive_runner(step.primitive));
+  }
+
+  void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars, const StepHook& hook) override {
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      if (hook) hook(static_cast<int>(i), false);
+      steps_[i]->run(addresses, scalars);
+      if (hook) hook(static_cast<int>(i), true);
+    }
+  }
+
+ private:
+  std::shared_ptr<const Plan> plan_;
+  std::vector<std::unique_ptr<StepRunner>> steps_;
+};
+
+bool has_lanes(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::i32 || dtype == DType::u32 || dtype == DType::boolean;
+}
+/// What kernels can load and store, though not compute with: rounding between operations would be lost.
+bool is_stored_only(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::u8; }
+
+class CpuBackend final : public Backend {
+ public:
+  std::string_view name() const override { return "cpu"; }
+
+  bool can_fuse(Op op, std::span<const DType> types) const override {
+    const DType result = types.back();
+    if (op == Op::Random) return true;  // its key is a host number
+    if (op == Op::Cast) return has_lanes(result) && (has_lanes(types[0]) || is_stored_only(types[0]));
+    const OpClass kind = info(op).op_class;
+    const bool moves = kind == OpClass::Movement || op == Op::SliceUpdate || op == Op::Barrier;
+    return std::all_of(types.begin(), types.end(),
+                       [&](DType t) { return has_lanes(t) || (moves && is_stored_only(t)); });
+  }
+  bool strided_matmul(DType dtype) const override { return dtype == DType::f32; }
+
+  std::unique_ptr<Executable> compile(std::shared_ptr<const Plan> plan) override {
+    return std::make_unique<CpuExecutable>(std::move(plan));
+  }
+};
+
+}  // namespace
+
+Backend& backend() {
+  static CpuBackend it;
+  return it;
+}
+
+}  // namespace genera::cpu

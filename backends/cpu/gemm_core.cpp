@@ -1,0 +1,349 @@
+#include "backends/cpu/gemm_core.h"
+
+#include <fmt/format.h>
+#include <genera/error.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "backends/cpu/gemm_plan.h"
+#include "engine/core/thread_pool.h"
+
+namespace genera::cpu {
+namespace {
+
+// A block's epilogue waits until it has about this many elements: few calls, still in L1 or L2.
+constexpr std::int64_t kEpilogueElements = 8192;
+constexpr std::int64_t kHugePage = 2 * 1024 * 1024;
+
+struct Free {
+  void operator()(float* memory) const { std::free(memory); }
+};
+
+std::int64_t round_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b * b; }
+
+// Where tiles go: C itself, or a chunk's partial sum.
+class TileOutput {
+ public:
+  TileOutput(const GemmKernels& kernels, const OutputView& view, std::int64_t batch, bool swapped)
+      : kernels_(kernels), view_(view), swapped_(swapped) {
+    view_.data += batch * view.batch_stride;
+  }
+
+  std::int64_t row_stride() const { return view_.row_stride; }
+
+  /// The address of a tile that lies in one piece, else nullptr: then store() takes a copy of it.
+  float* address(std::int64_t row, std::int64_t col, std::int64_t cols) const {
+    if (swapped_) return nullptr;
+    if (view_.group == 0) return view_.data + row * view_.row_stride + col;
+    const std::int64_t in_group = col % view_.group;
+    if (in_group + cols > view_.group) return nullptr;
+    return view_.data + row * view_.row_stride + col / view_.group * view_.group_stride + in_group;
+  }
+
+  /// Writes, or adds, a tile whose rows lie `stride` apart.
+  void store(std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t cols,
+             const float* tile, std::int64_t stride, bool accumulate) const {
+    if (!swapped_) {
+      for (std::int64_t i = 0; i < rows; ++i) {
+        store_line(row + i, col, cols, tile + i * stride, accumulate);
+      }
+      return;
+    }
+    if (view_.group == 0 && !accumulate) {
+      kernels_.transpose(tile, stride, cols, rows, view_.data + col * view_.row_stride + row,
+                         view_.row_stride);
+      return;
+    }
+    alignas(64) float turned[kMaxTileFloats];
+    kernels_.transpose(tile, stride, cols, rows, turned, rows);
+    for (std::int64_t j = 0; j < cols; ++j) {
+      store_line(col + j, row, rows, turned + j * rows, accumulate);
+    }
+  }
+
+ private:
+  void store_line(std::int64_t m, std::int64_t n, std::int64_t count, const float* from,
+                  bool accumulate) const {
+    const std::int64_t group = view_.group == 0 ? n + count : view_.group;
+    while (count > 0) {
+      const std::int64_t piece = std::min(count, group - n % group);
+      float* to = view_.data + m * view_.row_stride + n / group * view_.group_stride + n % group;
+      if (accumulate) {
+        for (std::int64_t i = 0; i < piece; ++i) to[i] += from[i];
+      } else {
+        std::memcpy(to, from, static_cast<std::size_t>(piece) * sizeof(float));
+      }
+      n += piece;
+      from += piece;
+      count -= piece;
+    }
+  }
+
+  const GemmKernels& kernels_;
+  OutputView view_;
+  bool swapped_;
+};
+
+void pack_strided(const GemmSide& side, const float* from, std::int64_t count, std::int64_t width,
+                  std::int64_t depth, float* out) {
+  for (std::int64_t k = 0; k < depth; ++k, out += width, from += side.k_stride) {
+    for (std::int64_t i = 0; i < count; ++i) out[i] = from[i * side.line_stride];
+    std::fill(out + count, out + width, 0.0f);
+  }
+}
+
+// Packs `count` lines as panels of `width` lines, one after the other; `pad` rounds the last one's
+// width up to whole vectors.
+void pack_lines(const GemmKernels& kernels, const GemmSide& side, std::int64_t batch,
+                std::int64_t line, std::int64_t count, std::int64_t width, bool pad,
+                std::int64_t k0, std::int64_t depth, float* out) {
+  const float* from =
+      side.data + batch * side.batch_stride + line * side.line_stride + k0 * side.k_stride;
+  if (side.packer == nullptr && side.line_stride == 1) {
+    kernels.pack_copied(from, side.k_stride, count, depth, width, pad, out);
+    return;
+  }
+  for (std::int64_t i = 0; i < count; i += width, from += width * side.line_stride) {
+    const std::int64_t size = std::min(width, count - i);
+    const std::int64_t padded = pad ? round_up(size, kernels.lanes) : size;
+    float* to = out + i * depth;
+    if (side.packer != nullptr) {
+      side.packer->pack(batch, line + i, size, padded, k0, depth, to);
+    } else if (side.k_stride == 1) {
+      kernels.pack_transposed(from, side.line_stride, size, depth, padded, to);
+    } else {
+      pack_strided(side, from, size, padded, depth, to);
+    }
+  }
+}
+
+struct Span {
+  std::int64_t begin;
+  std::int64_t end;
+  std::int64_t size() const { return end - begin; }
+};
+
+// Piece `index` of `pieces` of [0, size), in whole units of `unit`.
+Span split(std::int64_t size, std::int64_t unit, std::int64_t index, std::int64_t pieces) {
+  const std::int64_t units = (size + unit - 1) / unit;
+  const std::int64_t begin = index * units / pieces * unit;
+  return {begin, std::min(size, (index + 1) * units / pieces * unit)};
+}
+
+// The sums of one chunk of k, before they are added up: rows and columns as the tiles have them.
+OutputView partial_view(const GemmPlan& plan, float* partials, std::int64_t product) {
+  OutputView view;
+  view.row_stride = plan.cols.lines;
+  view.data = partials + product * plan.rows.lines * plan.cols.lines;
+  return view;
+}
+
+// One task: a rectangle of C for one batch entry and one chunk of k.
+class Task {
+ public:
+  // `scratch` holds plan.rows_scratch + plan.cols_scratch floats; `partials` the chunks' sums, if
+  // there are several.
+  Task(const Gemm& gemm, const GemmPlan& plan, std::int64_t index, float* scratch, float* partials)
+      : gemm_(gemm),
+        plan_(plan),
+        kernels_(*plan.kernels),
+        packed_rows_(scratch),
+        packed_cols_(scratch + plan.rows_scratch),
+        grid_(plan.grid_rows * plan.grid_cols),
+        batch_(index / grid_ / plan.chunks),
+        chunk_(index / grid_ % plan.chunks),
+        output_(plan.chunks == 1
+                    ? TileOutput(kernels_, gemm.c, batch_, plan.swapped)
+                    : TileOutput(kernels_, partial_view(plan, partials, index / grid_), 0, false)) {
+    const std::int64_t cell = index % grid_;
+    tiles_ = split(plan.row_tiles, 1, cell / plan.grid_cols, plan.grid_rows);
+    cols_ = split(plan.cols.lines, kernels_.lanes, cell % plan.grid_cols, plan.grid_cols);
+  }
+
+  void run() {
+    const Span k{chunk_ * plan_.chunk_k, std::min(plan_.k, (chunk_ + 1) * plan_.chunk_k)};
+    for (std::int64_t t = tiles_.begin; t < tiles_.end; t += plan_.row_block) {
+      const Span tiles{t, std::min(t + plan_.row_block, tiles_.end)};
+      for (k_ = k.begin; k_ < k.end; k_ += plan_.depth) {
+        depth_ = std::min(plan_.depth, k.end - k_);
+        accumulate_ = k_ > k.begin || (plan_.chunks == 1 && gemm_.accumulate);
+        last_ = k_ + depth_ == k.end;
+        if (plan_.rows.packed) pack_rows(tiles);
+        for (std::int64_t c = cols_.begin; c < cols_.end; c += plan_.col_block) {
+          const Span cols{c, std::min(c + plan_.col_block, cols_.end)};
+          pack_cols(cols);
+          run_block(tiles, cols);
+        }
+      }
+    }
+  }
+
+ private:
+  std::int64_t panel_width() const { return kernels_.vectors * kernels_.lanes; }
+
+  // Read in place, the columns still need a packed last panel where whole vectors would read past
+  // the matrix.
+  void pack_cols(const Span& cols) {
+    const std::int64_t edge = cols.size() % kernels_.lanes == 0 ? 0 : cols.size() % panel_width();
+    const std::int64_t count = plan_.cols.packed ? cols.size() : edge;
+    const std::int64_t skipped = cols.size() - count;
+    pack_lines(kernels_, plan_.cols, batch_, cols.begin + skipped, count, panel_width(), true, k_,
+               depth_, packed_cols_ + skipped * depth_);
+  }
+
+  void pack_rows(const Span& tiles) {
+    const Span rows{plan_.tile_start(tiles.begin), plan_.tile_start(tiles.end)};
+    pack_lines(kernels_, plan_.rows, batch_, rows.begin, rows.size(), plan_.tile_rows, false, k_,
+               depth_, packed_rows_);
+  }
+
+  const float* tile_rows(const Span& tiles, const Span& rows, std::int64_t* stride) const {
+    const GemmSide& side = plan_.rows;
+    if (side.packed) {
+      *stride = rows.size();
+      return packed_rows_ + (rows.begin - plan_.tile_start(tiles.begin)) * depth_;
+    }
+    *stride = side.layout == RowsLayout::contiguous ? side.line_stride : side.k_stride;
+    return side.data + batch_ * side.batch_stride + rows.begin * side.line_stride +
+           k_ * side.k_stride;
+  }
+
+  void run_block(const Span& tiles, const Span& cols) {
+    std::int64_t done = plan_.tile_start(tiles.begin);
+    for (std::int64_t t = tiles.begin; t < tiles.end; ++t) {
+      const Span rows{plan_.tile_start(t), plan_.tile_start(t + 1)};
+      std::int64_t a_stride = 0;
+      const float* a = tile_rows(tiles, rows, &a_stride);
+      run_tiles(rows, cols, a, a_stride);
+      const bool enough = (rows.end - done) * cols.size() >= kEpilogueElements;
+      if (last_ && (enough || t + 1 == tiles.end)) {
+        finish({done, rows.end}, cols);
+        done = rows.end;
+      }
+    }
+  }
+
+  void run_tiles(const Span& rows, const Span& cols, const float* a, std::int64_t a_stride) {
+    const auto& kernels = kernels_.tile[static_cast<int>(plan_.rows.layout)][rows.size() - 1];
+    const GemmSide& side = plan_.cols;
+    const float* direct = side.data + batch_ * side.batch_stride + k_ * side.k_stride;
+    for (std::int64_t c = cols.begin; c < cols.end; c += panel_width()) {
+      const std::int64_t count = std::min(panel_width(), cols.end - c);
+      const std::int64_t width = round_up(count, kernels_.lanes);
+      const bool packed = side.packed || count != width;
+      const float* b = packed ? packed_cols_ + (c - cols.begin) * depth_ : direct + c;
+      const std::int64_t b_stride = packed ? width : side.k_stride;
+      const TileKernel kernel = kernels[width / kernels_.lanes - 1];
+      if (float* to = output_.address(rows.begin, c, count)) {
+        kernel(depth_, a, a_stride, b, b_stride, to, output_.row_stride(), count, accumulate_);
+        continue;
+      }
+      alignas(64) float tile[kMaxTileFloats];
+      kernel(depth_, a, a_stride, b, b_stride, tile, width, count, false);
+      output_.store(rows.begin, rows.size(), c, count, tile, width, accumulate_);
+    }
+  }
+
+  void finish(const Span& rows, const Span& cols) const {
+    if (gemm_.epilogue == nullptr || plan_.chunks > 1) return;
+    const Span& m = plan_.swapped ? cols : rows;
+    const Span& n = plan_.swapped ? rows : cols;
+    gemm_.epilogue->run(batch_, m.begin, m.end, n.begin, n.end);
+  }
+
+  const Gemm& gemm_;
+  const GemmPlan& plan_;
+  const GemmKernels& kernels_;
+  float* packed_rows_;
+  float* packed_cols_;
+  std::int64_t grid_;
+  std::int64_t batch_;
+  std::int64_t chunk_;
+  TileOutput output_;
+  Span tiles_{};
+  Span cols_{};
+  std::int64_t k_ = 0;      // first k of the current pass
+  std::int64_t depth_ = 0;  // and how many
+  bool accumulate_ = false;
+  bool last_ = false;
+};
+
+// Adds the chunks of one batch entry in order, for one row of tiles, and hands them to C and the
+// epilogue.
+void add_chunks(const Gemm& gemm, const GemmPlan& plan, std::int64_t batch, std::int64_t tile,
+                float* partials) {
+  const GemmKernels& kernels = *plan.kernels;
+  const Span rows{plan.tile_start(tile), plan.tile_start(tile + 1)};
+  const std::int64_t cols = plan.cols.lines;
+  const std::int64_t size = plan.rows.lines * cols;
+  float* sum = partials + batch * plan.chunks * size + rows.begin * cols;
+  for (std::int64_t chunk = 1; chunk < plan.chunks; ++chunk) {
+    const float* more = sum + chunk * size;
+    for (std::int64_t i = 0; i < rows.size() * cols; ++i) sum[i] += more[i];
+  }
+  const TileOutput output(kernels, gemm.c, batch, plan.swapped);
+  const std::int64_t panel = kernels.vectors * kernels.lanes;
+  for (std::int64_t c = 0; c < cols; c += panel) {
+    output.store(rows.begin, rows.size(), c, std::min(panel, cols - c), sum + c, cols,
+                 gemm.accumulate);
+  }
+  if (gemm.epilogue == nullptr) return;
+  if (plan.swapped) {
+    gemm.epilogue->run(batch, 0, cols, rows.begin, rows.end);
+  } else {
+    gemm.epilogue->run(batch, rows.begin, rows.end, 0, cols);
+  }
+}
+
+}  // namespace
+
+float* gemm_scratch(std::int64_t floats) {
+  thread_local std::unique_ptr<float, Free> memory;
+  thread_local std::int64_t size = 0;
+  if (floats <= size) return memory.get();
+  const std::int64_t bytes = floats * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t alignment = bytes >= kHugePage ? kHugePage : 64;
+  const std::int64_t rounded = round_up(bytes, alignment);
+  memory.reset();
+  size = 0;
+  memory.reset(static_cast<float*>(
+      std::aligned_alloc(static_cast<std::size_t>(alignment), static_cast<std::size_t>(rounded))));
+  if (memory == nullptr) {
+    throw MemoryError(fmt::format("[gemm] no memory for {} bytes of packed panels", rounded));
+  }
+  if (alignment == kHugePage) {
+    madvise(memory.get(), static_cast<std::size_t>(rounded), MADV_HUGEPAGE);
+  }
+  size = rounded / static_cast<std::int64_t>(sizeof(float));
+  return memory.get();
+}
+
+void gemm_own(const Gemm& gemm) {
+  const GemmPlan plan = plan_gemm(gemm, gemm_kernels(), thread_count());
+  // Each thread's share starts on a page of its own.
+  const std::int64_t share = round_up(plan.rows_scratch + plan.cols_scratch, 1024);
+  const std::int64_t partial_floats =
+      plan.chunks == 1 ? 0 : gemm.batch * plan.chunks * gemm.m * gemm.n;
+  float* scratch = gemm_scratch(plan.parts * share + partial_floats);
+  float* partials = scratch + plan.parts * share;
+  parallel_for(plan.parts, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t part = first; part < last; ++part) {
+      const Span tasks = split(plan.tasks, 1, part, plan.parts);
+      for (std::int64_t index = tasks.begin; index < tasks.end; ++index) {
+        Task(gemm, plan, index, scratch + part * share, partials).run();
+      }
+    }
+  });
+  if (plan.chunks == 1) return;
+  parallel_for(gemm.batch * plan.row_tiles, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      add_chunks(gemm, plan, i / plan.row_tiles, i % plan.row_tiles, partials);
+    }
+  });
+}
+
+}  // namespace genera::cpu

@@ -1,0 +1,424 @@
+// From values to passes: which values are computed how often, in which order, in which tiles.
+#include <genera/error.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "backends/cpu/kernel_program.h"
+
+namespace genera::cpu {
+namespace {
+
+using Kind = Value::Kind;
+
+std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+/// Nanoseconds per element on one core with 512-bit vectors; only the order of magnitude matters.
+double step_cost(TileOp op) {
+  switch (op) {
+    case TileOp::exp:
+    case TileOp::expm1:
+    case TileOp::log:
+      return 0.4;
+    case TileOp::log1p:
+    case TileOp::sin:
+    case TileOp::tanh:
+    case TileOp::sigmoid:
+    case TileOp::erf:
+      return 0.7;
+    case TileOp::div_i32:
+    case TileOp::div_u32:
+      return 3.0;
+    case TileOp::div_f32:
+    case TileOp::sqrt:
+      return 0.15;
+    default:
+      return 0.06;
+  }
+}
+
+class Compiler {
+ public:
+  Compiler(const Kernel& kernel, const Lowered& lowered, const Space& space)
+      : kernel_(kernel), values_(lowered.values), outputs_(lowered.outputs) {
+    program_.space = space;
+    elementwise_ = space.elementwise;
+  }
+
+  Program run() {
+    for (Value& v : values_) classify(v);
+    materialise();
+    if (values_.size() > at(Program::max_values))
+      throw ArgumentError(fmt::format("[kernel] {} values are too many", values_.size()));
+    collect_uniform();
+    int last = -1;  // the last pass
+    for (const Value& v : values_)
+      if (v.kind == Kind::reduce) last = std::max(last, v.stage - 1);
+    for (const Output& o : outputs_)
+      if (!o.kept) last = std::max(last, value(o.value).stage);
+    program_.kept_slot.assign(values_.size(), -1);
+    for (int p = 0; p <= last; ++p) build_pass(p, p == last);
+    for (int s = 0; s <= last + 1; ++s) build_stage(s);
+    for (const Output& o : outputs_)
+      if (o.kept) program_.kept_sinks.push_back(make_sink(o));
+    program_.value_count = static_cast<int>(values_.size());
+    return std::move(program_);
+  }
+
+ private:
+  Value& value(int i) { return values_[at(i)]; }
+
+  void classify(Value& v) {
+    if (v.kind == Kind::load || v.kind == Kind::iota || v.kind == Kind::random) {
+      v.level = Level::uniform;
+      for (int d = 0; d < kernel_.rank; ++d) {
+        if (kernel_.extents[at(d)] == 1 || v.view.stride[at(d)] == 0) continue;
+        v.level = std::max(v.level, program_.space.is_inner(d) ? Level::full : Level::kept);
+      }
+      return;
+    }
+    if (v.kind == Kind::reduce) {
+      v.level = Level::kept;
+      v.stage = value(v.a).stage + 1;
+      return;
+    }
+    for (const std::int16_t operand : {v.a, v.b, v.c}) {
+      if (operand < 0) continue;
+      v.level = std::max(v.level, value(operand).level);
+      v.stage = std::max(v.stage, value(operand).stage);
+    }
+  }
+
+  std::int16_t add_copy(std::int16_t of, Level level) {
+    Value copy;
+    copy.kind = Kind::map;
+    copy.op = TileOp::copy;
+    copy.type = value(of).type;
+    copy.a = of;
+    copy.level = level;
+    copy.stage = value(of).stage;
+    values_.push_back(copy);
+    return static_cast<std::int16_t>(values_.size() - 1);
+  }
+
+  /// Gives stores and reductions operands of their own level. A loaded value that is stored as it
+  /// is becomes a copy: another store might overwrite its memory before.
+  void materialise() {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      if (values_[i].kind != Kind::reduce || value(values_[i].a).level == Level::full) continue;
+      const std::int16_t copy = add_copy(values_[i].a, Level::full);
+      values_[i].a = copy;
+    }
+    for (Output& o : outputs_) {
+      if (elementwise_) o.kept = false;
+      const Level wanted = o.kept ? Level::kept : Level::full;
+      const Value& v = value(o.value);
+      if (v.level > wanted)
+        throw ArgumentError(
+            fmt::format("[kernel] store of full value {} is marked as kept", o.value));
+      if (v.level < wanted || (outputs_.size() > 1 && v.kind == Kind::load))
+        o.value = add_copy(o.value, wanted);
+    }
+  }
+
+  std::int32_t add_map(const AffineView& view, bool full) {
+    static const std::vector<int> none;
+    const Space& s = program_.space;
+    const auto& outer = !full ? s.kept_dims : s.row_form ? s.kept_dims : s.inner_dims;
+    const auto& inner = !full ? none : s.row_form ? s.inner_dims : s.kept_dims;
+    program_.maps.push_back(make_map(view, kernel_.extents.data(), outer, inner));
+    program_.map_views.push_back({view, full});
+    return static_cast<std::int32_t>(program_.maps.size() - 1);
+  }
+
+  std::uint8_t element_size(std::int32_t buffer) const {
+    const DType dtype = kernel_.buffers[at(buffer)];
+    if (convert_kernels(dtype).load == nullptr)
+      throw ArgumentError(fmt::format("[kernel] buffer {} has dtype {}, which kernels do not hold",
+                                      buffer, name(dtype)));
+    return static_cast<std::uint8_t>(size_of(dtype));
+  }
+
+  Source make_source(std::int16_t v) {
+    const Value& x = value(v);
+    Source s;
+    s.value = v;
+    s.kind = x.kind;
+    s.imm = x.imm;
+    s.map = add_map(x.view, x.level == Level::full);
+    if (x.kind == Kind::load) {
+      const DType dtype = kernel_.buffers[at(x.imm)];
+      s.element_size = element_size(x.imm);
+      s.zero_copy = s.element_size == 4;
+      s.convert = convert_kernels(dtype).load;
+      const LaneType lanes = is_floating(dtype)    ? LaneType::f32
+                             : dtype == DType::u32 ? LaneType::u32
+                                                   : LaneType::i32;
+      if (x.type != lanes)
+        throw ArgumentError(
+            fmt::format("[kernel] a load of {} has the wrong lane type", name(dtype)));
+    } else if (x.kind == Kind::iota) {
+      s.iota = iota_function(x.type);
+    } else {
+      s.random = random_function(x.uniform_random);
+    }
+    return s;
+  }
+
+  Sink make_sink(const Output& o) {
+    Sink s;
+    s.value = o.value;
+    s.buffer = o.buffer;
+    s.element_size = element_size(o.buffer);
+    s.convert = convert_kernels(kernel_.buffers[at(o.buffer)]).store;
+    s.map = add_map(o.view, !o.kept);
+    return s;
+  }
+
+  Step make_step(std::int16_t v) {
+    const Value& x = value(v);
+    Step s;
+    s.out = v;
+    s.a = x.a;
+    s.b = x.b < 0 ? x.a : x.b;
+    s.c = x.c < 0 ? x.a : x.c;
+    unsigned rows = 0, tiles = 0, bit = 1;
+    for (const std::int16_t operand : {x.a, x.b, x.c}) {
+      if (operand >= 0 && x.level != Level::uniform) {
+        const Level level = value(operand).level;
+        if (level == Level::uniform) tiles |= bit;
+        if (level < x.level) rows |= bit;
+      }
+      bit *= 2;
+    }
+    s.with_rows = tile_function(x.op, rows);
+    s.with_tiles = tile_function(x.op, tiles);
+    return s;
+  }
+
+  bool is_source(const Value& v) const {
+    return v.kind == Kind::load || v.kind == Kind::iota || v.kind == Kind::random;
+  }
+
+  void collect_uniform() {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      const Value& v = values_[i];
+      const auto name = static_cast<std::int16_t>(i);
+      if (v.level != Level::uniform) continue;
+      program_.uniform_values.push_back(name);
+      if (v.kind == Kind::constant) {
+        program_.constants.emplace_back(name, v.bits);
+      } else if (v.kind == Kind::scalar) {
+        program_.scalars.push_back({name, v.imm, v.type});
+      } else if (is_source(v)) {
+        program_.uniform.sources.push_back(make_source(name));
+      } else {
+        program_.uniform.steps.push_back(make_step(name));
+      }
+    }
+  }
+
+  /// The full values that a pass must compute.
+  std::vector<bool> needed_by(int pass, bool last) {
+    std::vector<bool> needed(values_.size(), false);
+    for (const Value& v : values_)
+      if (v.kind == Kind::reduce && v.stage == pass + 1) needed[at(v.a)] = true;
+    if (last)
+      for (const Output& o : outputs_)
+        if (!o.kept) needed[at(o.value)] = true;
+    for (std::size_t i = values_.size(); i-- > 0;) {
+      const Value& v = values_[i];
+      if (!needed[i] || v.level != Level::full || v.kind == Kind::reduce) continue;
+      for (const std::int16_t operand : {v.a, v.b, v.c})
+        if (operand >= 0) needed[at(operand)] = true;
+    }
+    return needed;
+  }
+
+  void build_pass(int number, bool last) {
+    Pass pass;
+    const std::vector<bool> needed = needed_by(number, last);
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      if (!needed[i]) continue;
+      const Value& v = values_[i];
+      const auto name = static_cast<std::int16_t>(i);
+      if (v.level == Level::kept) {
+        pass.kept_values.push_back(name);
+      } else if (v.level == Level::full) {
+        if (is_source(v)) {
+          pass.sources.push_back(make_source(name));
+          program_.cost += v.kind == Kind::random ? 0.5 : 0.1;
+        } else {
+          pass.steps.push_back(make_step(name));
+          program_.cost += step_cost(v.op);
+        }
+      }
+    }
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      const Value& v = values_[i];
+      if (v.kind != Kind::reduce || v.stage != number + 1) continue;
+      Reduction r;
+      r.source = v.a;
+      r.result = static_cast<std::int16_t>(i);
+      r.kernels = &reduce_kernels(v.type, v.max);
+      r.empty = !v.max || v.boolean ? 0 : r.kernels->identity;
+      pass.reductions.push_back(r);
+      program_.cost += 0.06;
+    }
+    if (last)
+      for (const Output& o : outputs_)
+        if (!o.kept) {
+          pass.sinks.push_back(make_sink(o));
+          program_.cost += 0.1;
+        }
+    program_.max_reductions =
+        std::max(program_.max_reductions, static_cast<int>(pass.reductions.size()));
+    assign_tiles(pass);
+    program_.passes.push_back(std::move(pass));
+  }
+
+  /// Linear scan over the steps; values that reductions and sinks read live to the end.
+  void assign_tiles(Pass& pass) {
+    constexpr int never = std::numeric_limits<int>::max();
+    std::vector<int> last_use(values_.size(), -1), tile(values_.size(), -1),
+        step_of(values_.size(), -1);
+    for (std::size_t i = 0; i < pass.steps.size(); ++i) {
+      const Step& s = pass.steps[i];
+      for (const std::int16_t operand : {s.a, s.b, s.c})
+        last_use[at(operand)] = static_cast<int>(i);
+      step_of[at(s.out)] = static_cast<int>(i);
+    }
+    for (const Reduction& r : pass.reductions) last_use[at(r.source)] = never;
+    for (const Sink& s : pass.sinks) last_use[at(s.value)] = never;
+    std::vector<int> free;
+    const auto take = [&](std::int16_t v) {
+      if (free.empty()) free.push_back(pass.tile_count++);
+      tile[at(v)] = free.back();
+      free.pop_back();
+      pass.tiles.emplace_back(v, static_cast<std::int16_t>(tile[at(v)]));
+    };
+    for (Source& s : pass.sources) {
+      if (s.zero_copy && program_.maps[at(s.map)].contiguous() && !program_.space.boxes) continue;
+      take(s.value);
+      s.tile = static_cast<std::int16_t>(tile[at(s.value)]);
+    }
+    for (std::size_t i = 0; i < pass.steps.size(); ++i) {
+      const Step& s = pass.steps[i];
+      for (const std::int16_t operand : {s.a, s.b, s.c}) {
+        int& t = tile[at(operand)];
+        if (t >= 0 && last_use[at(operand)] == static_cast<int>(i)) {
+          free.push_back(t);
+          t = -1;
+        }
+      }
+      take(s.out);
+    }
+    std::vector<bool> direct(values_.size(), false);
+    for (Sink& s : pass.sinks) {
+      const int made = step_of[at(s.value)];
+      if (made < 0 || s.element_size != 4 || direct[at(s.value)]) continue;
+      s.direct = direct[at(s.value)] = true;
+      s.tile = static_cast<std::int16_t>(tile[at(s.value)]);
+      for (std::size_t i = 0; i < pass.sources.size(); ++i)
+        if (last_use[at(pass.sources[i].value)] > made) s.hazards |= std::uint64_t{1} << i;
+    }
+  }
+
+  /// Kept values of this stage. All of them are kept: a pass or a store may read any.
+  void build_stage(int number) {
+    Stage stage;
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      const Value& v = values_[i];
+      if (v.level != Level::kept || v.stage != number) continue;
+      const auto name = static_cast<std::int16_t>(i);
+      program_.kept_slot[i] = static_cast<std::int16_t>(program_.kept_count++);
+      if (is_source(v)) stage.sources.push_back(make_source(name));
+      if (v.kind == Kind::map) stage.steps.push_back(make_step(name));
+    }
+    program_.stages.push_back(std::move(stage));
+  }
+
+  const Kernel& kernel_;
+  std::vector<Value> values_;
+  std::vector<Output> outputs_;
+  bool elementwise_ = false;
+  Program program_;
+};
+
+/// Extent of the innermost run of a view over all dimensions.
+std::int64_t innermost_run(const Kernel& kernel, const AffineView& view) {
+  IndexMap map;
+  map.offset = view.offset;
+  for (int d = 0; d < kernel.rank; ++d) map.append(kernel.extents[at(d)], view.stride[at(d)]);
+  if (map.contiguous()) return std::numeric_limits<std::int64_t>::max();
+  return map.extent[at(map.rank - 1)];
+}
+
+/// Rows of at least this many elements get tiles of their own.
+constexpr std::int64_t shortest_row = 96;
+
+}  // namespace
+
+IndexMap make_map(const AffineView& view, const std::int64_t* extents,
+                  const std::vector<int>& outer, const std::vector<int>& inner) {
+  IndexMap map;
+  map.offset = view.offset;
+  for (const int d : outer) map.append(extents[d], view.stride[at(d)]);
+  for (const int d : inner) map.append(extents[d], view.stride[at(d)]);
+  return map;
+}
+
+Space split(const Kernel& kernel, const Lowered& lowered) {
+  Space space;
+  bool reduces = false;
+  for (const Value& v : lowered.values) reduces |= v.kind == Kind::reduce;
+  int last = -1;
+  for (int d = 0; d < kernel.rank; ++d) {
+    if (kernel.extents[at(d)] == 1) continue;
+    reduces |= kernel.reduced[at(d)];
+    last = d;
+  }
+  if (reduces) {
+    space.row_form = last >= 0 && kernel.reduced[at(last)];
+    for (int d = 0; d < kernel.rank; ++d) {
+      if (kernel.extents[at(d)] == 1) continue;
+      (kernel.reduced[at(d)] ? space.inner_dims : space.kept_dims).push_back(d);
+    }
+    return space;
+  }
+  space.elementwise = true;
+  std::int64_t run = std::numeric_limits<std::int64_t>::max();
+  for (const Value& v : lowered.values)
+    if (v.kind == Kind::load || v.kind == Kind::iota || v.kind == Kind::random) {
+      const std::int64_t length = innermost_run(kernel, v.view);
+      if (length >= shortest_row) run = std::min(run, length);
+    }
+  for (const Output& o : lowered.outputs) {
+    const std::int64_t length = innermost_run(kernel, o.view);
+    if (length >= shortest_row) run = std::min(run, length);
+  }
+  std::int64_t inner = 1;
+  int first_inner = kernel.rank;
+  while (first_inner > 0 && inner < run) inner *= kernel.extents[at(--first_inner)];
+  for (int d = 0; d < kernel.rank; ++d)
+    if (kernel.extents[at(d)] != 1)
+      (d < first_inner ? space.kept_dims : space.inner_dims).push_back(d);
+  return space;
+}
+
+Space split_last(const Kernel& kernel) {
+  Space space;
+  space.elementwise = true;
+  space.boxes = true;
+  for (int d = 0; d < kernel.rank; ++d)
+    (d + 1 < kernel.rank ? space.kept_dims : space.inner_dims).push_back(d);
+  return space;
+}
+
+Program compile(const Kernel& kernel, const Lowered& lowered, const Space& space) {
+  return Compiler(kernel, lowered, space).run();
+}
+
+}  // namespace genera::cpu

@@ -1,0 +1,206 @@
+#include "backends/cpu/kernel_executor.h"
+
+#include <genera/error.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backends/cpu/kernel_run.h"
+#include "engine/core/thread_pool.h"
+
+namespace genera::cpu {
+namespace {
+
+/// Less work than this does not pay for waking the other threads.
+constexpr double parallel_nanoseconds = 15000;
+/// Groups of chunks that threads share out; their results are combined in order.
+constexpr std::int64_t most_groups = 32;
+
+std::int64_t product(const Kernel& kernel, const std::vector<int>& dims) {
+  std::int64_t n = 1;
+  for (const int d : dims) n *= kernel.extents[static_cast<std::size_t>(d)];
+  return n;
+}
+
+void check_rank(const Kernel& kernel) {
+  if (kernel.rank < 0 || kernel.rank > Shape::max_rank)
+    throw ArgumentError(
+        fmt::format("[kernel] rank {} is not in 0..{}", kernel.rank, Shape::max_rank));
+}
+
+/// Passes over one block of kept indices, each pass in parallel over chunks of the reduced indices.
+class ParallelBlock {
+ public:
+  ParallelBlock(const Run& run, std::size_t words)
+      : run_(run), words_(words), worker_(run, worker_memory(words)) {}
+
+  void run(std::int64_t begin, std::int64_t count) {
+    begin_ = begin;
+    const int passes = static_cast<int>(run_.program.passes.size());
+    worker_.start_block(begin, count);
+    for (int p = 0; p < passes; ++p) {
+      worker_.run_stage(p);
+      if (run_.program.passes[static_cast<std::size_t>(p)].reductions.empty())
+        map(p);
+      else
+        reduce(p, static_cast<std::size_t>(count));
+    }
+    worker_.run_stage(passes);
+    worker_.store_kept();
+  }
+
+ private:
+  void chunks(Worker& worker, int pass, std::int64_t first, std::int64_t last,
+              std::uint32_t* const* results) const {
+    if (run_.geometry.row_form)
+      worker.run_row_chunks(pass, begin_, first, last, results);
+    else
+      worker.run_column_chunks(pass, first, last, results);
+  }
+
+  void map(int pass) {
+    const Geometry& g = run_.geometry;
+    const auto length = static_cast<std::int64_t>(g.length);
+    const std::int64_t tasks = g.row_form ? (g.inner + length - 1) / length : g.chunks();
+    parallel_for(tasks, [&](std::int64_t first, std::int64_t last) {
+      Worker worker(run_, worker_memory(words_));
+      worker.share_block(worker_);
+      chunks(worker, pass, first, last, nullptr);
+    });
+  }
+
+  void reduce(int pass, std::size_t width) {
+    const Geometry& g = run_.geometry;
+    const auto& reductions = run_.program.passes[static_cast<std::size_t>(pass)].reductions;
+    std::int64_t size =
+        1;  // chunks per group: a power of two, so that groups are subtrees of the cascade
+    while ((g.chunks() + size - 1) / size > most_groups) size *= 2;
+    const std::int64_t groups = (g.chunks() + size - 1) / size;
+    const std::size_t pitch = g.row_form ? 1 : g.kept_pitch;
+    const std::size_t per_reduction = static_cast<std::size_t>(groups) * pitch;
+    std::uint32_t* partial = partial_memory(reductions.size() * (per_reduction + g.levels * pitch));
+    parallel_for(groups, [&](std::int64_t first, std::int64_t last) {
+      Worker worker(run_, worker_memory(words_));
+      worker.share_block(worker_);
+      std::array<std::uint32_t*, Kernel::max_instructions> results;
+      for (std::int64_t group = first; group < last; ++group) {
+        for (std::size_t i = 0; i < reductions.size(); ++i)
+          results[i] = partial + i * per_reduction + static_cast<std::size_t>(group) * pitch;
+        chunks(worker, pass, group * size, std::min(g.chunks(), (group + 1) * size),
+               results.data());
+      }
+    });
+    std::uint32_t* levels = partial + reductions.size() * per_reduction;
+    for (std::size_t i = 0; i < reductions.size(); ++i) {
+      Cascade cascade{levels + i * g.levels * pitch, pitch, g.row_form ? 1 : width, 0};
+      for (std::int64_t group = 0; group < groups; ++group)
+        cascade.push(*reductions[i].kernels,
+                     partial + i * per_reduction + static_cast<std::size_t>(group) * pitch);
+      cascade.finish(reductions[i], worker_.kept_result(reductions[i]));
+    }
+  }
+
+  const Run& run_;
+  std::size_t words_;
+  Worker worker_;
+  std::int64_t begin_ = 0;
+};
+
+void run_parallel(const Run& run, int threads) {
+  const Geometry& g = run.geometry;
+  const std::size_t words = g.words();
+  const bool long_rows =
+      g.row_form && !g.packed && g.inner > 4 * static_cast<std::int64_t>(g.length);
+  const bool long_columns = !g.row_form && g.chunks() >= 2 * threads;
+  const auto block = static_cast<std::int64_t>(g.block);
+  const bool few = g.row_form ? g.kept < 4 * threads : g.kept < 2 * threads * block;
+  if (few && (long_rows || long_columns)) {
+    ParallelBlock parallel(run, words);
+    const std::int64_t step = g.row_form ? 1 : block;
+    for (std::int64_t k = 0; k < g.kept; k += step) parallel.run(k, std::min(step, g.kept - k));
+    return;
+  }
+  const std::int64_t unit = g.row_form ? static_cast<std::int64_t>(g.rows) : 16;
+  parallel_for((g.kept + unit - 1) / unit, [&](std::int64_t first, std::int64_t last) {
+    Worker worker(run, worker_memory(words));
+    worker.run_kept(first * unit, std::min(g.kept, last * unit));
+  });
+}
+
+}  // namespace
+
+struct KernelExecutor::State {
+  Kernel kernel;
+  Program program, box;
+  Geometry geometry;
+  bool elementwise = false;
+};
+
+KernelExecutor::KernelExecutor(const Kernel& kernel) {
+  check_rank(kernel);
+  auto state = std::make_unique<State>();
+  state->kernel = kernel;
+  const Lowered lowered = lower(kernel);
+  const Space space = split(kernel, lowered);
+  state->elementwise = space.elementwise;
+  state->program = compile(kernel, lowered, space);
+  state->geometry = make_geometry(state->program, product(kernel, space.kept_dims),
+                                  product(kernel, space.inner_dims));
+  if (space.elementwise) state->box = compile(kernel, lowered, split_last(kernel));
+  state_ = std::move(state);
+}
+
+KernelExecutor::~KernelExecutor() = default;
+KernelExecutor::KernelExecutor(KernelExecutor&&) noexcept = default;
+KernelExecutor& KernelExecutor::operator=(KernelExecutor&&) noexcept = default;
+
+void KernelExecutor::run(std::span<void* const> buffers,
+                         std::span<const ScalarValue> scalars) const {
+  const Geometry& g = state_->geometry;
+  if (g.kept == 0 || (state_->elementwise && g.inner == 0)) return;
+  const Run run(state_->program, g, state_->program.maps.data(), buffers, scalars);
+  const double work =
+      state_->program.cost * static_cast<double>(g.kept) * static_cast<double>(g.inner);
+  if (work > parallel_nanoseconds) {
+    if (const int threads = thread_count(); threads > 1) return run_parallel(run, threads);
+  }
+  Worker worker(run, worker_memory(g.words()));
+  worker.run_kept(0, g.kept);
+}
+
+void KernelExecutor::run_box(std::span<void* const> buffers, std::span<const ScalarValue> scalars,
+                             std::span<const std::int64_t> begin,
+                             std::span<const std::int64_t> end) const {
+  const Kernel& kernel = state_->kernel;
+  const Program& program = state_->box;
+  const auto rank = static_cast<std::size_t>(kernel.rank);
+  if (!state_->elementwise)
+    throw ArgumentError("[kernel] run_box works on kernels without reduced dimensions only");
+  if (begin.size() != rank || end.size() != rank)
+    throw ArgumentError(
+        fmt::format("[kernel] a box of {} dimensions for a kernel of rank {}", begin.size(), rank));
+  std::array<std::int64_t, Shape::max_rank> extents{};
+  std::int64_t elements = 1;
+  for (std::size_t d = 0; d < rank; ++d) {
+    extents[d] = end[d] - begin[d];
+    elements *= std::max<std::int64_t>(extents[d], 0);
+  }
+  if (elements == 0) return;
+  std::array<IndexMap, Program::max_values> maps;
+  for (std::size_t i = 0; i < program.map_views.size(); ++i) {
+    const auto& [view, full] = program.map_views[i];
+    AffineView moved = view;
+    for (std::size_t d = 0; d < rank; ++d) moved.offset += view.stride[d] * begin[d];
+    static const std::vector<int> none;
+    maps[i] = make_map(moved, extents.data(), program.space.kept_dims,
+                       full ? program.space.inner_dims : none);
+  }
+  const std::int64_t inner = rank == 0 ? 1 : extents[rank - 1];
+  const Geometry geometry = make_geometry(program, elements / inner, inner);
+  const Run run(program, geometry, maps.data(), buffers, scalars);
+  Worker worker(run, worker_memory(geometry.words()));
+  worker.run_kept(0, geometry.kept);
+}
+
+}  // namespace genera::cpu

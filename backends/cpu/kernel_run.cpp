@@ -1,0 +1,521 @@
+#include "backends/cpu/kernel_run.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+
+namespace genera::cpu {
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
+
+/// Words that tiles and vectors of n values take; the odd line keeps tiles apart in the cache's
+/// sets.
+constexpr std::size_t pitch_of(std::size_t n) { return round_up(n, 16) + 16; }
+
+constexpr std::size_t tile_budget = 6144;  // words: 24 KiB of the L1 cache
+constexpr std::size_t shortest_tile = 256, longest_tile = 1024;
+constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
+                      column_chunk = ReduceKernels::column_chunk;
+
+std::size_t tile_length(int tiles) {
+  std::size_t n = longest_tile;
+  while (n > shortest_tile && n * at(tiles) > tile_budget) n /= 2;
+  return n;
+}
+
+void size_rows(Geometry& g, const Program& program, std::size_t capacity) {
+  const auto inner = at(g.inner);
+  g.packed = !program.space.elementwise && g.inner > 0 && g.inner < 128 && g.kept > 1;
+  if (g.packed) {
+    g.rows = std::max<std::size_t>(1, std::min(capacity / inner, at(g.kept)));
+    g.length = inner;
+    g.tile = g.rows * inner;
+    g.block = std::min(round_up(256, g.rows), round_up(at(g.kept), g.rows));
+    return;
+  }
+  // Chunks of a reduction begin at multiples of 1024 and lanes repeat every 64 elements, so that a
+  // tile may end there.
+  const std::size_t pieces = std::max<std::size_t>(1, (inner + capacity - 1) / capacity);
+  const bool chunks = !program.space.elementwise && inner > row_chunk;
+  g.length =
+      chunks ? capacity : round_up(std::max<std::size_t>(1, (inner + pieces - 1) / pieces), 64);
+  g.tile = std::min(g.length, round_up(std::max<std::size_t>(inner, 1), 16));
+  constexpr std::size_t block_elements = 16384;
+  g.block = std::clamp<std::size_t>(block_elements / std::max<std::size_t>(1, inner), 1, 256);
+  g.block = std::min(g.block, at(g.kept));
+}
+
+void size_columns(Geometry& g, std::size_t capacity) {
+  const auto kept = at(g.kept), inner = at(g.inner);
+  g.packed = 2 * kept <= capacity && inner > 1;
+  if (g.packed) {
+    g.width = kept;
+    g.length = std::min({capacity / kept, inner, column_chunk});
+  } else {
+    const std::size_t pieces = (kept + capacity - 1) / capacity;
+    g.width = round_up((kept + pieces - 1) / pieces, 16);
+  }
+  g.tile = g.width * g.length;
+  g.block = g.width;
+}
+
+}  // namespace
+
+Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t inner) {
+  Geometry g;
+  g.kept = kept;
+  g.inner = inner;
+  g.row_form = program.space.row_form;
+  if (kept == 0) return g;
+  int tiles = 1, spread_tiles = 1;
+  for (const Pass& pass : program.passes) {
+    tiles = std::max(tiles, pass.tile_count);
+    spread_tiles =
+        std::max(spread_tiles, pass.tile_count + static_cast<int>(pass.kept_values.size()));
+  }
+  if (g.row_form) {
+    size_rows(g, program, tile_length(tiles));
+    if (g.packed) size_rows(g, program, tile_length(spread_tiles));
+  } else {
+    size_columns(g, tile_length(tiles));
+    if (g.packed) size_columns(g, tile_length(spread_tiles));
+  }
+  g.tile_pitch = pitch_of(g.tile);
+  g.kept_pitch = pitch_of(g.block);
+  const std::size_t chunk = g.row_form ? row_chunk : column_chunk;
+  g.levels = static_cast<std::size_t>(std::bit_width(at(inner) / chunk + 1)) + 1;
+  g.kept_words = at(program.kept_count) * g.kept_pitch;
+  g.tile_words = at(g.packed ? spread_tiles : tiles) * g.tile_pitch;
+  g.raw_words = pitch_of(std::max(g.tile, g.block));
+  const auto reductions = at(program.max_reductions);
+  g.reduce_words = g.row_form ? reductions * (ReduceKernels::lanes + pitch_of(g.levels))
+                              : reductions * (ReduceKernels::groups + g.levels) * pitch_of(g.width);
+  return g;
+}
+
+namespace {
+
+struct Memory {
+  std::uint32_t* words = nullptr;
+  std::size_t size = 0;
+  static constexpr std::align_val_t alignment{64};
+  ~Memory() { ::operator delete(words, alignment); }
+  std::uint32_t* get(std::size_t wanted) {
+    if (wanted > size) {
+      ::operator delete(words, alignment);
+      words = nullptr;
+      size = 0;
+      words = static_cast<std::uint32_t*>(::operator new(wanted * 4, alignment));
+      size = wanted;
+    }
+    return words;
+  }
+};
+
+}  // namespace
+
+std::uint32_t* worker_memory(std::size_t words) {
+  thread_local Memory memory;
+  return memory.get(words);
+}
+
+std::uint32_t* partial_memory(std::size_t words) {
+  thread_local Memory memory;
+  return memory.get(words);
+}
+
+Run::Run(const Program& p, const Geometry& g, const IndexMap* m, std::span<void* const> b,
+         std::span<const ScalarValue> s)
+    : program(p), geometry(g), maps(m), buffers(b), scalars(s) {
+  for (const auto& [value, bits] : p.constants) uniform[at(value)] = bits;
+  for (const Program::RunTimeScalar& x : p.scalars) {
+    const ScalarValue& v = s[at(x.number)];
+    uniform[at(x.value)] = x.type == LaneType::f32
+                               ? std::bit_cast<std::uint32_t>(static_cast<float>(v.floating))
+                               : static_cast<std::uint32_t>(v.integer);
+  }
+  for (const Source& source : p.uniform.sources) {
+    std::uint32_t* out = &uniform[at(source.value)];
+    const std::int64_t element = m[source.map].offset;
+    if (source.kind == Value::Kind::load)
+      source.convert(out, address(source.imm, element, source.element_size), 1);
+    else if (source.kind == Value::Kind::iota)
+      source.iota(out, element, 0, 1);
+    else
+      source.random(out, static_cast<std::uint64_t>(s[at(source.imm)].integer),
+                    static_cast<std::uint64_t>(element), 1);
+  }
+  for (const Step& step : p.uniform.steps)
+    step.with_tiles(&uniform[at(step.out)], &uniform[at(step.a)], &uniform[at(step.b)],
+                    &uniform[at(step.c)], 1);
+  if (p.passes.empty()) return;
+  const Pass& last = p.passes.back();
+  for (std::size_t i = 0; i < last.sinks.size(); ++i) {
+    const Sink& sink = last.sinks[i];
+    if (!sink.direct) continue;
+    const void* to = address(sink.buffer, m[sink.map].offset, sink.element_size);
+    bool safe = true;
+    for (std::uint64_t rest = sink.hazards; rest != 0; rest &= rest - 1) {
+      const Source& source = last.sources[static_cast<std::size_t>(std::countr_zero(rest))];
+      if (source.kind == Value::Kind::load &&
+          address(source.imm, m[source.map].offset, source.element_size) == to)
+        safe = false;
+    }
+    if (safe) direct |= std::uint64_t{1} << i;
+  }
+}
+
+void Cascade::push(const ReduceKernels& kernels, std::uint32_t* x) {
+  std::uint64_t bits = count++;
+  std::uint32_t* level = levels;
+  for (; bits & 1; bits >>= 1, level += pitch) kernels.combine(x, level, x, nullptr, width);
+  std::memcpy(level, x, width * 4);
+}
+
+void Cascade::finish(const Reduction& reduction, std::uint32_t* out) {
+  if (count == 0) {
+    std::fill_n(out, width, reduction.empty);
+    return;
+  }
+  bool first = true;
+  std::uint32_t* level = levels;
+  for (std::uint64_t bits = count; bits != 0; bits >>= 1, level += pitch) {
+    if (!(bits & 1)) continue;
+    if (first)
+      std::memcpy(out, level, width * 4);
+    else
+      reduction.kernels->combine(out, level, out, nullptr, width);
+    first = false;
+  }
+}
+
+Worker::Worker(const Run& run, std::uint32_t* memory) : run_(run) {
+  const Geometry& g = run.geometry;
+  kept_ = memory;
+  tiles_ = kept_ + g.kept_words;
+  raw_ = tiles_ + g.tile_words;
+  reduce_ = raw_ + g.raw_words;
+  for (const std::int16_t v : run.program.uniform_values) {
+    kept_value_[at(v)] = &run.uniform[at(v)];
+    value_[at(v)] = const_cast<std::uint32_t*>(&run.uniform[at(v)]);
+  }
+}
+
+const void* Worker::load(const Source& source, std::int64_t flat, std::size_t n, void* tile) const {
+  const IndexMap& map = run_.maps[source.map];
+  if (source.kind == Value::Kind::load) {
+    bool contiguous = map.contiguous();
+    std::int64_t element = map.offset + flat;
+    if (!contiguous && map.stride[at(map.rank - 1)] == 1) {
+      const Position p = locate(map, flat);
+      contiguous = at(run_length(map, p)) >= n;
+      element = p.element;
+    }
+    if (contiguous) {
+      const void* from = run_.address(source.imm, element, source.element_size);
+      if (source.zero_copy) return from;
+      source.convert(tile, from, n);
+    } else if (source.zero_copy) {
+      gather(4, run_.address(source.imm, 0, 4), map, flat, n, tile);
+    } else {
+      gather(source.element_size, run_.address(source.imm, 0, source.element_size), map, flat, n,
+             raw_);
+      source.convert(tile, raw_, n);
+    }
+    return tile;
+  }
+  auto* out = static_cast<std::uint32_t*>(tile);
+  Position p;
+  std::int64_t step = 0;
+  if (map.rank == 0) {
+    p.element = map.offset;
+  } else {
+    p = locate(map, flat);
+    step = map.stride[at(map.rank - 1)];
+  }
+  for (std::size_t i = 0; i < n;) {
+    const std::size_t count = map.rank == 0 ? n : std::min(at(run_length(map, p)), n - i);
+    if (source.kind == Value::Kind::iota) {
+      source.iota(out + i, p.element, step, count);
+    } else {
+      const auto key = static_cast<std::uint64_t>(run_.scalars[at(source.imm)].integer);
+      if (step == 1) {
+        source.random(out + i, key, static_cast<std::uint64_t>(p.element), count);
+      } else {
+        for (std::size_t j = 0; j < count; ++j)
+          source.random(out + i + j, key,
+                        static_cast<std::uint64_t>(p.element + static_cast<std::int64_t>(j) * step),
+                        1);
+      }
+    }
+    i += count;
+    if (i < n) next_run(map, p, static_cast<std::int64_t>(count));
+  }
+  return tile;
+}
+
+void Worker::store(const Sink& sink, std::int64_t flat, std::size_t n, const void* from) const {
+  const IndexMap& map = run_.maps[sink.map];
+  bool contiguous = map.contiguous();
+  std::int64_t element = map.offset + flat;
+  if (!contiguous && map.stride[at(map.rank - 1)] == 1) {
+    const Position p = locate(map, flat);
+    contiguous = at(run_length(map, p)) >= n;
+    element = p.element;
+  }
+  if (contiguous) {
+    sink.convert(run_.address(sink.buffer, element, sink.element_size), from, n);
+    return;
+  }
+  if (sink.element_size != 4) {
+    sink.convert(raw_, from, n);
+    from = raw_;
+  }
+  scatter(sink.element_size, run_.address(sink.buffer, 0, sink.element_size), map, flat, n, from);
+}
+
+void Worker::start_block(std::int64_t begin, std::int64_t count) {
+  block_begin_ = begin;
+  block_count_ = count;
+  for (std::size_t v = 0; v < run_.program.kept_slot.size(); ++v) {
+    const std::int16_t slot = run_.program.kept_slot[v];
+    if (slot >= 0) kept_value_[v] = kept_ + at(slot) * run_.geometry.kept_pitch;
+  }
+}
+
+void Worker::share_block(const Worker& other) {
+  block_begin_ = other.block_begin_;
+  block_count_ = other.block_count_;
+  kept_value_ = other.kept_value_;
+}
+
+void Worker::run_stage(int number) {
+  const Stage& stage = run_.program.stages[at(number)];
+  const auto n = at(block_count_);
+  for (const Source& source : stage.sources) {
+    void* own = kept_ + at(run_.program.kept_slot[at(source.value)]) * run_.geometry.kept_pitch;
+    kept_value_[at(source.value)] = load(source, block_begin_, n, own);
+  }
+  for (const Step& step : stage.steps)
+    step.with_tiles(const_cast<void*>(kept_value_[at(step.out)]), kept_value_[at(step.a)],
+                    kept_value_[at(step.b)], kept_value_[at(step.c)], n);
+}
+
+void Worker::store_kept() {
+  for (const Sink& sink : run_.program.kept_sinks)
+    store(sink, block_begin_, at(block_count_), kept_value_[at(sink.value)]);
+}
+
+void Worker::bind(const Pass& pass) {
+  for (const auto& [value, tile] : pass.tiles) value_[at(value)] = tile_at(tile);
+  if (!run_.geometry.row_form && !run_.geometry.packed)
+    for (const std::int16_t v : pass.kept_values)
+      value_[at(v)] = const_cast<void*>(kept_value_[at(v)]);
+}
+
+void Worker::bind_row(const Pass& pass, std::int64_t k) {
+  for (const std::int16_t v : pass.kept_values)
+    value_[at(v)] = const_cast<std::uint32_t*>(
+        static_cast<const std::uint32_t*>(kept_value_[at(v)]) + (k - block_begin_));
+}
+
+void Worker::spread(const Pass& pass, std::int64_t k, std::size_t rows) {
+  const Geometry& g = run_.geometry;
+  for (std::size_t i = 0; i < pass.kept_values.size(); ++i) {
+    const std::int16_t v = pass.kept_values[i];
+    const auto* from = static_cast<const std::uint32_t*>(kept_value_[at(v)]) + (k - block_begin_);
+    auto* to = static_cast<std::uint32_t*>(tile_at(pass.tile_count + static_cast<int>(i)));
+    value_[at(v)] = to;
+    if (g.row_form) {
+      for (std::size_t j = 0; j < rows; ++j, to += g.length) std::fill_n(to, g.length, from[j]);
+    } else {
+      for (std::size_t j = 0; j < g.length; ++j, to += g.width) std::memcpy(to, from, g.width * 4);
+    }
+  }
+}
+
+void Worker::execute(const Pass& pass, std::int64_t flat, std::size_t n) {
+  for (const Source& source : pass.sources) {
+    void*& p = value_[at(source.value)];
+    p = const_cast<void*>(load(source, flat, n, source.tile < 0 ? nullptr : tile_at(source.tile)));
+  }
+  std::uint64_t written = 0;
+  for (std::size_t i = 0; i < pass.sinks.size(); ++i) {
+    const Sink& sink = pass.sinks[i];
+    if (!(run_.direct >> i & 1)) continue;
+    const IndexMap& map = run_.maps[sink.map];
+    bool contiguous = map.contiguous();
+    std::int64_t element = map.offset + flat;
+    if (!contiguous && map.stride[at(map.rank - 1)] == 1) {
+      const Position p = locate(map, flat);
+      contiguous = at(run_length(map, p)) >= n;
+      element = p.element;
+    }
+    value_[at(sink.value)] =
+        contiguous ? run_.address(sink.buffer, element, 4) : tile_at(sink.tile);
+    if (contiguous) written |= std::uint64_t{1} << i;
+  }
+  const bool single = run_.geometry.row_form && !run_.geometry.packed;
+  for (const Step& step : pass.steps)
+    (single ? step.with_rows : step.with_tiles)(value_[at(step.out)], value_[at(step.a)],
+                                                value_[at(step.b)], value_[at(step.c)], n);
+  for (std::size_t i = 0; i < pass.sinks.size(); ++i)
+    if (!(written >> i & 1)) store(pass.sinks[i], flat, n, value_[at(pass.sinks[i].value)]);
+}
+
+void Worker::run_row_chunks(int number, std::int64_t k, std::int64_t first, std::int64_t last,
+                            std::uint32_t* const* results) {
+  const Geometry& g = run_.geometry;
+  const Pass& pass = run_.program.passes[at(number)];
+  bind(pass);
+  bind_row(pass, k);
+  const bool reduces = !pass.reductions.empty();
+  const auto chunk = static_cast<std::int64_t>(reduces ? row_chunk : g.length);
+  const std::int64_t end = std::min(g.inner, last * chunk);
+  const std::size_t count = pass.reductions.size();
+  std::uint32_t* levels = reduce_ + count * ReduceKernels::lanes;
+  std::array<Cascade, Kernel::max_instructions> cascades;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::fill_n(reduce_ + i * ReduceKernels::lanes, ReduceKernels::lanes,
+                pass.reductions[i].kernels->identity);
+    cascades[i] = {levels + i * pitch_of(g.levels), 1, 1, 0};
+  }
+  for (std::int64_t r = first * chunk; r < end;) {
+    const std::size_t n = std::min(g.length, at(end - r));
+    execute(pass, k * g.inner + r, n);
+    r += static_cast<std::int64_t>(n);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Reduction& reduction = pass.reductions[i];
+      std::uint32_t* lanes = reduce_ + i * ReduceKernels::lanes;
+      reduction.kernels->accumulate(lanes, value_[at(reduction.source)], n);
+      if (r % chunk == 0 || r == end) {
+        std::uint32_t x;
+        reduction.kernels->fold(&x, lanes);
+        cascades[i].push(*reduction.kernels, &x);
+        std::fill_n(lanes, ReduceKernels::lanes, reduction.kernels->identity);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) cascades[i].finish(pass.reductions[i], results[i]);
+}
+
+void Worker::run_rows(int number, std::int64_t begin, std::int64_t end) {
+  const Geometry& g = run_.geometry;
+  const Pass& pass = run_.program.passes[at(number)];
+  if (at(g.inner) > g.length && !pass.reductions.empty()) {
+    std::array<std::uint32_t*, Kernel::max_instructions> results;
+    for (std::int64_t k = begin; k < end; ++k) {
+      for (std::size_t i = 0; i < pass.reductions.size(); ++i)
+        results[i] = kept_result(pass.reductions[i]) + (k - block_begin_);
+      run_row_chunks(number, k, 0, g.chunks(), results.data());
+    }
+    return;
+  }
+  bind(pass);
+  for (std::int64_t k = begin; k < end; ++k) {
+    bind_row(pass, k);
+    for (std::int64_t r = 0; r < g.inner;) {
+      const std::size_t n = std::min(g.length, at(g.inner - r));
+      execute(pass, k * g.inner + r, n);
+      r += static_cast<std::int64_t>(n);
+    }
+    for (const Reduction& reduction : pass.reductions) {
+      std::uint32_t* out = kept_result(reduction) + (k - block_begin_);
+      if (g.inner == 0)
+        *out = reduction.empty;
+      else
+        reduction.kernels->rows(out, value_[at(reduction.source)], 1, at(g.inner));
+    }
+  }
+}
+
+void Worker::run_packed_rows(int number, std::int64_t begin, std::int64_t end) {
+  const Geometry& g = run_.geometry;
+  const Pass& pass = run_.program.passes[at(number)];
+  bind(pass);
+  for (std::int64_t k = begin; k < end;) {
+    const std::size_t rows = std::min(g.rows, at(end - k));
+    spread(pass, k, rows);
+    execute(pass, k * g.inner, rows * at(g.inner));
+    for (const Reduction& reduction : pass.reductions)
+      reduction.kernels->rows(kept_result(reduction) + (k - block_begin_),
+                              value_[at(reduction.source)], rows, at(g.inner));
+    k += static_cast<std::int64_t>(rows);
+  }
+}
+
+void Worker::run_column_chunks(int number, std::int64_t first, std::int64_t last,
+                               std::uint32_t* const* results) {
+  const Geometry& g = run_.geometry;
+  const Pass& pass = run_.program.passes[at(number)];
+  const auto width = at(block_count_);
+  const std::size_t group = pitch_of(g.width), count = pass.reductions.size();
+  const std::size_t accumulators = ReduceKernels::groups * group;
+  bind(pass);
+  // A tile is one range of flat indices: with fewer columns than all it holds one reduced index.
+  const bool packed = g.packed && width == at(g.kept);
+  if (packed)
+    spread(pass, block_begin_, 0);
+  else
+    bind_row(pass, block_begin_);
+  const std::size_t step = packed ? g.length : 1;
+  std::array<Cascade, Kernel::max_instructions> cascades;
+  for (std::size_t i = 0; i < count; ++i)
+    cascades[i] = {reduce_ + count * accumulators + i * g.levels * group, group, width, 0};
+
+  for (std::int64_t chunk = first; chunk < last; ++chunk) {
+    const std::int64_t start = chunk * static_cast<std::int64_t>(column_chunk);
+    const std::int64_t end = std::min(g.inner, start + static_cast<std::int64_t>(column_chunk));
+    for (std::size_t i = 0; i < count; ++i)
+      std::fill_n(reduce_ + i * accumulators, accumulators, pass.reductions[i].kernels->identity);
+    for (std::int64_t r = start; r < end;) {
+      const std::size_t n = std::min(step, at(end - r));
+      execute(pass, r * g.kept + block_begin_, n * width);
+      for (std::size_t i = 0; i < count; ++i)
+        pass.reductions[i].kernels->columns(reduce_ + i * accumulators,
+                                            value_[at(pass.reductions[i].source)], at(r - start), n,
+                                            width, group);
+      r += static_cast<std::int64_t>(n);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint32_t* a = reduce_ + i * accumulators;
+      const ReduceKernels& kernels = *pass.reductions[i].kernels;
+      kernels.combine(a, a, a + group, nullptr, width);
+      kernels.combine(a + 2 * group, a + 2 * group, a + 3 * group, nullptr, width);
+      kernels.combine(a, a, a + 2 * group, nullptr, width);
+      cascades[i].push(kernels, a);
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) cascades[i].finish(pass.reductions[i], results[i]);
+}
+
+void Worker::run_kept(std::int64_t begin, std::int64_t end) {
+  const Geometry& g = run_.geometry;
+  const int passes = static_cast<int>(run_.program.passes.size());
+  std::array<std::uint32_t*, Kernel::max_instructions> results;
+  for (std::int64_t k = begin; k < end;) {
+    const std::int64_t count = std::min(static_cast<std::int64_t>(g.block), end - k);
+    start_block(k, count);
+    for (int p = 0; p < passes; ++p) {
+      run_stage(p);
+      if (!g.row_form) {
+        const Pass& pass = run_.program.passes[at(p)];
+        for (std::size_t i = 0; i < pass.reductions.size(); ++i)
+          results[i] = kept_result(pass.reductions[i]);
+        run_column_chunks(p, 0, g.chunks(), results.data());
+      } else if (g.packed) {
+        run_packed_rows(p, k, k + count);
+      } else {
+        run_rows(p, k, k + count);
+      }
+    }
+    run_stage(passes);
+    store_kept();
+    k += count;
+  }
+}
+
+}  // namespace genera::cpu

@@ -1,0 +1,94 @@
+// Tile kernels of f32 arithmetic and comparison.
+#include <cmath>
+#include <limits>
+
+#include "backends/cpu/tile_macros.h"
+#include "backends/cpu/tile_tables.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/tile_arithmetic.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "backends/cpu/tile_loops-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace genera::cpu {
+namespace HWY_NAMESPACE {
+namespace {
+
+using VF = hn::Vec<DF>;
+
+HWY_INLINE VF round_down(VF a) {
+#if HWY_TARGET == HWY_SCALAR
+  return VF(std::floor(a.raw));  // Highway's loses the sign of zero
+#else
+  return hn::Floor(a);
+#endif
+}
+
+HWY_INLINE VF fused(VF a, VF b, VF c) {
+#if HWY_NATIVE_FMA
+  return hn::MulAdd(a, b, c);
+#else
+  HWY_ALIGN float x[lanes_of<DF>], y[lanes_of<DF>], z[lanes_of<DF>];
+  hn::Store(a, DF(), x);
+  hn::Store(b, DF(), y);
+  hn::Store(c, DF(), z);
+  for (std::size_t i = 0; i < lanes_of<DF>; ++i) z[i] = std::fma(x[i], y[i], z[i]);
+  return hn::Load(DF(), z);
+#endif
+}
+
+GENERA_UNARY_TILE(NegF, DF, VF, hn::Neg(a))
+GENERA_UNARY_TILE(Sqrt, DF, VF, hn::Sqrt(a))
+GENERA_UNARY_TILE(Floor, DF, VF, round_down(a))
+GENERA_UNARY_TILE(Square, DF, VF, hn::Mul(a, a))
+
+GENERA_BINARY_TILE(AddF, DF, VF, hn::Add(a, b))
+GENERA_BINARY_TILE(MulF, DF, VF, hn::Mul(a, b))
+GENERA_BINARY_TILE(DivF, DF, VF, hn::Div(a, b))
+GENERA_BINARY_TILE(MaxF, DF, VF, larger(d, a, b))
+GENERA_BINARY_TILE(LessF, DF, VF, zero_or_one(hn::Lt(a, b)))
+GENERA_BINARY_TILE(EqualF, DF, VF, zero_or_one(hn::Eq(a, b)))
+GENERA_BINARY_TILE(SubF, DF, VF, hn::Sub(a, b))
+GENERA_BINARY_TILE(MinF, DF, VF, hn::IfThenElse(hn::Or(hn::IsNaN(a), hn::Lt(a, b)), a, b))
+
+GENERA_TERNARY_TILE(FmaF, DF, VF, fused(a, b, c))
+GENERA_TERNARY_TILE(MulAddF, DF, VF, hn::Add(hn::Mul(a, b), c))
+GENERA_TERNARY_TILE(MulSubF, DF, VF, hn::Sub(hn::Mul(a, b), c))
+GENERA_TERNARY_TILE(SubMulF, DF, VF, hn::Sub(c, hn::Mul(a, b)))
+
+}  // namespace
+
+void fill_arithmetic(TileTable& t) {
+  set_unary<NegF>(t, TileOp::neg_f32);
+  set_unary<Sqrt>(t, TileOp::sqrt);
+  set_unary<Floor>(t, TileOp::floor);
+  set_unary<Square>(t, TileOp::square);
+  set_binary<AddF>(t, TileOp::add_f32);
+  set_binary<MulF>(t, TileOp::mul_f32);
+  set_binary<DivF>(t, TileOp::div_f32);
+  set_binary<MaxF>(t, TileOp::max_f32);
+  set_binary<LessF>(t, TileOp::less_f32);
+  set_binary<EqualF>(t, TileOp::equal_f32);
+  set_binary<SubF>(t, TileOp::sub_f32);
+  set_binary<MinF>(t, TileOp::min_f32);
+  set_ternary<FmaF>(t, TileOp::fma);
+  set_ternary<MulAddF>(t, TileOp::mul_add);
+  set_ternary<MulSubF>(t, TileOp::mul_sub);
+  set_ternary<SubMulF>(t, TileOp::sub_mul);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace genera::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace genera::cpu {
+
+HWY_EXPORT(fill_arithmetic);
+void fill_arithmetic_table(TileTable& t) { HWY_DYNAMIC_DISPATCH(fill_arithmetic)(t); }
+
+}  // namespace genera::cpu
+#endif

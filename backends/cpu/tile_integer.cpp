@@ -1,0 +1,133 @@
+// Tile kernels of integers, selection, copies and casts.
+#include <limits>
+
+#include "backends/cpu/tile_macros.h"
+#include "backends/cpu/tile_tables.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backends/cpu/tile_integer.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "backends/cpu/tile_loops-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace genera::cpu {
+namespace HWY_NAMESPACE {
+namespace {
+
+using VF = hn::Vec<DF>;
+using VI = hn::Vec<DI>;
+using VU = hn::Vec<DU>;
+
+HWY_INLINE VI truncate_to_i32(VF a) {
+  const DF d;
+  const auto too_large = hn::Ge(a, hn::Set(d, 2147483648.0f));
+  const auto too_small = hn::Lt(a, hn::Set(d, -2147483648.0f));
+  const auto outside = hn::Or(hn::IsNaN(a), hn::Or(too_large, too_small));
+  VI y = hn::ConvertTo(DI(), hn::IfThenZeroElse(outside, a));
+  y = hn::IfThenElse(hn::RebindMask(DI(), too_large),
+                     hn::Set(DI(), std::numeric_limits<std::int32_t>::max()), y);
+  return hn::IfThenElse(hn::RebindMask(DI(), too_small),
+                        hn::Set(DI(), std::numeric_limits<std::int32_t>::min()), y);
+}
+
+HWY_INLINE VU truncate_to_u32(VF a) {
+  const DF d;
+  const VF half = hn::Set(d, 2147483648.0f);
+  const auto too_large = hn::Ge(a, hn::Set(d, 4294967296.0f));
+  const auto positive = hn::Gt(a, hn::Zero(d));
+  const VF x = hn::IfThenElseZero(hn::AndNot(too_large, positive), a);
+  const auto upper = hn::Ge(x, half);
+  const VU y = hn::BitCast(DU(), hn::ConvertTo(DI(), hn::IfThenElse(upper, hn::Sub(x, half), x)));
+  const VU top = hn::IfThenElseZero(hn::RebindMask(DU(), upper), hn::Set(DU(), 0x80000000u));
+  return hn::IfThenElse(hn::RebindMask(DU(), too_large), hn::Set(DU(), 0xffffffffu),
+                        hn::Xor(y, top));
+}
+
+/// Both halves are exact, their sum rounds once.
+HWY_INLINE VF u32_to_float(VU a) {
+  const DF d;
+  const VF high = hn::ConvertTo(d, hn::BitCast(DI(), hn::ShiftRight<16>(a)));
+  const VF low = hn::ConvertTo(d, hn::BitCast(DI(), hn::And(a, hn::Set(DU(), 0xffffu))));
+  return hn::Add(hn::Mul(high, hn::Set(d, 65536.0f)), low);
+}
+
+GENERA_UNARY_TILE(Copy, DU, VU, a)
+GENERA_UNARY_TILE(NegI, DI, VI, hn::Sub(hn::Zero(d), a))
+GENERA_UNARY_TILE(ToI32, DF, VF, truncate_to_i32(a))
+GENERA_UNARY_TILE(ToU32, DF, VF, truncate_to_u32(a))
+GENERA_UNARY_TILE(FToBool, DF, VF, zero_or_one(hn::Not(hn::Eq(a, hn::Zero(d)))))
+GENERA_UNARY_TILE(FromI32, DI, VI, hn::ConvertTo(DF(), a))
+GENERA_UNARY_TILE(FromU32, DU, VU, u32_to_float(a))
+GENERA_UNARY_TILE(IToBool, DI, VI, zero_or_one(hn::Not(hn::Eq(a, hn::Zero(d)))))
+GENERA_BINARY_TILE(AddI, DI, VI, hn::Add(a, b))
+GENERA_BINARY_TILE(MulI, DI, VI, hn::Mul(a, b))
+GENERA_BINARY_TILE(MaxI, DI, VI, hn::Max(a, b))
+GENERA_BINARY_TILE(MaxU, DU, VU, hn::Max(a, b))
+GENERA_BINARY_TILE(LessI, DI, VI, zero_or_one(hn::Lt(a, b)))
+GENERA_BINARY_TILE(LessU, DU, VU, zero_or_one(hn::Lt(a, b)))
+GENERA_BINARY_TILE(EqualI, DI, VI, zero_or_one(hn::Eq(a, b)))
+GENERA_BINARY_TILE(SubI, DI, VI, hn::Sub(a, b))
+GENERA_TERNARY_TILE(SelectI, DI, VI, hn::IfThenElse(hn::Eq(a, hn::Zero(d)), c, b))
+
+/// Integer division has no SIMD instruction; 0 for a zero divisor, rounded towards minus infinity,
+/// wrapping.
+template <class T, unsigned single>
+void divide_integers(void* out, const void* a, const void* b, const void*, std::size_t n) {
+  auto* o = static_cast<T*>(out);
+  const auto* x = static_cast<const T*>(a);
+  const auto* y = static_cast<const T*>(b);
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto p = static_cast<std::int64_t>(x[(single & 1) ? 0 : i]);
+    const auto q = static_cast<std::int64_t>(y[(single & 2) ? 0 : i]);
+    std::int64_t r = 0;
+    if (q != 0) r = p / q - ((p % q != 0 && (p < 0) != (q < 0)) ? 1 : 0);
+    o[i] = static_cast<T>(r);
+  }
+}
+
+template <class T>
+void set_division(TileTable& t, TileOp op) {
+  t.at(op, 0) = divide_integers<T, 0>;
+  t.at(op, 1) = divide_integers<T, 1>;
+  t.at(op, 2) = divide_integers<T, 2>;
+}
+
+}  // namespace
+
+void fill_integer(TileTable& t) {
+  set_unary<Copy>(t, TileOp::copy);
+  t.at(TileOp::copy, 1) = unary_loop<Copy, true>;
+  set_unary<NegI>(t, TileOp::neg_i32);
+  set_unary<ToI32>(t, TileOp::f32_to_i32);
+  set_unary<ToU32>(t, TileOp::f32_to_u32);
+  set_unary<FToBool>(t, TileOp::f32_to_bool);
+  set_unary<FromI32>(t, TileOp::i32_to_f32);
+  set_unary<FromU32>(t, TileOp::u32_to_f32);
+  set_unary<IToBool>(t, TileOp::i32_to_bool);
+  set_binary<AddI>(t, TileOp::add_i32);
+  set_binary<MulI>(t, TileOp::mul_i32);
+  set_division<std::int32_t>(t, TileOp::div_i32);
+  set_division<std::uint32_t>(t, TileOp::div_u32);
+  set_binary<MaxI>(t, TileOp::max_i32);
+  set_binary<MaxU>(t, TileOp::max_u32);
+  set_binary<LessI>(t, TileOp::less_i32);
+  set_binary<LessU>(t, TileOp::less_u32);
+  set_binary<EqualI>(t, TileOp::equal_i32);
+  set_binary<SubI>(t, TileOp::sub_i32);
+  set_ternary<SelectI>(t, TileOp::select);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace genera::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace genera::cpu {
+
+HWY_EXPORT(fill_integer);
+void fill_integer_table(TileTable& t) { HWY_DYNAMIC_DISPATCH(fill_integer)(t); }
+
+}  // namespace genera::cpu
+#endif

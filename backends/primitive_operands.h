@@ -1,0 +1,16 @@
+/// Binding primitive steps to memory, for backends that live in host memory.
+#pragma once
+
+#include "backends/backend.h"
+#include "backends/reference/primitives.h"
+
+#include <cstring>
+#include <span>
+#include <vector>
+
+namespace genera {
+
+/// Runs a primitive step by the reference loops.
+void run_by_reference(const PrimitiveStep& step, std::span<void* const> addresses, std::span<const ScalarBinding> scalars);
+
+}  // namespace genera

@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""Genera against PyTorch on this machine: the same workloads, in turn, in fresh processes.
+
+    python3 bench/compare_pytorch.py --build build --threads 1,2 --json record.json
+
+Each round runs genera-bench, then PyTorch eager, then PyTorch compiled. A round in which other
+processes took more than --noise percent of the machine is run again after waiting (at most --wait
+seconds) for a quiet moment, up to --retries times. The least disturbed run counts, and is marked
+with ! if it was still disturbed: PyTorch's spinning threads suffer from company more than ours.
+One line per workload and thread count: the medians over the rounds, and the ratio of PyTorch's
+better figure to ours (above 1: Genera is faster). PyTorch runs with its allocator told to keep
+memory and with fused Adam; bench/peers has the workloads.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+PEERS = HERE / "peers"
+sys.path.insert(0, str(PEERS))
+import operations  # noqa: E402  (its names only: PyTorch is loaded by the processes it starts)
+import timing  # noqa: E402
+
+MODELS = ["vae_mlp", "conv_vae"]
+# The memory layouts worth trying: PyTorch's figure is the best of them.
+LAYOUTS = {"conv_vae": ["nchw", "nhwc"]}
+LAYOUTS.update({name: ["nchw", "nhwc"] for name in operations.NAMES if name.startswith("conv_")})
+UNITS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
+
+
+class Failure(Exception):
+    """Ends the program with one line."""
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build", help="folder with bench/genera-bench")
+    parser.add_argument("--python", default=None,
+                        help="one that has torch (default: .venv/bin/python, else this one)")
+    parser.add_argument("--workloads", default=",".join(MODELS), metavar="NAME,...",
+                        help="names, 'models', 'operations' or 'all'; * is any text")
+    parser.add_argument("--threads", default="1,2", metavar="N,...")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of measuring, in each process")
+    parser.add_argument("--modes", default="eager,compiled")
+    parser.add_argument("--layouts", choices=("best", "nchw"), default="best",
+                        help="best: also time channels last where there are images")
+    parser.add_argument("--noise", type=float, default=5.0, metavar="PERCENT")
+    parser.add_argument("--retries", type=int, default=3)
+    parser.add_argument("--wait", type=float, default=30.0, metavar="SECONDS")
+    parser.add_argument("--peer-only", action="store_true", help="no genera-bench")
+    parser.add_argument("--ours-only", action="store_true", help="no PyTorch")
+    parser.add_argument("--list", action="store_true", help="print the workloads' names and stop")
+    parser.add_argument("--json", metavar="FILE", help="write a record of all figures")
+    return parser.parse_args()
+
+
+def choose_workloads(text):
+    known, chosen = MODELS + operations.NAMES, []
+    groups = {"models": MODELS, "operations": operations.NAMES, "all": known}
+    for word in text.split(","):
+        pattern = re.escape(word).replace(r"\*", ".*")
+        names = groups.get(word) or [name for name in known if re.fullmatch(pattern, name)]
+        if not names:
+            raise Failure(f"unknown workload '{word}' (see --list)")
+        chosen += [name for name in names if name not in chosen]
+    return chosen
+
+
+def run_process(command):
+    """(standard output, percent of the machine that others used) of a process."""
+    def children():
+        times = os.times()
+        return times.children_user + times.children_system
+
+    machine, own, begin = timing.busy_seconds(), children(), time.perf_counter()
+    environment = {k: v for k, v in os.environ.items() if k != "PEER_SETTINGS"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    elapsed = time.perf_counter() - begin
+    others = (timing.busy_seconds() - machine) - (children() - own)
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[-1].removeprefix("error: ") if lines else f"exit code {done.returncode}"
+        raise Failure(f"{pathlib.Path(command[0]).name}: {reason}")
+    return done.stdout, 100 * max(0.0, others) / (elapsed * os.cpu_count())
+
+
+class Ours:
+    """genera-bench: one process per measurement, several repetitions in it."""
+
+    def __init__(self, arguments):
+        self.seconds = arguments.seconds
+        build = pathlib.Path(arguments.build)
+        candidates = [build / "bench" / "genera-bench", build / "genera-bench"]
+        self.program = next((path for path in candidates if path.is_file()), None)
+        if self.program is None:
+            raise Failure(f"no genera-bench in {build}/bench: build it (ninja -C {build}), "
+                          "name the folder with --build, or use --peer-only")
+
+    def run(self, workload, threads):
+        repetitions = 10
+        output, noise = run_process([
+            str(self.program), "--benchmark_format=json",
+            f"--benchmark_filter=^{re.escape(workload)}/threads:{threads}(/.*)?$",
+            f"--benchmark_repetitions={repetitions}",
+            f"--benchmark_min_time={self.seconds / repetitions}"])
+        try:
+            content = json.loads(output)
+        except ValueError as error:
+            raise Failure(f"genera-bench has no benchmark '{workload}/threads:{threads}' "
+                          "or printed no JSON") from error
+        rows = [row for row in content["benchmarks"] if row.get("run_type") != "aggregate"]
+        wrong = [row["error_message"] for row in rows if row.get("error_occurred")]
+        if wrong or not rows:
+            reason = wrong[0] if wrong else "no such benchmark"
+            raise Failure(f"genera-bench: {workload}/threads:{threads}: {reason}")
+        times = [row["real_time"] * UNITS[row.get("time_unit", "ns")] for row in rows]
+        # A benchmark that times each step by itself may say its own median.
+        medians = [row["median_ms"] for row in rows if "median_ms" in row]
+        return {"median_ms": statistics.median(medians or times), "min_ms": min(times),
+                "noise_pct": round(noise, 1)}
+
+
+class Peer:
+    """PyTorch: one process per measurement."""
+
+    def __init__(self, arguments):
+        own = HERE.parent / ".venv" / "bin" / "python"
+        self.python = arguments.python or (str(own) if own.is_file() else sys.executable)
+        self.seconds = arguments.seconds
+        command = [self.python, "-c", "import torch; print(torch.__version__)"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise Failure(f"cannot run {self.python}: {error.strerror}") from error
+        if done.returncode != 0:
+            raise Failure(f"{self.python} has no torch: python3 -m venv .venv && "
+                          ".venv/bin/pip install torch numpy, or name one with --python")
+        self.version = done.stdout.strip()
+
+    def run(self, workload, threads, mode, layout):
+        program = "vae.py" if workload in MODELS else "operations.py"
+        output, _ = run_process([
+            self.python, str(PEERS / program), workload, "--mode", mode, "--layout", layout,
+            "--threads", str(threads), "--seconds", str(self.seconds)])
+        return json.loads(output.splitlines()[-1])
+
+
+def wait_for_quiet(arguments):
+    """Returns when a second has passed with the machine nearly idle, or after --wait seconds."""
+    begin = time.perf_counter()
+    while time.perf_counter() - begin < arguments.wait:
+        busy, start = timing.busy_seconds(), time.perf_counter()
+        time.sleep(1.0)
+        used = (timing.busy_seconds() - busy) / (time.perf_counter() - start) / os.cpu_count()
+        if 100 * used <= arguments.noise:
+            return
+
+
+def quiet_run(arguments, measure):
+    """Runs `measure` until the machine was quiet; the least disturbed run if it never is."""
+    runs = []
+    for _ in range(arguments.retries + 1):
+        if runs:
+            wait_for_quiet(arguments)
+        runs.append(measure())
+        if runs[-1]["noise_pct"] <= arguments.noise:
+            break
+    return min(runs, key=lambda run: run["noise_pct"])
+
+
+def contestants(arguments, ours, peer, workload, threads):
+    """{label: function that measures once}, in the order of their turns."""
+    chosen = {}
+    if ours:
+        chosen["ours"] = lambda: ours.run(workload, threads)
+    if peer:
+        layouts = LAYOUTS.get(workload, ["nchw"]) if arguments.layouts == "best" else ["nchw"]
+        for mode in arguments.modes.split(","):
+            for layout in layouts:
+                chosen[f"{mode}/{layout}"] = (
+                    lambda mode=mode, layout=layout: peer.run(workload, threads, mode, layout))
+    return chosen
+
+
+def summarise(workload, threads, rounds, limit):
+    """The medians over the rounds; eager and compiled take their best layout."""
+    figures = {}
+    for label, runs in rounds.items():
+        kind = label.split("/")[0]
+        found = {"median_ms": statistics.median(run["median_ms"] for run in runs),
+                 "min_ms": min(run["min_ms"] for run in runs), "label": label,
+                 "disturbed_rounds": sum(run["noise_pct"] > limit for run in runs)}
+        if kind not in figures or found["median_ms"] < figures[kind]["median_ms"]:
+            figures[kind] = found
+    peers = [figures[kind]["median_ms"] for kind in ("eager", "compiled") if kind in figures]
+    ratio = min(peers) / figures["ours"]["median_ms"] if peers and "ours" in figures else None
+    return {"workload": workload, "threads": threads, "figures": figures, "ratio": ratio,
+            "rounds": rounds}
+
+
+def print_line(summary):
+    cells = []
+    for kind in ("ours", "eager", "compiled"):
+        figure = summary["figures"].get(kind)
+        if figure:
+            mark = "!" if figure["disturbed_rounds"] else " "
+            cells.append(f"{kind} {figure['median_ms']:9.4g} ms (min {figure['min_ms']:.4g}){mark}")
+    if summary["ratio"]:
+        cells.append(f"ratio {summary['ratio']:.2f}")
+    print(f"{summary['workload']:38s} {summary['threads']}T  " + "  ".join(cells), flush=True)
+
+
+def cpu_name():
+    try:
+        text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        return re.search(r"model name\s*:\s*(.*)", text).group(1)
+    except (OSError, AttributeError):
+        return platform.processor()
+
+
+def compare(arguments):
+    workloads = choose_workloads(arguments.workloads)
+    ours = None if arguments.peer_only else Ours(arguments)
+    peer = None if arguments.ours_only else Peer(arguments)
+    summaries = []
+    for workload in workloads:
+        for threads in (int(word) for word in arguments.threads.split(",")):
+            turns = contestants(arguments, ours, peer, workload, threads)
+            rounds = {label: [] for label in turns}
+            for _ in range(arguments.rounds):
+                for label, measure in turns.items():
+                    rounds[label].append(quiet_run(arguments, measure))
+            summaries.append(summarise(workload, threads, rounds, arguments.noise))
+            print_line(summaries[-1])
+    if any(figure["disturbed_rounds"] for s in summaries for figure in s["figures"].values()):
+        print(f"! other processes took over {arguments.noise:g} % of the machine in a round",
+              file=sys.stderr)
+    if arguments.json:
+        record = {"cpu": cpu_name(), "cores": os.cpu_count(),
+                  "torch": peer.version if peer else None, "rounds": arguments.rounds,
+                  "seconds": arguments.seconds, "results": summaries}
+        pathlib.Path(arguments.json).write_text(json.dumps(record, indent=1) + "\n",
+                                                encoding="utf-8")
+
+
+def main():
+    arguments = parse_arguments()
+    if arguments.list:
+        print("\n".join(MODELS + operations.NAMES))
+        return
+    try:
+        compare(arguments)
+    except (Failure, OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""What every PyTorch peer shares: its process settings, its command line, its clock, its JSON line.
+
+A peer runs one workload in one process with one thread count and prints one JSON object. The
+process starts itself again under PyTorch's best allocator settings: glibc reads them at start.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+
+KEEP_MEMORY = {
+    # Without these glibc hands each large temporary back to the kernel and pays for fresh pages.
+    "MALLOC_MMAP_THRESHOLD_": "4000000000",
+    "MALLOC_TRIM_THRESHOLD_": "4000000000",
+    "MALLOC_TOP_PAD_": "67108864",
+}
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+ALLOCATORS = {"plain": {}, "kept": KEEP_MEMORY, "huge": {**KEEP_MEMORY, **HUGE_PAGES}}
+
+
+def parse_arguments(description, workloads, layouts=("nchw",)):
+    """Reads the command line; starts this program again where the environment must differ."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("workload", nargs="?" if len(workloads) == 1 else None,
+                        default=workloads[0], choices=workloads, metavar="WORKLOAD",
+                        help="one of: " + ", ".join(workloads))
+    parser.add_argument("--mode", choices=("eager", "compiled"), default="eager")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--layout", choices=layouts, default=layouts[0])
+    parser.add_argument("--allocator", choices=sorted(ALLOCATORS), default="kept")
+    parser.add_argument("--autotune", action="store_true",
+                        help="compiled: let Inductor time its own GEMM templates (slow to start)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="time spent measuring")
+    parser.add_argument("--warmup", type=int, default=5, help="calls before the clock starts")
+    arguments = parser.parse_args()
+    set_environment(arguments.allocator, arguments.threads)
+    return arguments
+
+
+def set_environment(allocator, threads):
+    """Runs the program again under the wanted settings unless it already has them."""
+    wanted = {**ALLOCATORS[allocator], "OMP_NUM_THREADS": str(threads),
+              "MKL_NUM_THREADS": str(threads)}
+    marker = f"{allocator}:{threads}"
+    if os.environ.get("PEER_SETTINGS") == marker:
+        return
+    environment = {k: v for k, v in os.environ.items()
+                   if k not in KEEP_MEMORY and k not in HUGE_PAGES}
+    environment.update(wanted, PEER_SETTINGS=marker)
+    os.execve(sys.executable, [sys.executable] + sys.argv, environment)
+
+
+def load_torch(threads):
+    """Imports PyTorch with the wanted thread count, or ends the program with one line."""
+    try:
+        import torch
+    except ImportError as error:
+        sys.exit(f"error: cannot import torch ({error}): pip install torch numpy")
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    return torch
+
+
+def compile_function(torch, function, arguments):
+    """The function itself in eager mode, torch.compile's version of it otherwise."""
+    if arguments.mode == "eager":
+        return function
+    # Inductor's own choice, channels last, costs transposes around the linear layers.
+    options = {"layout_optimization": arguments.layout == "nhwc",
+               "max_autotune": arguments.autotune}
+    return torch.compile(function, fullgraph=True, dynamic=False, options=options)
+
+
+def busy_seconds():
+    """CPU seconds used by the whole machine since it started, steal included."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        ticks = [int(word) for word in stat.readline().split()[1:9]]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = ticks
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(call, seconds, warmup):
+    """Times `call` for about `seconds`; short calls are timed in groups of at least 0.2 ms."""
+    for _ in range(warmup):
+        call()
+    start = time.perf_counter()
+    call()
+    once = time.perf_counter() - start
+    group = max(1, int(2e-4 / max(once, 1e-7)))
+    for _ in range(group):
+        call()
+    samples = []
+    own, machine = time.process_time(), busy_seconds()
+    begin = time.perf_counter()
+    while len(samples) < 10 or time.perf_counter() - begin < seconds:
+        start = time.perf_counter()
+        for _ in range(group):
+            call()
+        samples.append((time.perf_counter() - start) / group * 1e3)
+    elapsed = time.perf_counter() - begin
+    others = (busy_seconds() - machine) - (time.process_time() - own)
+    samples.sort()
+    return {
+        "median_ms": statistics.median(samples),
+        "p10_ms": samples[len(samples) // 10],
+        "min_ms": samples[0],
+        "runs": len(samples),
+        "calls_per_run": group,
+        # CPU time that other processes took meanwhile, in percent of this machine.
+        "noise_pct": round(100 * max(0.0, others) / (elapsed * os.cpu_count()), 1),
+    }
+
+
+def report(torch, arguments, figures, **extra):
+    """Prints the peer's one line of JSON."""
+    line = {"workload": arguments.workload, "mode": arguments.mode, "threads": arguments.threads,
+            "layout": arguments.layout, "allocator": arguments.allocator,
+            "autotune": arguments.autotune, "torch": torch.__version__,
+            "cpu_capability": torch.backends.cpu.get_cpu_capability()}
+    line.update(figures)
+    line.update(extra)
+    print(json.dumps(line))

@@ -1,0 +1,239 @@
+#include "engine/plan/evaluate.h"
+
+#include <genera/error.h>
+#include <genera/state.h>
+
+#include "backends/backend.h"
+#include "engine/core/scope.h"
+#include "engine/graph/attributes.h"
+#include "engine/graph/build.h"
+#include "engine/plan/canonical.h"
+#include "engine/plan/make_plan.h"
+#include "engine/plan/observe.h"
+#include "engine/plan/plan_cache.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace genera {
+namespace {
+
+bool eager = false;
+PlanOptions options;
+
+std::uint8_t option_bits() {
+  return static_cast<std::uint8_t>((options.fuse ? 1 : 0) | (options.plan_memory ? 2 : 0) |
+                                   (&current_backend() == &find_backend("cpu") ? 4 : 0));
+}
+
+/// The memory that intermediates live in: as large as the largest plan so far, never given back.
+class Arena {
+ public:
+  static Arena& instance() {
+    static auto* arena = new Arena;
+    return *arena;
+  }
+  std::byte* reserve(std::int64_t bytes) {
+    const auto wanted = static_cast<std::size_t>(bytes);
+    if (wanted > bytes_) {
+      if (data_) unmap_memory(data_, bytes_);
+      data_ = nullptr;
+      bytes_ = 0;
+      data_ = static_cast<std::byte*>(map_memory(wanted));
+      bytes_ = wanted;
+    }
+    return data_;
+  }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// Everything a run needs that is kept between runs so that a warm step allocates nothing.
+struct Binding {
+  CanonicalGraph graph;
+  std::vector<void*> addresses;
+  std::vector<ScalarBinding> scalars;
+  std::vector<StorageRef> outputs;
+};
+Binding& binding() {
+  static auto* it = new Binding;
+  return *it;
+}
+
+CachedPlan& planned(const CanonicalGraph& graph) {
+  PlanCache& cache = PlanCache::instance();
+  if (CachedPlan* found = cache.find(graph)) return *found;
+  warn_about_growth(graph);
+  Backend& backend = current_backend();
+  std::shared_ptr<const Plan> plan = make_plan(graph, backend, options);
+  std::unique_ptr<Executable> executable = backend.compile(plan);
+  return cache.insert(graph, std::move(plan), std::move(executable));
+}
+
+void bind_scalars(const Plan& plan, Binding& b) {
+  b.scalars.resize(plan.scalars.size());
+  for (std::size_t i = 0; i < plan.scalars.size(); ++i) {
+    HostScalar number;
+    std::memcpy(&number, b.graph.order[static_cast<std::size_t>(plan.scalars[i])]->attr_data(), sizeof number);
+    b.scalars[i] = {number.floating, number.integer};
+  }
+}
+
+void bind_buffers(const Plan& plan, Binding& b) {
+  const auto leaf = [&](std::int64_t number) -> const StorageRef& {
+    const Plan::Leaf& at = plan.leaves[static_cast<std::size_t>(number)];
+    return b.graph.order[static_cast<std::size_t>(at.node)]->value_ref(at.output);
+  };
+  b.outputs.clear();
+  for (const Plan::OutputMemory& memory : plan.output_memory)
+    b.outputs.push_back(memory.donor >= 0 ? leaf(memory.donor)
+                                          : StorageRef(Storage::allocate(static_cast<std::size_t>(memory.bytes))));
+  std::byte* arena = Arena::instance().reserve(plan.arena_bytes);
+  if (options.poison && plan.arena_bytes > 0) std::memset(arena, 0xff, static_cast<std::size_t>(plan.arena_bytes));
+  b.addresses.resize(plan.buffers.size());
+  for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
+    const PlanBuffer& buffer = plan.buffers[i];
+    switch (buffer.place) {
+      case PlanBuffer::Place::leaf: b.addresses[i] = leaf(buffer.where)->data(); break;
+      case PlanBuffer::Place::output: b.addresses[i] = b.outputs[static_cast<std::size_t>(buffer.where)]->data(); break;
+      case PlanBuffer::Place::arena: b.addresses[i] = arena + buffer.where; break;
+    }
+  }
+}
+
+void publish(const Plan& plan, Binding& b) {
+  for (const Plan::Output& output : plan.outputs) {
+    const PlanBuffer& buffer = plan.buffers[static_cast<std::size_t>(output.buffer)];
+    Node* node = b.graph.order[static_cast<std::size_t>(output.node)];
+    if (buffer.place == PlanBuffer::Place::leaf) {
+      const Plan::Leaf& leaf = plan.leaves[static_cast<std::size_t>(buffer.where)];
+      node->set_value(output.output, b.graph.order[static_cast<std::size_t>(leaf.node)]->value_ref(leaf.output));
+    } else {
+      node->set_value(output.output, b.outputs[static_cast<std::size_t>(buffer.where)]);
+    }
+  }
+  b.outputs.clear();
+}
+
+void count_recomputed(const CanonicalGraph& graph) {
+  std::uint64_t again = 0;
+  for (Node* node : graph.order) {
+    if (node->evaluated() || info(node->op()).op_class == OpClass::Create) continue;
+    again += node->computed_once ? 1 : 0;
+    node->computed_once = true;
+  }
+  PlanCache::instance().add_recomputed(again);
+}
+
+/// With graph_mutex() held. Roots that have their values already are fine.
+void run(std::span<const Value> roots, std::span<const Donation> donations) {
+  Binding& b = binding();
+  canonicalize(roots, donations, option_bits(), b.graph);
+  CachedPlan& cached = planned(b.graph);
+  count_recomputed(b.graph);
+  bind_scalars(*cached.plan, b);
+  bind_buffers(*cached.plan, b);
+  try {
+    cached.executable->run(b.addresses, b.scalars, observe_hook(*cached.plan, b.addresses));
+  } catch (...) {
+    b.outputs.clear();
+    throw;
+  }
+  publish(*cached.plan, b);
+  for (const Donation& donation : b.graph.donations) {
+    donation.leaf->set_value(0, StorageRef());
+    donation.leaf->consumed = true;
+  }
+  b.graph.order.clear();
+}
+
+bool may_donate(const State& state, const Tensor& value) {
+  const Node* leaf = state.value().node();
+  return leaf->op() == Op::Leaf && leaf->handles() == 1 && leaf->value() && leaf->value_ref(0).unique() &&
+         value.node() != leaf && !value.node()->evaluated();
+}
+
+void check_update(const Update& update) {
+  if (!update.state) fail("commit", "got an update of an empty State");
+  check_tensor("commit", update.value);
+  if (!(update.value.shape() == update.state.shape()) || update.value.dtype() != update.state.value().dtype())
+    fail("commit", fmt::format("state '{}' is {}, its new value is {}", update.state.name(),
+                               describe(update.state.value()), describe(update.value)));
+}
+
+}  // namespace
+
+void evaluate(std::span<const Value> roots) {
+  std::lock_guard lock(graph_mutex());
+  const auto done = [](const Value& root) { return root.node->evaluated(); };
+  if (std::all_of(roots.begin(), roots.end(), done)) return;
+  run(roots, {});
+}
+
+StorageRef evaluated_storage(const Tensor& x) {
+  check_tensor("eval", x);
+  std::lock_guard lock(graph_mutex());
+  Node* node = x.node();
+  if (!node->evaluated()) {
+    const Value root{node, x.output()};
+    run({&root, 1}, {});
+  }
+  return node->value_ref(x.output());
+}
+
+Tensor leaf_node(StorageRef value, DType dtype, const Shape& shape) {
+  Node* node = Node::create(Op::Leaf, {}, dtype, shape, {});
+  node->set_value(0, std::move(value));
+  Tensor result(node);
+  node->drop_handle();
+  return result;
+}
+
+void commit(std::vector<Update> updates, std::vector<Tensor> also) {
+  for (std::size_t i = 0; i < updates.size(); ++i) {
+    check_update(updates[i]);
+    for (std::size_t j = 0; j < i; ++j)
+      if (updates[i].state == updates[j].state)
+        fail("commit", fmt::format("state '{}' is updated twice in one step", updates[i].state.name()));
+  }
+  std::vector<Tensor> fresh;  // the states' new leaves
+  {
+    std::lock_guard lock(graph_mutex());
+    std::vector<Value> roots;
+    std::vector<Donation> donations;
+    for (std::size_t i = 0; i < updates.size(); ++i) {
+      const Tensor& value = updates[i].value;
+      roots.push_back({value.node(), value.output()});
+      if (may_donate(updates[i].state, value))
+        donations.push_back({updates[i].state.value().node(), static_cast<int>(i)});
+    }
+    for (const Tensor& tensor : also) {
+      check_tensor("commit", tensor);
+      roots.push_back({tensor.node(), tensor.output()});
+    }
+    run(roots, donations);
+    for (const Update& update : updates)
+      fresh.push_back(leaf_node(update.value.node()->value_ref(update.value.output()), update.value.dtype(),
+                                update.value.shape()));
+  }
+  for (std::size_t i = 0; i < updates.size(); ++i) {
+    updates[i].state.set(std::move(fresh[i]));
+  }
+}
+
+bool eager_mode() { return eager; }
+void set_eager_mode(bool on) { eager = on; }
+PlanOptions plan_options() { return options; }
+void set_plan_options(PlanOptions wanted) {
+  std::lock_guard lock(graph_mutex());
+  options = wanted;
+}
+
+std::size_t arena_bytes() { return Arena::instance().bytes(); }
+
+}  // namespace genera

@@ -1,0 +1,372 @@
+#include "engine/plan/fuse.h"
+
+#include "engine/graph/attributes.h"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_set>
+
+namespace genera {
+namespace {
+
+/// One use of a value: by a kernel (map or at least flat says which element), or as a buffer.
+struct Use {
+  static constexpr int buffer = -1;   ///< row-major in memory
+  static constexpr int strided = -2;  ///< in memory, any affine view of it
+
+  int where = buffer;           ///< a cluster, or one of the above
+  Shape space;                  ///< loop extents: the cluster's, or the operand's shape
+  std::optional<IndexMap> map;  ///< coordinates in the value; without it the value must be stored
+};
+
+constexpr int most_members = 44;  // literals included; leaves room for loads within Kernel::max_instructions
+
+class Fuser {
+ public:
+  Fuser(const PlanGraph& graph, const Backend& backend, bool enabled)
+      : graph_(graph), backend_(backend), enabled_(enabled) {
+    const auto n = graph.nodes.size();
+    uses_.resize(n);
+    units_.resize(n);
+    users_.resize(n);
+    result_.stored.assign(n, false);
+    result_.home.assign(n, -1);
+    result_.alias.assign(n, -1);
+    for (int i = 0; i < graph.size(); ++i) {
+      kinds_.push_back(kind_of(graph[i], graph, backend));
+      for (const PlanValue& input : graph[i].inputs) users_[at(input.node)].push_back(i);
+    }
+  }
+
+  Fusion run() {
+    for (int node = graph_.size() - 1; node >= 0; --node) {
+      place(node);
+      uses_[at(node)].clear();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  static std::size_t at(int node) { return static_cast<std::size_t>(node); }
+  Cluster& cluster(int c) { return result_.clusters[static_cast<std::size_t>(c)]; }
+
+  void place(int node) {
+    switch (kinds_[at(node)]) {
+      case NodeKind::leaf: result_.stored[at(node)] = true; break;
+      case NodeKind::literal:
+      case NodeKind::elementwise: place_computed(node); break;
+      case NodeKind::view: place_view(node); break;
+      case NodeKind::reduction: place_reduction(node); break;
+      case NodeKind::assembled: place_assembled(node); break;
+      case NodeKind::primitive: place_primitive(node); break;
+    }
+  }
+
+  // --- what each kind does ---
+
+  void place_primitive(int node) {
+    result_.stored[at(node)] = true;
+    const PlanNode& n = graph_[node];
+    const bool strided = n.op == Op::MatMul && enabled_ && backend_.strided_matmul(n.dtype());
+    for (const PlanValue& input : n.inputs) {
+      const Shape& shape = graph_[input.node].shape(input.output);
+      if (strided)
+        add_use(input, {Use::strided, shape, identity_map(shape.rank())});
+      else
+        add_use(input, {Use::buffer, {}, std::nullopt});
+    }
+  }
+
+  void place_view(int node) {
+    const PlanNode& n = graph_[node];
+    const PlanValue input = n.inputs[0];
+    const Shape& in_shape = graph_[input.node].shape(input.output);
+    bool needed = n.requested || !enabled_;
+    std::vector<std::optional<IndexMap>> passed;  // the uses as seen by the input
+    for (const Use& use : uses_[at(node)]) {
+      if (use.where == Use::buffer || !use.map) needed = true;
+      if (needed) break;
+      passed.push_back(through_view(n.op, n.attrs.data(), in_shape, n.shape(), *use.map, use.space.extents()));
+      // A reshape that is not affine in coordinates is still a plain element number in a stored input.
+      const bool flat = n.op == Op::Reshape && use.where >= 0;
+      if (!passed.back() && !flat) needed = true;
+    }
+    if (!needed) {
+      for (std::size_t u = 0; u < passed.size(); ++u) {
+        const Use& use = uses_[at(node)][u];
+        add_use(input, {use.where, use.space, std::move(passed[u])});
+      }
+      return;
+    }
+    result_.stored[at(node)] = true;
+    if (n.op == Op::Reshape || n.op == Op::Barrier) {  // the same bytes
+      result_.alias[at(node)] = input.node;
+      add_use(input, {Use::buffer, {}, std::nullopt});
+    } else {
+      const int home = new_cluster(n.shape(), 0);
+      become_root(node, home);
+      join(node, home);
+    }
+  }
+
+  void place_computed(int node) {
+    const PlanNode& n = graph_[node];
+    const std::vector<Use>& uses = uses_[at(node)];
+    bool needed = n.requested || (!enabled_ && !is_literal(node));
+    std::vector<int> kernels;
+    std::int64_t work = 0;  // elements computed if nothing is stored
+    bool several_maps = false;
+    for (const Use& use : uses) {
+      if (use.where < 0 || !use.map) needed = true;
+      if (use.where < 0) continue;
+      if (std::find(kernels.begin(), kernels.end(), use.where) == kernels.end())
+        kernels.push_back(use.where);
+      else
+        several_maps = true;
+      work += cluster(use.where).space.elements();
+    }
+    if (is_literal(node) && !needed) return;
+    const bool again = kernels.size() > 1 || several_maps || work > n.shape().elements();
+    if (!needed && (!again || is_cheap(node))) {
+      if (std::all_of(kernels.begin(), kernels.end(), [&](int k) { return has_room(node, k); })) {
+        for (const Use& use : uses) join(node, use.where, *use.map);
+        return;
+      }
+    }
+    result_.stored[at(node)] = true;
+    int home = enabled_ ? welcoming_cluster(node) : -1;
+    if (home < 0) home = new_cluster(n.shape(), 0);
+    become_root(node, home);
+    join(node, home);
+  }
+
+  void place_reduction(int node) {
+    const PlanNode& n = graph_[node];
+    const PlanValue input = n.inputs[0];
+    const Shape& space = graph_[input.node].shape(input.output);
+    const std::uint64_t axes = n.attr<ReduceAttrs>().axes;
+    result_.stored[at(node)] = true;
+    int home = -1;
+    if (enabled_)
+      for (const Use& use : uses_[at(input.node)])  // a sibling that reduces the same value over the same axes
+        if (use.where >= 0 && use.map && cluster(use.where).reduced == axes && cluster(use.where).space == space &&
+            *use.map == identity_map(space.rank()) && has_room(node, use.where) && !reaches(node, use.where))
+          home = use.where;
+    if (home < 0) home = new_cluster(space, axes);
+    become_root(node, home);
+    join(node, home, identity_map(space.rank()));
+  }
+
+  void place_assembled(int node) {
+    const PlanNode& n = graph_[node];
+    result_.stored[at(node)] = true;
+    const auto part = [&](PlanValue value, const Shape& space, IndexMap store, bool plus_zero) {
+      const int c = new_cluster(space, 0);
+      cluster(c).roots.push_back({value, node, std::move(store), plus_zero});
+      ++cluster(c).size;
+      add_unit(node, c);
+      if (value.node >= 0) {
+        cluster(c).open_inputs.push_back(value);
+        add_use(value, {c, space, identity_map(space.rank())});
+      }
+    };
+    const auto moved = [&](const PerAxis& start, const PerAxis& step) {
+      IndexMap map = identity_map(n.shape().rank());
+      for (std::size_t d = 0; d < map.axes.size(); ++d) {
+        map.axes[d].offset = start[d];
+        map.axes[d].stride[d] = step[d];
+      }
+      return map;
+    };
+    PerAxis start{}, step;
+    step.fill(1);
+    const IndexMap all = identity_map(n.shape().rank());
+    if (n.op == Op::Concat) {
+      const auto& attrs = n.attr<ConcatAttrs>();
+      for (const PlanValue& input : n.inputs) {
+        const Shape& shape = graph_[input.node].shape(input.output);
+        part(input, shape, moved(start, step), attrs.plus_zero != 0);
+        start[static_cast<std::size_t>(attrs.axis)] += shape[static_cast<int>(attrs.axis)];
+      }
+    } else if (n.op == Op::Pad) {
+      const auto& attrs = n.attr<PadAttrs>();
+      for (std::size_t d = 0; d < step.size(); ++d) step[d] = attrs.interior[d] + 1;
+      part({-1, 0}, n.shape(), all, false);
+      part(n.inputs[0], graph_[n.inputs[0].node].shape(n.inputs[0].output), moved(attrs.lo, step), false);
+    } else {  // SliceUpdate
+      part(n.inputs[0], n.shape(), all, false);
+      part(n.inputs[1], graph_[n.inputs[1].node].shape(n.inputs[1].output),
+           moved(n.attr<SliceUpdateAttrs>().start, step), false);
+    }
+  }
+
+  // --- clusters ---
+
+  int new_cluster(const Shape& space, std::uint64_t reduced) {
+    Cluster fresh;
+    fresh.space = space;
+    fresh.reduced = reduced;
+    result_.clusters.push_back(std::move(fresh));
+    return static_cast<int>(result_.clusters.size()) - 1;
+  }
+
+  void become_root(int node, int home) {
+    const int rank = graph_[node].shape().rank();
+    cluster(home).roots.push_back({{node, 0}, node, identity_map(rank), false});
+    result_.home[at(node)] = home;
+  }
+
+  /// Computes `node` in cluster c and tells its inputs that they are used there.
+  void join(int node, int c, const IndexMap& map) {
+    const PlanNode& n = graph_[node];
+    add_unit(node, c);
+    auto& open = cluster(c).open_inputs;
+    std::erase_if(open, [&](const PlanValue& v) { return v.node == node; });
+    cluster(c).size += 1;
+    if (n.op == Op::Random) return;  // its key is a host number
+    for (const PlanValue& input : n.inputs) {
+      if (is_literal(input.node))
+        cluster(c).size += 1;
+      else if (std::find(open.begin(), open.end(), input) == open.end())
+        open.push_back(input);
+      std::optional<IndexMap> input_map = map;
+      if (kinds_[at(node)] == NodeKind::view)
+        input_map = through_view(n.op, n.attrs.data(), graph_[input.node].shape(input.output), n.shape(), map,
+                                 cluster(c).space.extents());
+      add_use(input, {c, cluster(c).space, std::move(input_map)});
+    }
+  }
+  void join(int node, int c) { join(node, c, identity_map(graph_[node].shape().rank())); }
+
+  bool has_room(int node, int c) {
+    const Cluster& k = cluster(c);
+    const std::size_t buffers = k.open_inputs.size() + k.roots.size() + graph_[node].inputs.size() + 1;
+    return k.size < most_members && buffers <= static_cast<std::size_t>(Kernel::max_buffers);
+  }
+
+  /// A cluster that uses the node element by element and may compute and store it without a cycle.
+  int welcoming_cluster(int node) {
+    const Shape& shape = graph_[node].shape();
+    for (const Use& use : uses_[at(node)])
+      if (use.where >= 0 && use.map && cluster(use.where).space == shape && *use.map == identity_map(shape.rank()) &&
+          has_room(node, use.where) && !reaches(node, use.where))
+        return use.where;
+    return -1;
+  }
+
+  // --- uses ---
+
+  void add_use(PlanValue value, Use use) {
+    for (const Use& known : uses_[at(value.node)])
+      if (known.where == use.where && known.map == use.map && known.space == use.space) return;
+    uses_[at(value.node)].push_back(std::move(use));
+  }
+  void add_unit(int node, int where) {
+    if (where >= 0 && std::find(units_[at(node)].begin(), units_[at(node)].end(), where) == units_[at(node)].end())
+      units_[at(node)].push_back(where);
+  }
+
+  bool is_literal(int node) const { return kinds_[at(node)] == NodeKind::literal; }
+
+  /// Computed again rather than stored: one operation with no function call on one value that is in memory anyway.
+  bool is_cheap(int node) const {
+    const PlanNode& n = graph_[node];
+    switch (n.op) {
+      case Op::Neg: case Op::Cast: case Op::Add: case Op::Mul: case Op::Less: case Op::Equal: case Op::Max: break;
+      default: return false;
+    }
+    int loads = 0;
+    for (const PlanValue& input : n.inputs) {
+      const NodeKind kind = kinds_[at(input.node)];
+      if (kind == NodeKind::literal) continue;
+      if (kind != NodeKind::leaf && kind != NodeKind::primitive && kind != NodeKind::reduction) return false;
+      ++loads;
+    }
+    return loads <= 1;
+  }
+
+  /// What runs as one: a cluster (its number) or a primitive step (~node).
+  using Unit = int;
+
+  /// The units that read `node`, straight or through views that are not computed.
+  void units_using(int node, std::vector<Unit>& out) const {
+    for (const int user : users_[at(node)]) {
+      const bool passes = kinds_[at(user)] == NodeKind::view && units_[at(user)].empty();
+      if (passes)
+        units_using(user, out);
+      else if (units_[at(user)].empty())
+        out.push_back(~user);
+      else
+        out.insert(out.end(), units_[at(user)].begin(), units_[at(user)].end());
+    }
+  }
+
+  /// Whether something that uses `node` outside cluster c must run before c: then c cannot compute `node`.
+  bool reaches(int node, int c) {
+    constexpr std::size_t most_visits = 4096;  // beyond it, assume the worst
+    std::vector<Unit> pending;
+    units_using(node, pending);
+    std::erase(pending, c);
+    std::unordered_set<Unit> seen;
+    std::vector<Unit> next;
+    while (!pending.empty()) {
+      const Unit unit = pending.back();
+      pending.pop_back();
+      if (!seen.insert(unit).second) continue;
+      if (seen.size() > most_visits) return true;
+      next.clear();
+      if (unit < 0) {
+        units_using(~unit, next);
+      } else {
+        for (const KernelRoot& root : cluster(unit).roots) units_using(root.target, next);
+      }
+      for (const Unit u : next) {
+        if (u == c) return true;
+        pending.push_back(u);
+      }
+    }
+    return false;
+  }
+
+  const PlanGraph& graph_;
+  const Backend& backend_;
+  const bool enabled_;
+  std::vector<NodeKind> kinds_;
+  std::vector<std::vector<Use>> uses_;   // by node, until it is placed
+  std::vector<std::vector<int>> units_;  // by node: the clusters it is computed in
+  std::vector<std::vector<int>> users_;
+  Fusion result_;
+};
+
+bool fusible(const PlanNode& node, const PlanGraph& graph, const Backend& backend) {
+  std::vector<DType> types;
+  for (const PlanValue& input : node.inputs) types.push_back(graph[input.node].dtype(input.output));
+  types.push_back(node.dtype());
+  return backend.can_fuse(node.op, types);
+}
+
+}  // namespace
+
+NodeKind kind_of(const PlanNode& node, const PlanGraph& graph, const Backend& backend) {
+  if (node.op == Op::Leaf) return NodeKind::leaf;
+  const bool same_bytes = node.op == Op::Reshape || (node.op == Op::Barrier && node.inputs.size() == 1);
+  if (same_bytes) return NodeKind::view;
+  if (!fusible(node, graph, backend)) return NodeKind::primitive;
+  if (is_view(node.op, node.inputs.size())) return NodeKind::view;
+  switch (node.op) {
+    case Op::Const:
+    case Op::Scalar:
+    case Op::Iota: return NodeKind::literal;
+    case Op::Random: return NodeKind::elementwise;
+    case Op::ReduceSum:
+    case Op::ReduceMax: return NodeKind::reduction;
+    case Op::Pad:
+    case Op::Concat: return NodeKind::assembled;
+    case Op::SliceUpdate: return node.inputs.size() == 2 ? NodeKind::assembled : NodeKind::primitive;
+    default: return is_elementwise(node.op) ? NodeKind::elementwise : NodeKind::primitive;
+  }
+}
+
+Fusion fuse(const PlanGraph& graph, const Backend& backend, bool enabled) { return Fuser(graph, backend, enabled).run(); }
+
+}  // namespace genera

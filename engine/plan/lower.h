@@ -1,0 +1,35 @@
+/// From fused nodes to steps: writes each cluster out as a Kernel and each primitive as a step, with buffers for what is stored.
+#pragma once
+
+#include "engine/plan/fuse.h"
+#include "engine/plan/plan.h"
+
+namespace genera {
+
+/// Fills plan.steps (in no particular order), plan.buffers (leaves and outputs placed, the rest in the arena without an
+/// offset), plan.leaves, plan.scalars and plan.outputs.
+void lower(const PlanGraph& graph, const Fusion& fusion, const Backend& backend, Plan& plan);
+
+/// Buffers that a step reads and writes.
+struct StepAccess {
+  std::vector<int> reads;
+  std::vector<int> writes;
+};
+StepAccess access_of(const PlanStep& step);
+
+/// A donated leaf (its buffer) and the output buffer that may take its memory.
+struct DonatedBuffer {
+  int leaf_buffer;
+  int output_buffer;
+};
+/// Puts the steps in an order that respects reads and writes, keeps values short-lived, and lets donated memory be overwritten
+/// after its last reader.
+void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated);
+
+/// Gives each arena buffer its offset; sets arena_bytes and arena_lower_bound. `share` false: no two share memory.
+void place_buffers(Plan& plan, bool share);
+
+/// Whether output buffer `output` may be written over leaf buffer `leaf` in the plan's order.
+bool may_overwrite(const Plan& plan, int leaf, int output);
+
+}  // namespace genera

@@ -1,0 +1,241 @@
+#include "engine/graph/attributes.h"
+#include "engine/plan/plan_graph.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace genera {
+namespace {
+
+/// Parts of a tensor along one axis, with zeros between them: what a sum of padded tensors is.
+struct PaddedParts {
+  int axis = -1;
+  struct Part {
+    std::int64_t start;
+    PlanValue value;
+  };
+  std::vector<Part> parts;  // by start, disjoint
+};
+
+/// Builds the simplified graph node by node; equal nodes are made once.
+class Simplifier {
+ public:
+  Simplifier(const PlanGraph& old, bool rewrite) : old_(old), rewrite_(rewrite) {}
+
+  PlanGraph run() {
+    map_.resize(old_.nodes.size());
+    for (int i = 0; i < old_.size(); ++i) {
+      PlanNode node = old_[i];
+      for (PlanValue& input : node.inputs) input = mapped(input);
+      if (node.op == Op::Call) continue;  // its users already name its body
+      map_[static_cast<std::size_t>(i)] = rewrite_ ? simplified(std::move(node)) : add(std::move(node));
+    }
+    for (const PlanGraph::Result& result : old_.results) {
+      const PlanValue value = mapped(result.value);
+      graph_[value.node].requested = true;
+      graph_.results.push_back({result.node, result.output, value});
+    }
+    return drop_dead();
+  }
+
+ private:
+  PlanValue mapped(PlanValue value) const {
+    const PlanValue base = map_[static_cast<std::size_t>(value.node)];
+    return {base.node, value.output == 0 ? base.output : value.output};
+  }
+  const PlanNode& at(PlanValue value) const { return graph_[value.node]; }
+  const Shape& shape(PlanValue value) const { return at(value).shape(value.output); }
+
+  /// Adds the node, or finds the equal one.
+  PlanValue add(PlanNode node) {
+    node.requested = false;
+    // What someone else fills in has an identity of its own, and a barrier keeps what it guards apart.
+    const bool unique = node.op == Op::Leaf || node.op == Op::Scalar || node.op == Op::Barrier;
+    if (unique) {
+      graph_.nodes.push_back(std::move(node));
+      return {graph_.size() - 1, 0};
+    }
+    std::string key(1, static_cast<char>(node.op));
+    key.append(reinterpret_cast<const char*>(node.attrs.data()), node.attrs.size());
+    for (const PlanValue& input : node.inputs)
+      key.append(reinterpret_cast<const char*>(&input), sizeof input);
+    key.push_back(static_cast<char>(node.outputs[0].dtype));
+    for (const std::int64_t extent : node.outputs[0].shape)
+      key.append(reinterpret_cast<const char*>(&extent), sizeof extent);
+    const auto [found, inserted] = known_.try_emplace(std::move(key), graph_.size());
+    if (inserted) graph_.nodes.push_back(std::move(node));
+    return {found->second, 0};
+  }
+
+  /// Adds a node like `node` but with another input, and simplifies again.
+  PlanValue with_input(PlanNode node, PlanValue input) {
+    node.inputs = {input};
+    return simplified(std::move(node));
+  }
+
+  PlanValue simplified(PlanNode node) {
+    if (node.inputs.empty() || node.op == Op::Leaf) return add(std::move(node));
+    const PlanValue x = node.inputs[0];
+    const bool one_input = node.inputs.size() == 1;
+    switch (node.op) {
+      case Op::Barrier:
+        if (one_input) return x;
+        break;
+      case Op::Reshape:
+      case Op::Broadcast:
+      case Op::Permute:
+        if (node.shape() == shape(x) && node.op != Op::Permute) return x;
+        if (is_splat(x)) return resplat(x, node.shape());
+        if (node.op != Op::Permute && at(x).op == node.op) return with_input(std::move(node), at(x).inputs[0]);
+        if (node.op == Op::Permute && at(x).op == Op::Permute) return merged_permutes(std::move(node));
+        break;
+      case Op::Slice:
+        if (one_input && is_splat(x)) return resplat(x, node.shape());
+        break;
+      case Op::Neg:
+        if (at(x).op == Op::Neg) return at(x).inputs[0];
+        break;
+      case Op::Mul:
+        if (is_one(node.inputs[1])) return x;
+        if (is_one(x)) return node.inputs[1];
+        break;
+      case Op::ReduceSum:
+      case Op::ReduceMax:
+        if (node.shape() == shape(x)) return x;  // only axes of extent 1
+        break;
+      case Op::Add:
+        if (const auto sum = sum_of_parts(node)) return *sum;
+        break;
+      default: break;
+    }
+    return add(std::move(node));
+  }
+
+  bool is_splat(PlanValue value) const {
+    return at(value).op == Op::Const || at(value).op == Op::Scalar;
+  }
+  PlanValue resplat(PlanValue splat, const Shape& shape) {
+    PlanNode node = at(splat);
+    node.outputs[0].shape = shape;
+    return add(std::move(node));
+  }
+  bool is_one(PlanValue value) const {
+    if (at(value).op != Op::Const) return false;
+    const auto& literal = at(value).attr<ConstAttrs>();
+    return is_floating(at(value).dtype()) ? literal.floating == 1 : literal.integer == 1;
+  }
+  PlanValue merged_permutes(PlanNode node) {
+    const PlanNode& inner = at(node.inputs[0]);
+    PermuteAttrs attrs{};
+    bool identity = true;
+    for (int d = 0; d < node.shape().rank(); ++d) {
+      const auto at_axis = static_cast<std::size_t>(d);
+      attrs.axes[at_axis] = inner.attr<PermuteAttrs>().axes[static_cast<std::size_t>(node.attr<PermuteAttrs>().axes[at_axis])];
+      identity = identity && attrs.axes[at_axis] == d;
+    }
+    const PlanValue input = inner.inputs[0];
+    if (identity) return input;
+    node.set_attr(attrs);
+    node.inputs = {input};
+    return add(std::move(node));
+  }
+
+  /// x as parts along one axis, when it is a Pad along one axis or a sum of such.
+  std::optional<PaddedParts> parts_of(PlanValue x) const {
+    if (const auto known = sums_.find(x.node); known != sums_.end()) return known->second;
+    const PlanNode& node = at(x);
+    if (node.op != Op::Pad) return std::nullopt;
+    const auto& pad = node.attr<PadAttrs>();
+    PaddedParts parts;
+    for (int d = 0; d < node.shape().rank(); ++d) {
+      const auto i = static_cast<std::size_t>(d);
+      if (pad.interior[i] != 0) return std::nullopt;
+      if (pad.lo[i] == 0 && pad.hi[i] == 0) continue;
+      if (parts.axis != -1) return std::nullopt;
+      parts.axis = d;
+    }
+    if (parts.axis == -1) return std::nullopt;
+    parts.parts.push_back({pad.lo[static_cast<std::size_t>(parts.axis)], node.inputs[0]});
+    return parts;
+  }
+
+  /// Pad + Pad (+ Pad …) of disjoint parts as one Concat: without it, gradients of splits and of unrolled recurrences
+  /// would move memory quadratic in their length.
+  std::optional<PlanValue> sum_of_parts(const PlanNode& node) {
+    const auto a = parts_of(node.inputs[0]);
+    const auto b = parts_of(node.inputs[1]);
+    if (!a || !b || a->axis != b->axis) return std::nullopt;
+    PaddedParts sum = *a;
+    sum.parts.insert(sum.parts.end(), b->parts.begin(), b->parts.end());
+    std::sort(sum.parts.begin(), sum.parts.end(), [](const auto& p, const auto& q) { return p.start < q.start; });
+    std::int64_t end = 0;
+    for (const PaddedParts::Part& part : sum.parts) {
+      if (part.start < end) return std::nullopt;
+      end = part.start + shape(part.value)[sum.axis];
+    }
+    PlanNode concat = node;
+    concat.op = Op::Concat;
+    concat.set_attr(ConcatAttrs{sum.axis, 1});
+    concat.inputs.clear();
+    end = 0;
+    const auto fill_to = [&](std::int64_t start) {
+      if (start > end) concat.inputs.push_back(zeros(node, sum.axis, start - end));
+    };
+    for (const PaddedParts::Part& part : sum.parts) {
+      fill_to(part.start);
+      concat.inputs.push_back(part.value);
+      end = part.start + shape(part.value)[sum.axis];
+    }
+    fill_to(node.shape()[sum.axis]);
+    const PlanValue value = add(std::move(concat));
+    sums_.insert_or_assign(value.node, std::move(sum));
+    return value;
+  }
+  PlanValue zeros(const PlanNode& like, int axis, std::int64_t extent) {
+    PlanNode node;
+    node.op = Op::Const;
+    node.set_attr(ConstAttrs{0, 0});
+    node.outputs = {{like.dtype(), like.shape().with(axis, extent)}};
+    node.scope = like.scope;
+    return add(std::move(node));
+  }
+
+  PlanGraph drop_dead() const {
+    std::vector<bool> used(graph_.nodes.size(), false);
+    for (int i = graph_.size() - 1; i >= 0; --i) {
+      const auto n = static_cast<std::size_t>(i);
+      if (graph_[i].requested) used[n] = true;
+      if (!used[n]) continue;
+      for (const PlanValue& input : graph_[i].inputs) used[static_cast<std::size_t>(input.node)] = true;
+    }
+    PlanGraph result;
+    std::vector<int> number(graph_.nodes.size(), -1);
+    for (int i = 0; i < graph_.size(); ++i) {
+      if (!used[static_cast<std::size_t>(i)]) continue;
+      PlanNode node = graph_[i];
+      for (PlanValue& input : node.inputs) input.node = number[static_cast<std::size_t>(input.node)];
+      number[static_cast<std::size_t>(i)] = result.size();
+      result.nodes.push_back(std::move(node));
+    }
+    for (PlanGraph::Result r : graph_.results) {
+      r.value.node = number[static_cast<std::size_t>(r.value.node)];
+      result.results.push_back(r);
+    }
+    return result;
+  }
+
+  const PlanGraph& old_;
+  const bool rewrite_;
+  PlanGraph graph_;
+  std::vector<PlanValue> map_;
+  std::unordered_map<std::string, int> known_;
+  std::unordered_map<int, PaddedParts> sums_;
+};
+
+}  // namespace
+
+PlanGraph simplify(const PlanGraph& graph, bool rewrite) { return Simplifier(graph, rewrite).run(); }
+
+}  // namespace genera

@@ -1,0 +1,168 @@
+// The formulas of backends/cpu/math-inl.h and the conversions against <cmath> in f64, on every SIMD
+// target.
+#include <doctest/doctest.h>
+#include <hwy/targets.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "backends/cpu/tile_kernels.h"
+
+namespace genera {
+namespace {
+
+using cpu::TileOp;
+
+template <class Body>
+void for_targets(const Body& body) {
+  for (std::int64_t rest = hwy::SupportedTargets(); rest != 0; rest &= rest - 1) {
+    hwy::SetSupportedTargetsForTest(rest);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    body(std::string(hwy::TargetName(rest & -rest)));
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+/// |got - exact| in units of the last place of the f32 nearest to `exact`; 0 where both are NaN or
+/// the same infinity.
+double error_in_ulp(float got, double exact) {
+  if (std::isnan(exact) || std::isnan(got)) return std::isnan(exact) && std::isnan(got) ? 0 : 1e30;
+  const auto rounded = static_cast<float>(exact);
+  if (std::isinf(got) || std::isinf(rounded)) return got == rounded ? 0 : 1e30;
+  if (exact == 0) return got == 0 && std::signbit(got) == std::signbit(exact) ? 0 : 1e30;
+  const double ulp = std::ldexp(1.0, std::max(std::ilogb(exact) - 23, -149));
+  return std::abs(static_cast<double>(got) - exact) / ulp;
+}
+
+struct Function {
+  const char* name;
+  TileOp op;
+  double (*exact)(double);
+  double bound;
+};
+
+const Function functions[] = {
+    {"exp", TileOp::exp, [](double x) { return std::exp(x); }, 1.5},
+    {"expm1", TileOp::expm1, [](double x) { return std::expm1(x); }, 2.5},
+    {"log", TileOp::log, [](double x) { return std::log(x); }, 1.5},
+    {"log1p", TileOp::log1p, [](double x) { return std::log1p(x); }, 2.0},
+    {"sqrt", TileOp::sqrt, [](double x) { return std::sqrt(x); }, 0.5000001},
+    {"sin", TileOp::sin, [](double x) { return std::sin(x); }, 2.5},
+    {"tanh", TileOp::tanh, [](double x) { return std::tanh(x); }, 3.0},
+    {"sigmoid", TileOp::sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, 3.0},
+    {"erf", TileOp::erf, [](double x) { return std::erf(x); }, 2.0},
+    {"floor", TileOp::floor, [](double x) { return std::floor(x); }, 0},
+};
+
+/// Every `step`-th f32, the two zeros, infinities, NaN and the neighbours of 1.
+std::vector<float> arguments(std::uint32_t step) {
+  std::vector<float> x = {0.0f,
+                          -0.0f,
+                          1.0f,
+                          -1.0f,
+                          std::nextafter(1.0f, 0.0f),
+                          std::nextafter(-1.0f, 0.0f),
+                          std::numeric_limits<float>::infinity(),
+                          -std::numeric_limits<float>::infinity(),
+                          std::numeric_limits<float>::quiet_NaN(),
+                          1e-45f,
+                          -1e-45f,
+                          88.72284f,
+                          -103.97208f};
+  for (std::uint64_t bits = 0; bits < 0x100000000u; bits += step)
+    x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+  for (std::uint32_t bits = 0x3c000000u; bits < 0x42c80000u;
+       bits += step / 16 + 1) {  // 2^-7 to 100
+    x.push_back(std::bit_cast<float>(bits));
+    x.push_back(-std::bit_cast<float>(bits));
+  }
+  return x;
+}
+
+std::uint32_t grid_step() {
+  const char* wanted = std::getenv("GENERA_TEST_GRID");
+  return wanted != nullptr ? static_cast<std::uint32_t>(std::atoi(wanted)) : 40009;
+}
+
+TEST_CASE("kernel math: functions are within their bounds") {
+  const std::vector<float> x = arguments(grid_step());
+  for_targets([&](const std::string& target) {
+    std::vector<float> y(x.size());
+    for (const Function& f : functions) {
+      cpu::tile_function(f.op, 0)(y.data(), x.data(), nullptr, nullptr, x.size());
+      double worst = 0;
+      float where = 0;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const double error = error_in_ulp(y[i], f.exact(static_cast<double>(x[i])));
+        if (error > worst) {
+          worst = error;
+          where = x[i];
+        }
+      }
+      CHECK_MESSAGE(worst <= f.bound, std::string(f.name), " on ", target, ": ", worst, " ulp at ",
+                    where);
+      if (std::getenv("GENERA_TEST_GRID") != nullptr)
+        MESSAGE(std::string(f.name), " on ", target, ": ", worst, " ulp at ", where);
+    }
+  });
+}
+
+TEST_CASE("kernel math: an element has the same bits wherever it lies in a tile") {
+  for_targets([](const std::string& target) {
+    std::vector<float> x(67), whole(67), part(67);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i) * 0.37f - 11.0f;
+    for (const Function& f : functions) {
+      const cpu::TileFn function = cpu::tile_function(f.op, 0);
+      function(whole.data(), x.data(), nullptr, nullptr, x.size());
+      bool same = true;
+      for (std::size_t begin = 0; begin < 20; ++begin)
+        for (std::size_t n = 1; begin + n <= x.size(); n += 3) {
+          function(part.data(), x.data() + begin, nullptr, nullptr, n);
+          for (std::size_t i = 0; i < n; ++i)
+            same &= std::bit_cast<std::uint32_t>(part[i]) ==
+                        std::bit_cast<std::uint32_t>(whole[begin + i]) ||
+                    (std::isnan(part[i]) && std::isnan(whole[begin + i]));
+        }
+      CHECK_MESSAGE(same, std::string(f.name), " on ", target);
+    }
+  });
+}
+
+template <class Half>
+void check_half(DType dtype, const std::string& target) {
+  std::vector<Half> halves(65536);
+  for (std::size_t i = 0; i < halves.size(); ++i) halves[i].bits = static_cast<std::uint16_t>(i);
+  std::vector<float> wide(halves.size());
+  cpu::convert_kernels(dtype).load(wide.data(), halves.data(), halves.size());
+  int wrong = 0;
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    const auto expected = static_cast<float>(halves[i]);
+    wrong += !(expected == wide[i] || (std::isnan(expected) && std::isnan(wide[i])));
+  }
+  CHECK_MESSAGE(wrong == 0, name(dtype), " loads on ", target);
+  const std::vector<float> x = arguments(40009);
+  std::vector<Half> narrow(x.size());
+  cpu::convert_kernels(dtype).store(narrow.data(), x.data(), x.size());
+  wrong = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const Half expected(x[i]);
+    wrong += !(expected.bits == narrow[i].bits || (std::isnan(static_cast<float>(expected)) &&
+                                                   std::isnan(static_cast<float>(narrow[i]))));
+  }
+  CHECK_MESSAGE(wrong == 0, name(dtype), " stores on ", target);
+}
+
+TEST_CASE("kernel math: f16 and bf16 round to nearest even") {
+  for_targets([](const std::string& target) {
+    check_half<float16>(DType::f16, target);
+    check_half<bfloat16>(DType::bf16, target);
+  });
+}
+
+}  // namespace
+}  // namespace genera

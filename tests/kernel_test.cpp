@@ -1,0 +1,270 @@
+#include "backends/cpu/kernel_executor.h"
+
+#include <genera/error.h>
+
+#include <doctest/doctest.h>
+#include <hwy/targets.h>
+
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "engine/core/thread_pool.h"
+#include "tests/kernel_generator.h"
+#include "tests/kernel_oracle.h"
+
+namespace genera {
+namespace {
+
+using cpu::KernelExecutor;
+using cpu::ScalarValue;
+using oracle::Case;
+
+std::vector<void*> pointers(const Case& c, std::vector<std::vector<std::uint8_t>>& memory) {
+  std::vector<void*> result;
+  for (const int m : c.memory_of) result.push_back(memory[static_cast<std::size_t>(m)].data());
+  return result;
+}
+
+/// Equal bits, except that all NaNs are equal.
+bool same(const Case& c, const std::vector<std::vector<std::uint8_t>>& a,
+          const std::vector<std::vector<std::uint8_t>>& b) {
+  for (std::size_t i = 0; i < c.kernel.buffers.size(); ++i) {
+    const DType dtype = c.kernel.buffers[i];
+    const auto m = static_cast<std::size_t>(c.memory_of[i]);
+    if (a[m] == b[m]) continue;
+    if (!is_floating(dtype)) return false;
+    for (std::size_t j = 0; j < a[m].size() / size_of(dtype); ++j) {
+      const std::uint32_t x = oracle::load(dtype, a[m].data(), static_cast<std::int64_t>(j));
+      const std::uint32_t y = oracle::load(dtype, b[m].data(), static_cast<std::int64_t>(j));
+      const bool nans = std::isnan(oracle::as_float(x)) && std::isnan(oracle::as_float(y));
+      if (x != y && !nans) return false;
+    }
+  }
+  return true;
+}
+
+/// Runs `body` once per SIMD target of this processor.
+template <class Body>
+void for_targets(const Body& body) {
+  const std::int64_t all = hwy::SupportedTargets();
+  for (std::int64_t rest = all; rest != 0; rest &= rest - 1) {
+    // Lower bits are better targets: take away those before.
+    hwy::SetSupportedTargetsForTest(rest);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    body(std::string(hwy::TargetName(rest & -rest)));
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+int case_count() {
+  const char* wanted = std::getenv("GENERA_TEST_CASES");
+  return wanted != nullptr ? std::atoi(wanted) : 400;
+}
+
+TEST_CASE("kernel executor: random kernels have the oracle's bits on every target") {
+  for_targets([](const std::string& target) {
+    int failures = 0;
+    for (int seed = 0; seed < case_count() && failures < 5; ++seed) {
+      const Case c = oracle::Generator(static_cast<std::uint64_t>(seed)).make();
+      auto expected = c.memory, got = c.memory;
+      oracle::Interpreter(c.kernel, c.scalars).run(pointers(c, expected));
+      const KernelExecutor executor(c.kernel);
+      executor.run(pointers(c, got), c.scalars);
+      const bool equal = same(c, expected, got);
+      CHECK_MESSAGE(equal, "seed ", seed, " on ", target);
+      failures += !equal;
+    }
+  });
+}
+
+TEST_CASE("kernel executor: any number of threads gives the same bits") {
+  const int before = thread_count();
+  int failures = 0;
+  for (int seed = 0; seed < case_count() / 2 && failures < 5; ++seed) {
+    const Case c = oracle::Generator(static_cast<std::uint64_t>(seed) + 100000, 300000).make();
+    const KernelExecutor executor(c.kernel);
+    auto expected = c.memory;
+    set_thread_count(1);
+    executor.run(pointers(c, expected), c.scalars);
+    for (int threads = 2; threads <= 4; ++threads) {
+      auto got = c.memory;
+      set_thread_count(threads);
+      executor.run(pointers(c, got), c.scalars);
+      const bool equal = same(c, expected, got);
+      CHECK_MESSAGE(equal, "seed ", seed, " on ", threads, " threads");
+      failures += !equal;
+    }
+  }
+  set_thread_count(before);
+}
+
+/// A contiguous view of `extents`, with stride 0 along the dimensions that `broadcast` names.
+AffineView contiguous(std::initializer_list<std::int64_t> extents,
+                      std::initializer_list<int> broadcast = {}) {
+  AffineView view;
+  std::int64_t step = 1;
+  for (std::size_t d = extents.size(); d-- > 0;) {
+    bool skip = false;
+    for (const int b : broadcast) skip |= static_cast<std::size_t>(b) == d;
+    if (skip) continue;
+    view.stride[d] = step;
+    step *= extents.begin()[d];
+  }
+  return view;
+}
+
+KernelInstr load(int buffer, const AffineView& view, bool kept = false) {
+  KernelInstr instr;
+  instr.op = KernelOp::Load;
+  instr.imm = buffer;
+  instr.view = view;
+  instr.kept = kept;
+  return instr;
+}
+
+KernelInstr compute(KernelOp op, int a, int b = -1, int c = -1, bool kept = false) {
+  KernelInstr instr;
+  instr.op = op;
+  instr.a = static_cast<std::int16_t>(a);
+  instr.b = static_cast<std::int16_t>(b);
+  instr.c = static_cast<std::int16_t>(c);
+  instr.kept = kept;
+  return instr;
+}
+
+/// Sum of an (outer, length) matrix over its rows (row form) or of its transpose over columns.
+Kernel sum_kernel(std::int64_t kept, std::int64_t reduced, bool row_form) {
+  Kernel k;
+  k.rank = 2;
+  const std::size_t r = row_form ? 1 : 0;
+  k.extents[r] = reduced;
+  k.extents[1 - r] = kept;
+  k.reduced[r] = true;
+  k.buffers = {DType::f32, DType::f32};
+  k.code.push_back(load(0, contiguous({k.extents[0], k.extents[1]})));
+  k.code.push_back(compute(KernelOp::ReduceSum, 0, -1, -1, true));
+  k.stores.push_back({1, 1, contiguous({k.extents[0], k.extents[1]}, {static_cast<int>(r)})});
+  return k;
+}
+
+TEST_CASE("kernel executor: long sums match the order of the definition and are accurate") {
+  const int before = thread_count();
+  std::mt19937 random(1);
+  struct Shape2 {
+    std::int64_t kept, reduced;
+  };
+  for (const Shape2 shape :
+       {Shape2{1, 1000003}, Shape2{3, 70001}, Shape2{100, 5003}, Shape2{2000, 300}}) {
+    std::vector<float> x(static_cast<std::size_t>(shape.kept * shape.reduced));
+    for (float& v : x) v = static_cast<float>(random() % 10000) * 1e-4f;
+    for (const bool row_form : {true, false}) {
+      if (!row_form && shape.kept == 1) continue;
+      const KernelExecutor executor(sum_kernel(shape.kept, shape.reduced, row_form));
+      for (int threads = 1; threads <= 4; ++threads) {
+        set_thread_count(threads);
+        std::vector<float> y(static_cast<std::size_t>(shape.kept));
+        void* buffers[] = {x.data(), y.data()};
+        executor.run(buffers, {});
+        int wrong = 0;
+        for (std::int64_t k = 0; k < shape.kept; ++k) {
+          std::vector<oracle::Word> list;
+          double exact = 0;
+          for (std::int64_t r = 0; r < shape.reduced; ++r) {
+            const float v =
+                x[static_cast<std::size_t>(row_form ? k * shape.reduced + r : r * shape.kept + k)];
+            list.push_back(oracle::bits(v));
+            exact += static_cast<double>(v);
+          }
+          const oracle::Reduction sum{LaneType::f32, false, false};
+          const float got = y[static_cast<std::size_t>(k)];
+          wrong += sum.reduce(list, row_form) != oracle::bits(got);
+          wrong += std::abs(static_cast<double>(got) - exact) > 2e-6 * exact;
+        }
+        CHECK_MESSAGE(wrong == 0, shape.kept, " x ", shape.reduced,
+                      row_form ? " rows" : " columns");
+      }
+    }
+  }
+  set_thread_count(before);
+}
+
+TEST_CASE("kernel executor: a box holds the bits of the whole, and nothing else is written") {
+  int boxes = 0, failures = 0;
+  for (int seed = 0; boxes < case_count() && failures < 5; ++seed) {
+    const Case c = oracle::Generator(static_cast<std::uint64_t>(seed) + 500000).make();
+    const Kernel& k = c.kernel;
+    bool reduces = false;
+    for (const KernelInstr& instr : k.code)
+      reduces |= instr.op == KernelOp::ReduceSum || instr.op == KernelOp::ReduceMax;
+    for (int d = 0; d < k.rank; ++d) reduces |= k.reduced[static_cast<std::size_t>(d)];
+    if (reduces) continue;
+    ++boxes;
+    const KernelExecutor executor(k);
+    auto expected = c.memory, got = c.memory;
+    executor.run(pointers(c, expected), c.scalars);
+    // Two halves along a dimension in turn cover everything exactly once.
+    const auto rank = static_cast<std::size_t>(k.rank);
+    const std::size_t cut = rank == 0 ? 0 : static_cast<std::size_t>(seed) % rank;
+    for (int part = 0; part < (rank == 0 ? 1 : 2); ++part) {
+      std::array<std::int64_t, Shape::max_rank> begin{}, end = k.extents;
+      if (rank > 0) (part == 0 ? end : begin)[cut] = k.extents[cut] / 3;
+      executor.run_box(pointers(c, got), c.scalars, std::span(begin).first(rank),
+                       std::span(end).first(rank));
+    }
+    const bool equal = same(c, expected, got);
+    CHECK_MESSAGE(equal, "seed ", seed);
+    failures += !equal;
+  }
+}
+
+TEST_CASE("kernel executor: two buffers swapped in place") {
+  Kernel k;
+  k.rank = 1;
+  k.extents[0] = 5000;
+  k.buffers = {DType::f32, DType::f32};
+  k.code = {load(0, contiguous({5000})), load(1, contiguous({5000})), compute(KernelOp::Neg, 0)};
+  k.stores = {{1, 0, contiguous({5000})}, {2, 1, contiguous({5000})}};
+  std::vector<float> a(5000, 1.0f), b(5000, 2.0f);
+  void* buffers[] = {a.data(), b.data()};
+  KernelExecutor(k).run(buffers, {});
+  CHECK(a == std::vector<float>(5000, 2.0f));
+  CHECK(b == std::vector<float>(5000, -1.0f));
+}
+
+TEST_CASE("kernel executor: reductions of nothing") {
+  for (const bool row_form : {true, false}) {
+    Kernel k = sum_kernel(3, 0, row_form);
+    k.code.push_back(compute(KernelOp::ReduceMax, 0, -1, -1, true));
+    k.buffers.push_back(DType::f32);
+    k.stores.push_back({2, 2, k.stores[0].view});
+    std::vector<float> sum(3, 7.0f), max(3, 7.0f);
+    float nothing;
+    void* buffers[] = {&nothing, sum.data(), max.data()};
+    KernelExecutor(k).run(buffers, {});
+    CHECK(sum == std::vector<float>(3, 0.0f));
+    CHECK(max == std::vector<float>(3, -std::numeric_limits<float>::infinity()));
+  }
+}
+
+TEST_CASE("kernel executor: malformed kernels are refused") {
+  Kernel k = sum_kernel(3, 4, true);
+  k.code[1].a = 1;
+  CHECK_THROWS_AS(KernelExecutor{k}, ArgumentError);
+  k = sum_kernel(3, 4, true);
+  k.buffers[0] = DType::f64;
+  CHECK_THROWS_AS(KernelExecutor{k}, ArgumentError);
+  k = sum_kernel(3, 4, true);
+  const KernelExecutor executor(k);
+  std::vector<float> x(12), y(3);
+  void* buffers[] = {x.data(), y.data()};
+  const std::int64_t begin[] = {0, 0}, end[] = {1, 1};
+  CHECK_THROWS_AS(executor.run_box(buffers, {}, begin, end), ArgumentError);
+}
+
+}  // namespace
+}  // namespace genera

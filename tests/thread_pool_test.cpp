@@ -1,0 +1,155 @@
+#include "engine/core/thread_pool.h"
+
+#include <doctest/doctest.h>
+#include <genera/error.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <numeric>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace genera {
+namespace {
+
+// Sets the thread count for one scope.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(thread_count()) { set_thread_count(count); }
+  ~Threads() { set_thread_count(before_); }
+
+ private:
+  int before_;
+};
+
+TEST_CASE("parallel_for visits every task exactly once, for any thread count") {
+  for (int threads : {1, 2, 3, 4, 7}) {
+    const Threads scope(threads);
+    for (std::int64_t tasks : {0, 1, 2, 3, 5, 16, 1000}) {
+      std::vector<int> visits(static_cast<std::size_t>(tasks), 0);
+      std::atomic<int> ranges{0};
+      parallel_for(tasks, [&](std::int64_t begin, std::int64_t end) {
+        CHECK(begin < end);
+        ++ranges;
+        for (std::int64_t i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
+      });
+      CHECK(ranges == std::min<std::int64_t>(tasks, threads));
+      for (int count : visits) CHECK(count == 1);
+    }
+  }
+}
+
+TEST_CASE("parallel_for: the thread count changes at run time and is checked") {
+  for (int round = 0; round < 20; ++round) {
+    const Threads scope(1 + round % 4);
+    std::atomic<std::int64_t> sum{0};
+    parallel_for(100, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) sum += i;
+    });
+    CHECK(sum == 4950);
+  }
+  CHECK_THROWS_AS(set_thread_count(0), ArgumentError);
+  CHECK_THROWS_AS(set_thread_count(257), ArgumentError);
+}
+
+TEST_CASE("parallel_for: a nested call runs serially") {
+  const Threads scope(3);
+  std::atomic<int> inner_ranges{0};
+  std::atomic<std::int64_t> sum{0};
+  parallel_for(3, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      parallel_for(10, [&](std::int64_t inner_begin, std::int64_t inner_end) {
+        ++inner_ranges;
+        sum += inner_end - inner_begin;
+      });
+    }
+  });
+  CHECK(inner_ranges == 3);
+  CHECK(sum == 30);
+}
+
+TEST_CASE("parallel_for: exceptions reach the caller and leave the pool usable") {
+  const Threads scope(4);
+  for (std::int64_t bad : {0, 1, 3}) {
+    CHECK_THROWS_AS(parallel_for(4,
+                                 [&](std::int64_t begin, std::int64_t end) {
+                                   if (begin <= bad && bad < end) throw std::out_of_range("x");
+                                 }),
+                    std::out_of_range);
+  }
+  // Of several, the one of the lowest range: the same on every run.
+  for (int round = 0; round < 50; ++round) {
+    try {
+      parallel_for(4, [&](std::int64_t begin, std::int64_t) {
+        throw std::runtime_error(std::to_string(begin));
+      });
+      CHECK(false);
+    } catch (const std::runtime_error& error) {
+      CHECK(std::string(error.what()) == "0");
+    }
+  }
+  std::atomic<int> visits{0};
+  parallel_for(4, [&](std::int64_t begin, std::int64_t end) { visits += int(end - begin); });
+  CHECK(visits == 4);
+}
+
+TEST_CASE("parallel_for: several user threads at once") {
+  const Threads scope(3);
+  std::vector<std::thread> users;
+  std::atomic<int> wrong{0};
+  for (int user = 0; user < 4; ++user) {
+    users.emplace_back([&] {
+      for (int round = 0; round < 500; ++round) {
+        std::vector<int> values(17, 0);
+        parallel_for(17, [&](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t i = begin; i < end; ++i) values[static_cast<std::size_t>(i)] = 1;
+        });
+        if (std::accumulate(values.begin(), values.end(), 0) != 17) ++wrong;
+      }
+    });
+  }
+  for (std::thread& user : users) user.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("parallel_for: parked workers wake up, uneven ranges are waited for") {
+  const Threads scope(2);
+  for (int round = 0; round < 20; ++round) {
+    std::this_thread::sleep_for(std::chrono::microseconds(round * 20));
+    std::atomic<int> done{0};
+    parallel_for(2, [&](std::int64_t begin, std::int64_t end) {
+      if (begin == round % 2) std::this_thread::sleep_for(std::chrono::microseconds(200));
+      done += int(end - begin);
+    });
+    CHECK(done == 2);
+  }
+}
+
+// ThreadSanitizer ends a forked child that starts threads.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define GENERA_NO_FORK_TEST
+#endif
+#endif
+#if !defined(GENERA_NO_FORK_TEST) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("parallel_for works in a forked child") {
+  const Threads scope(2);
+  parallel_for(2, [](std::int64_t, std::int64_t) {});
+  const pid_t child = fork();
+  if (child == 0) {
+    std::atomic<int> done{0};
+    parallel_for(8, [&](std::int64_t begin, std::int64_t end) { done += int(end - begin); });
+    _exit(done == 8 ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+#endif
+
+}  // namespace
+}  // namespace genera

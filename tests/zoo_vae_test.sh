@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# genera-vae as its users meet it: every verb, resuming, interruption, and everything that goes wrong.
+# Usage: zoo_vae_test.sh PATH/TO/genera-vae
+set -u
+program=$(realpath "$1")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+for name in $(env | grep -o '^GENERA_[A-Z_]*'); do unset "$name"; done
+passed=0
+failed=0
+
+# check WHAT COMMAND...: the command must succeed.
+check() {
+  local what=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAILED: $what"
+    tail -n 5 out err 2>/dev/null
+  fi
+}
+
+# gives CODE ARGUMENTS...: runs the program, whose output goes to `out` and `err`, and checks its exit code.
+gives() {
+  local wanted=$1 code
+  shift
+  "$program" "$@" >out 2>err
+  code=$?
+  [ "$code" -eq "$wanted" ] || echo "exit code $code instead of $wanted: genera-vae $*"
+  [ "$code" -eq "$wanted" ]
+}
+says() { grep -q -- "$1" err; }
+prints() { grep -q -- "$1" out; }
+same_bits() { cmp -s "$1/checkpoints/last.safetensors" "$2/checkpoints/last.safetensors" &&
+  cmp -s "$1/checkpoints/best.safetensors" "$2/checkpoints/best.safetensors"; }
+same_log() { diff <(sed 's/"seconds":[^,}]*//' "$1/metrics.jsonl") <(sed 's/"seconds":[^,}]*//' "$2/metrics.jsonl") >/dev/null; }
+no_control_bytes() { ! LC_ALL=C grep -q -P '[\x00-\x08\x0b-\x1f\x7f]' "$1"; }
+without() { ! grep -q -- "$1" "$2"; }
+png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ]; }
+
+# A tiny run: a few generated images, 8 steps. best is validated at steps 2, 4, 6 and 8.
+tiny=(train --smoke --steps 8 --validations 4 --hidden 24 --latent 4)
+
+# --- The whole path -------------------------------------------------------------------------------------------
+check "train" gives 0 "${tiny[@]}" --out full --save-every 1
+check "results on stdout" prints '^negative_elbo .* nats .*standard error'
+check "no progress on stdout" without 'step' out
+check "no control bytes in a piped log" no_control_bytes err
+for file in config.toml manifest.json metrics.jsonl loss.svg summary.json checkpoints/last.safetensors \
+            checkpoints/best.safetensors; do
+  check "the run has $file" test -s "full/$file"
+done
+check "samples from fixed noise" png full/samples/step_0000008.png
+check "config.toml is resolved" grep -q '^batch = 128$' full/config.toml
+check "the manifest has the data's digest" grep -q '"digest": "[0-9a-f]\{32\}' full/manifest.json
+check "the summary has standard errors" grep -q '"standard_error"' full/summary.json
+
+check "sample" gives 0 sample full --count 9
+check "sample writes a PNG and says where" png "$(cat out)"
+check "sample --draws" gives 0 sample full --count 9 --draws --out draws.png
+check "reconstruct" gives 0 reconstruct full --count 6 --out r.png
+check "reconstruct writes a PNG" png r.png
+check "interpolate" gives 0 interpolate full --count 2 --steps 4 --path linear --out i.png
+check "interpolate writes a PNG" png i.png
+check "pictures carry their recipe" grep -q -a 'interpolate --count 2 --steps 4' i.png
+check "pictures are reproducible" gives 0 sample full --count 9 --out again.png
+check "pictures are the same bytes" cmp -s full/samples.png again.png
+check "eval" gives 0 eval full --iwae 7 --json
+check "eval --json prints the bounds" prints '"iwae"'
+check "eval --record" gives 0 eval full --record record.json
+check "the record has its origin" grep -q '"command": "genera-vae train --steps 8' record.json
+check "the record has no path" without "$scratch" record.json
+check "info" gives 0 info full
+check "info tells the model" prints '^model *mlp'
+check "eval of one checkpoint" gives 0 eval full/checkpoints/last.safetensors --quiet
+check "--quiet prints no log" test ! -s err
+check "help" gives 0 train --help
+check "--version" gives 0 --version
+check "--plan" gives 0 "${tiny[@]}" --plan --out planned
+check "--plan prints the parameters" prints '^parameters *[0-9]'
+check "--plan makes no folder" test ! -e planned
+check "conv" gives 0 train --smoke --model conv --width 4 --hidden 16 --steps 2 --batch 32 --out conv
+check "logistic" gives 0 train --smoke --likelihood logistic --steps 2 --out logistic
+check "logistic gives bits" prints '^bits_per_dim'
+check "dynamic, warm-up, clipping, no average" gives 0 "${tiny[@]}" --binarize dynamic --kl-warmup 4 \
+  --beta 2 --clip 1 --lr-warmup 2 --weight-average 0 --schedule constant --out options
+
+# --- The same bits --------------------------------------------------------------------------------------------
+check "a run is repeated" gives 0 "${tiny[@]}" --out repeated --threads 1
+check "the same bits for another number of threads" same_bits full repeated
+check "stop after a step" gives 0 "${tiny[@]}" --out chain --stop-after 1
+check "a stop tells how to go on" says '--resume chain'
+for step in 2 3 4 5 6 7; do
+  check "resume for step $step" gives 0 train --resume chain --stop-after 1
+done
+check "resume to the end" gives 0 train --resume chain
+check "resumed at every step: the same bits" same_bits full chain
+check "resumed at every step: the same log" same_log full chain
+check "resumed at every step: the same samples" cmp -s full/samples/step_0000008.png chain/samples/step_0000008.png
+check "resume of a finished run" gives 0 train --resume full
+check "it still has its bits" same_bits full chain
+check "resume keeps its settings" gives 2 train --resume chain --lr 1
+check "--time" gives 0 train --smoke --time 1s --hidden 24 --out timed --quiet
+check "--time becomes --steps" grep -q '^steps = [0-9]*$' timed/config.toml
+check "--time is gone" without '^time' timed/config.toml
+check "--config" gives 0 train --config timed/config.toml --out timed-again --quiet
+check "a timed run is repeated bit for bit" same_bits timed timed-again
+check "environment" bash -c 'GENERA_STEPS=3 "$0" train --smoke --plan --json >out 2>err' "$program"
+check "environment before default" prints '"steps": 3'
+
+# --- Interruption ---------------------------------------------------------------------------------------------
+interrupt() { # SIGNAL CODE
+  rm -rf stopped
+  env --default-signal=INT "$program" train --smoke --steps 100000000 --hidden 24 --out stopped >out 2>err &
+  local pid=$! code
+  for _ in $(seq 200); do
+    [ -s stopped/checkpoints/last.safetensors ] && break
+    sleep 0.05
+  done
+  sleep 0.2
+  kill "-$1" "$pid"
+  wait "$pid"
+  code=$?
+  [ "$code" -eq "$2" ] || echo "exit code $code instead of $2 after SIG$1"
+  [ "$code" -eq "$2" ]
+}
+check "SIGTERM exits 143" interrupt TERM 143
+check "Ctrl-C exits 130" interrupt INT 130
+check "Ctrl-C tells how to go on" says 'continue with: genera-vae train --resume stopped'
+check "an interrupted run goes on" gives 0 train --resume stopped --stop-after 2
+
+# --- What goes wrong ------------------------------------------------------------------------------------------
+check "unknown flag" gives 2 train --bacth 3
+check "did you mean" says 'did you mean --batch'
+check "unknown verb" gives 2 trian
+check "no verb" gives 2
+check "bad number" gives 2 train --batch 0
+check "bad duration" gives 2 train --smoke --time soon --out bad-time
+check "no folder for it" test ! -e bad-time
+echo 'bacth = 3' >bad.toml
+check "unknown key" gives 2 train --config bad.toml
+check "unknown key: did you mean" says 'did you mean batch'
+check "a batch larger than the data" gives 2 train --smoke --batch 100000
+check "missing data" gives 3 train --data no-such-data
+check "an existing run folder" gives 7 "${tiny[@]}" --out full
+check "it is not overwritten" says 'never overwritten'
+check "a folder that cannot be made" gives 7 "${tiny[@]}" --out /dev/null/run
+check "no such run" gives 3 eval nowhere
+check "a folder that is no run" gives 3 eval .
+check "vulkan" gives 5 train --smoke --device vulkan
+check "no such device" gives 2 train --smoke --device abacus
+check "NaN" gives 4 train --smoke --steps 8 --lr 1e30 --out nan
+check "NaN names the step" says 'step [0-9]'
+check "output to a full device" bash -c '"$0" info full >/dev/full 2>err; [ $? -eq 7 ]' "$program"
+
+cp -r full corrupt
+printf '\xff' | dd of=corrupt/checkpoints/best.safetensors bs=1 seek=6000 conv=notrunc 2>/dev/null
+printf '\xff' | dd of=corrupt/checkpoints/last.safetensors bs=1 seek=6000 conv=notrunc 2>/dev/null
+check "a corrupt checkpoint" gives 3 eval corrupt
+check "it is named" says 'best.safetensors'
+check "a corrupt checkpoint is not resumed" gives 3 train --resume corrupt
+check "the previous one is offered" says 'last.safetensors.prev'
+cp full/checkpoints/best.safetensors corrupt/checkpoints/best.safetensors
+check "the previous one works" gives 0 train --resume corrupt/checkpoints/last.safetensors.prev
+check "and ends with the same bits" same_bits full corrupt
+truncate -s 5000 corrupt/checkpoints/best.safetensors
+check "a truncated checkpoint" gives 3 sample corrupt
+rm corrupt/checkpoints/*
+check "a missing checkpoint" gives 3 sample corrupt
+echo 'nonsense' >corrupt/config.toml
+check "a damaged config.toml" gives 3 eval corrupt
+
+# A limit on the size of files stands in for a full disk: the small files are written, the checkpoints are not.
+(
+  ulimit -f 64
+  "$program" "${tiny[@]}" --hidden 100 --out limited >out 2>err
+)
+check "full disk: exit 7" test $? -eq 7
+check "full disk: the result is there" prints '^negative_elbo'
+check "full disk: a warning" says '^warning:'
+check "full disk: no temporary files" test -z "$(ls -A limited/checkpoints)"
+
+echo "genera-vae: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,392 @@
+#include "zoo/common/command_line.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cctype>
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "zoo/common/failure.h"
+#include "zoo/common/spelling.h"
+#include "zoo/common/version.h"
+
+namespace genera::zoo {
+namespace {
+
+constexpr const char* config_option = "config";
+
+std::string environment_name(const std::string& option) {
+  std::string result = "GENERA_";
+  for (char c : option)
+    result += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return result;
+}
+
+std::string suggestion(const std::string& name, const std::vector<std::string>& known,
+                       const std::string& prefix) {
+  const std::string nearest = nearest_name(name, known);
+  return nearest.empty() ? "" : fmt::format("; did you mean {}{}?", prefix, nearest);
+}
+
+auto range_check(Range range) {
+  return [range](const std::string& text) -> std::string {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    if (end == text.c_str() || *end != '\0') return fmt::format("'{}' is no number", text);
+    if (value >= range.low && value <= range.high) return {};
+    return fmt::format("{} is not between {} and {}", text, range.low, range.high);
+  };
+}
+
+}  // namespace
+
+struct Verb::Impl {
+  CLI::App* app = nullptr;
+  std::map<std::string, Source> sources;
+  std::map<std::string, Kept> kept;
+  std::vector<std::string> arguments;
+  std::vector<std::vector<std::string>> exclusive_groups;
+
+  CLI::Option* find(const std::string& name) const { return app->get_option_no_throw("--" + name); }
+
+  CLI::Option* added(CLI::Option* option, const std::string& name, Kept how) {
+    kept[name] = how;
+    option->configurable(how != Kept::nowhere);
+    option->envname(environment_name(name));
+    return option;
+  }
+
+  std::vector<std::string> flags() const {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app->get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back(name);
+    return names;
+  }
+
+  std::vector<std::string> config_keys() const {
+    std::vector<std::string> names;
+    for (const auto& [name, how] : kept)
+      if (how != Kept::nowhere) names.push_back(name);
+    return names;
+  }
+
+  // Gives `name` a value unless a stronger source did.
+  void assign(const std::string& name, const std::vector<std::string>& values, Source source) {
+    CLI::Option* option = find(name);
+    option->clear();
+    for (const std::string& value : values) option->add_result(value);
+    option->run_callback();
+    sources[name] = source;
+  }
+
+  bool outranked(const std::string& name, Source source) const {
+    for (const auto& group : exclusive_groups) {
+      if (std::find(group.begin(), group.end(), name) == group.end()) continue;
+      for (const std::string& member : group)
+        if (source_of(member) > source) return true;
+    }
+    return source_of(name) > source;
+  }
+
+  Source source_of(const std::string& name) const {
+    const auto found = sources.find(name);
+    return found == sources.end() ? Source::unset : found->second;
+  }
+
+  // Of an exclusive group, all but the one that counts.
+  bool forgotten(const std::string& name) const {
+    for (const auto& group : exclusive_groups)
+      if (std::find(group.begin(), group.end(), name) != group.end())
+        return source_of(name) == Source::unset;
+    return false;
+  }
+
+  void note_sources();
+  void settle_exclusive_groups();
+  std::vector<CLI::ConfigItem> read_config(const std::filesystem::path& path) const;
+  void apply_config(const std::filesystem::path& path);
+};
+
+// After CLI11's own parsing, which knows flags and the environment: tells the two apart.
+void Verb::Impl::note_sources() {
+  const auto& on_line = app->parse_order();
+  for (const auto& [name, how] : kept) {
+    const CLI::Option* option = find(name);
+    if (option->count() == 0) continue;
+    const bool flag = std::find(on_line.begin(), on_line.end(), option) != on_line.end();
+    sources[name] = flag ? Source::flag : Source::environment;
+  }
+}
+
+// Within a group the strongest source wins and the others are forgotten.
+void Verb::Impl::settle_exclusive_groups() {
+  for (const auto& group : exclusive_groups) {
+    Source strongest = Source::unset;
+    for (const std::string& name : group) strongest = std::max(strongest, source_of(name));
+    if (strongest == Source::unset) continue;
+    std::string chosen;
+    for (const std::string& name : group) {
+      if (source_of(name) != strongest) {
+        find(name)->clear();
+        sources.erase(name);
+      } else if (chosen.empty()) {
+        chosen = name;
+      } else {
+        throw UsageError(fmt::format("--{} and --{} exclude each other: give one", chosen, name));
+      }
+    }
+  }
+}
+
+std::vector<CLI::ConfigItem> Verb::Impl::read_config(const std::filesystem::path& path) const {
+  std::ifstream file(path);
+  if (!file || std::filesystem::is_directory(path))
+    throw UsageError(fmt::format("configuration file {} cannot be read", path.string()));
+  const std::vector<std::string> keys = config_keys();
+  auto items = CLI::ConfigTOML().from_config(file);
+  for (const CLI::ConfigItem& item : items) {
+    if (item.parents.empty() && std::find(keys.begin(), keys.end(), item.name) != keys.end() &&
+        item.inputs.size() == 1)
+      continue;
+    if (std::find(keys.begin(), keys.end(), item.name) != keys.end() && item.parents.empty())
+      throw UsageError(fmt::format("{}: key '{}' has {} values, not 1", path.string(), item.name,
+                                   item.inputs.size()));
+    throw UsageError(fmt::format("{}: unknown key '{}'{}", path.string(), item.fullname(),
+                                 suggestion(item.name, keys, "")));
+  }
+  return items;
+}
+
+void Verb::Impl::apply_config(const std::filesystem::path& path) {
+  for (const CLI::ConfigItem& item : read_config(path)) {
+    if (outranked(item.name, Source::config)) continue;
+    try {
+      assign(item.name, item.inputs, Source::config);
+    } catch (const CLI::ParseError& error) {
+      throw UsageError(fmt::format("{}: {}", path.string(), error.what()));
+    }
+  }
+}
+
+Verb::Verb(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Verb::Verb(Verb&&) noexcept = default;
+Verb::~Verb() = default;
+
+Verb& Verb::option(const std::string& name, std::string& value, const std::string& help,
+                   Kept kept) {
+  impl_->added(impl_->app->add_option("--" + name, value, help)->capture_default_str(), name, kept);
+  return *this;
+}
+
+Verb& Verb::option(const std::string& name, std::int64_t& value, const std::string& help,
+                   Range range, Kept kept) {
+  impl_->added(impl_->app->add_option("--" + name, value, help), name, kept)
+      ->check(range_check(range))
+      ->capture_default_str();
+  return *this;
+}
+
+Verb& Verb::option(const std::string& name, std::uint64_t& value, const std::string& help,
+                   Range range, Kept kept) {
+  impl_->added(impl_->app->add_option("--" + name, value, help), name, kept)
+      ->check(range_check(range))
+      ->capture_default_str();
+  return *this;
+}
+
+Verb& Verb::option(const std::string& name, double& value, const std::string& help, Range range,
+                   Kept kept) {
+  impl_->added(impl_->app->add_option("--" + name, value, help), name, kept)
+      ->check(range_check(range))
+      ->default_str(fmt::format("{}", value));
+  return *this;
+}
+
+Verb& Verb::choice(const std::string& name, std::string& value,
+                   const std::vector<std::string>& choices, const std::string& help) {
+  const auto check = [choices](const std::string& text) -> std::string {
+    if (std::find(choices.begin(), choices.end(), text) != choices.end()) return {};
+    std::string list;
+    for (const std::string& choice : choices) list += (list.empty() ? "" : ", ") + choice;
+    return fmt::format("'{}' is none of {}{}", text, list, suggestion(text, choices, ""));
+  };
+  std::string names;
+  for (const std::string& choice : choices) names += (names.empty() ? "" : "|") + choice;
+  impl_->added(impl_->app->add_option("--" + name, value, help), name, Kept::in_config)
+      ->check(check)
+      ->type_name(names)
+      ->capture_default_str();
+  return *this;
+}
+
+Verb& Verb::flag(const std::string& name, bool& value, const std::string& help, Kept kept) {
+  impl_->added(impl_->app->add_flag("--" + name, value, help), name, kept);
+  return *this;
+}
+
+Verb& Verb::argument(const std::string& name, std::string& value, const std::string& help) {
+  impl_->app->add_option(name, value, help)->configurable(false);
+  impl_->arguments.push_back(name);
+  return *this;
+}
+
+Verb& Verb::exclusive(const std::vector<std::string>& names) {
+  impl_->exclusive_groups.push_back(names);
+  for (const std::string& name : names) impl_->find(name)->default_str("");
+  return *this;
+}
+
+Verb& Verb::not_in_environment(const std::string& name) {
+  impl_->find(name)->envname("");
+  return *this;
+}
+
+const std::string& Verb::name() const { return impl_->app->get_name(); }
+
+Source Verb::source(const std::string& name) const { return impl_->source_of(name); }
+
+void Verb::set(const std::string& name, const std::string& value) {
+  impl_->assign(name, {value}, Source::flag);
+}
+
+void Verb::unset(const std::string& name) {
+  impl_->find(name)->clear();
+  impl_->sources.erase(name);
+}
+
+std::string Verb::resolved() const {
+  std::istringstream lines(impl_->app->config_to_str(true, false));
+  std::string result;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t equals = line.find('=');
+    const std::string name = line.substr(0, equals);
+    if (equals == std::string::npos || impl_->forgotten(name)) continue;
+    result += name + " = " + line.substr(equals + 1) + "\n";
+  }
+  return result;
+}
+
+std::vector<std::pair<std::string, std::string>> Verb::given() const {
+  std::vector<std::pair<std::string, std::string>> result;
+  for (const CLI::Option* option : impl_->app->get_options()) {
+    if (option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    if (source(name) == Source::unset || impl_->kept.at(name) == Kept::nowhere) continue;
+    result.emplace_back(name, option->results().empty() ? "true" : option->results().front());
+  }
+  return result;
+}
+
+void Verb::restore(const std::filesystem::path& config) {
+  std::vector<CLI::ConfigItem> items;
+  try {
+    items = impl_->read_config(config);
+  } catch (const UsageError& error) {  // a damaged run folder is no slip on the command line
+    throw DataError(error.what());
+  }
+  for (const auto& [name, how] : impl_->kept)
+    if (how == Kept::in_config && source(name) == Source::flag)
+      throw UsageError(fmt::format(
+          "--{} cannot be given with --resume: a resumed run keeps its settings; start a new run",
+          name));
+  for (const auto& [name, how] : impl_->kept)
+    if (how == Kept::in_config) unset(name);
+  for (const CLI::ConfigItem& item : items) {
+    if (source(item.name) > Source::config) continue;  // changeable, and given for this call
+    try {
+      impl_->assign(item.name, item.inputs, Source::config);
+    } catch (const CLI::ParseError& error) {
+      throw DataError(fmt::format("{}: {}", config.string(), error.what()));
+    }
+  }
+  impl_->settle_exclusive_groups();
+}
+
+struct CommandLine::Impl {
+  CLI::App app;
+  std::vector<std::unique_ptr<Verb>> verbs;
+
+  std::vector<std::string> verb_names() const {
+    std::vector<std::string> names;
+    for (const auto& verb : verbs) names.push_back(verb->name());
+    return names;
+  }
+
+  Verb& chosen_verb() const;
+};
+
+namespace {
+
+UsageError unknown_flag(const std::string& text, const std::vector<std::string>& known) {
+  const std::string name = text.substr(std::min(text.size(), text.find_first_not_of('-')));
+  return UsageError(fmt::format("unknown flag {}{}", text,
+                                suggestion(name.substr(0, name.find('=')), known, "--")));
+}
+
+}  // namespace
+
+// The verb on the line; what stands before it is an error.
+Verb& CommandLine::Impl::chosen_verb() const {
+  for (const std::string& extra : app.remaining()) {
+    if (extra.starts_with("-")) throw unknown_flag(extra, {"help", "version"});
+    throw UsageError(
+        fmt::format("unknown verb '{}'{}", extra, suggestion(extra, verb_names(), "")));
+  }
+  for (const auto& verb : verbs)
+    if (app.got_subcommand(verb->impl_->app)) return *verb;
+  std::string names;
+  for (const std::string& name : verb_names()) names += (names.empty() ? "" : ", ") + name;
+  throw UsageError(fmt::format("say what to do: {} (--help explains)", names));
+}
+
+CommandLine::CommandLine(const std::string& program, const std::string& description)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->app.name(program);
+  impl_->app.description(description);
+  impl_->app.set_version_flag("--version", program + " " + program_version());
+  impl_->app.allow_extras();
+}
+
+CommandLine::~CommandLine() = default;
+
+Verb& CommandLine::verb(const std::string& name, const std::string& description) {
+  auto impl = std::make_unique<Verb::Impl>();
+  impl->app = impl_->app.add_subcommand(name, description);
+  impl->app->allow_extras();
+  impl_->verbs.push_back(std::unique_ptr<Verb>(new Verb(std::move(impl))));
+  return *impl_->verbs.back();
+}
+
+Verb* CommandLine::parse(int argc, const char* const* argv) {
+  CLI::App& app = impl_->app;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {  // --help, --version: not an error
+    app.exit(help);
+    return nullptr;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(error.what());
+  }
+  Verb& chosen = impl_->chosen_verb();
+  Verb::Impl& verb = *chosen.impl_;
+  const auto extras = verb.app->remaining();
+  for (const std::string& extra : extras)
+    if (extra.starts_with("-")) throw unknown_flag(extra, verb.flags());
+  if (!extras.empty()) throw UsageError(fmt::format("unexpected argument '{}'", extras.front()));
+  for (const std::string& argument : verb.arguments)
+    if (verb.app->get_option(argument)->count() == 0)
+      throw UsageError(fmt::format("{} {} needs {}: {}", app.get_name(), chosen.name(), argument,
+                                   verb.app->get_option(argument)->get_description()));
+  verb.note_sources();
+  if (const CLI::Option* config = verb.find(config_option); config != nullptr && *config)
+    verb.apply_config(config->as<std::string>());
+  verb.settle_exclusive_groups();
+  return &chosen;
+}
+
+}  // namespace genera::zoo

@@ -1,0 +1,58 @@
+#include "zoo/common/common_flags.h"
+
+#include <fmt/core.h>
+#include <genera/stats.h>
+
+#include "zoo/common/command_line.h"
+#include "zoo/common/failure.h"
+#include "zoo/common/machine.h"
+
+namespace genera::zoo {
+
+void add_compute_flags(Verb& verb, ComputeFlags& flags) {
+  verb.option("device", flags.device, "cpu, vulkan[:N|:NAME] or auto", Kept::changeable)
+      .option("threads", flags.threads,
+              "Threads; 0: one per processor. Results do not depend on it", Range{0, 256},
+              Kept::changeable)
+      .flag("quiet", flags.quiet, "Print results and warnings only")
+      .flag("json", flags.json, "Print the results as JSON");
+}
+
+void add_train_flags(Verb& verb, TrainFlags& flags) {
+  verb.option("data", flags.data, "Data set: a name, or a folder of IDX or PNG files")
+      .not_in_environment("data")  // GENERA_DATA is the folder in which names are looked up
+      .option("out", flags.out, "Run folder to make; default runs/<program>-<model>-<n>",
+              Kept::nowhere)
+      .option("config", flags.config, "TOML file with values for these flags", Kept::nowhere)
+      .option("resume", flags.resume,
+              "Continue the run in this folder (or from one of its checkpoints)", Kept::nowhere)
+      .option("epochs", flags.epochs, "Passes over the training images", Range{1, 1e9})
+      .option("steps", flags.steps, "Training steps", Range{1, 1e12})
+      .option("time", flags.time, "Train as many steps as fit into this time: 90s, 2m, 1h30m")
+      .exclusive({"epochs", "steps", "time"})
+      .option("batch", flags.batch, "Images of a step", Range{1, 1e6})
+      .option("seed", flags.seed, "Seed of all random numbers", Range{0, 1.8e19})
+      .option("validations", flags.validations, "Validations in the whole run", Range{1, 1e6})
+      .option("save-every", flags.save_every, "Steps between checkpoints; 0: a minute",
+              Range{0, 1e12}, Kept::changeable)
+      .option("stop-after", flags.stop_after,
+              "Save and stop after this many steps; --resume goes on", Range{1, 1e12},
+              Kept::nowhere)
+      .flag("smoke", flags.smoke, "The whole path within seconds, on a few generated images",
+            Kept::in_config)
+      .flag("plan", flags.plan, "Print parameters, memory, steps and estimated time, and stop");
+  add_compute_flags(verb, flags.compute);
+}
+
+void apply(const ComputeFlags& flags) {
+  const std::string kind = flags.device.substr(0, flags.device.find(':'));
+  if (kind == "vulkan")
+    throw DeviceError(fmt::format("--device {}: this build has no Vulkan backend; use --device cpu",
+                                  flags.device));
+  if (flags.device != "cpu" && flags.device != "auto")
+    throw UsageError(
+        fmt::format("--device '{}' is none of cpu, vulkan[:N|:NAME], auto", flags.device));
+  set_threads(flags.threads > 0 ? static_cast<int>(flags.threads) : core_count());
+}
+
+}  // namespace genera::zoo

@@ -1,0 +1,45 @@
+/// The flags that all programs of the zoo share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace genera::zoo {
+
+class Verb;
+
+/// Where and how a program computes; every verb has these.
+struct ComputeFlags {
+  std::string device = "auto";
+  std::int64_t threads = 0;  ///< 0: all processors
+  bool quiet = false;
+  bool json = false;
+};
+
+/// What a training run is made with.
+struct TrainFlags {
+  ComputeFlags compute;
+  std::string data = "fashion-mnist";
+  std::string out;
+  std::string config;
+  std::string resume;
+  std::string time;
+  std::int64_t epochs = 0;
+  std::int64_t steps = 0;
+  std::int64_t batch = 128;
+  std::uint64_t seed = 0;
+  std::int64_t validations = 20;
+  std::int64_t save_every = 0;
+  std::int64_t stop_after = 0;  ///< 0: at the end
+  bool smoke = false;
+  bool plan = false;
+};
+
+void add_compute_flags(Verb& verb, ComputeFlags& flags);
+void add_train_flags(Verb& verb, TrainFlags& flags);
+
+/// Sets the number of threads, and checks the device: DeviceError when there is none of that kind,
+/// UsageError when the text names no kind.
+void apply(const ComputeFlags& flags);
+
+}  // namespace genera::zoo

@@ -1,0 +1,151 @@
+#include "zoo/common/console.h"
+
+#include <fmt/core.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+namespace genera::zoo {
+namespace {
+
+constexpr std::chrono::milliseconds redraw_interval{100};
+constexpr std::chrono::seconds plain_interval{10};
+
+int terminal_width() {
+  winsize size{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
+}
+
+std::string rate_text(double rate) {
+  return rate >= 100 ? fmt::format("{:.0f}", rate) : fmt::format("{:.1f}", rate);
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 32 && c != '\n') || byte == 127) c = '?';
+  }
+  return result;
+}
+
+std::string duration_text(double seconds) {
+  if (!std::isfinite(seconds) || seconds < 0) return "?";
+  if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<std::int64_t>(std::llround(std::min(seconds, 1e12)));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+}
+
+Console::Console(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  if (term != nullptr && std::string_view(term) == "dumb") terminal_ = false;
+  colour_ = terminal_ && (no_color == nullptr || *no_color == '\0');
+}
+
+Console::~Console() { clear_line(); }
+
+void Console::note(const std::string& text) {
+  if (quiet_) return;
+  clear_line();
+  fmt::print(stderr, "{}\n", printable(text));
+}
+
+void Console::warn(const std::string& text) {
+  clear_line();
+  fmt::print(stderr, "{}warning:{} {}\n", colour_ ? "\033[33m" : "", colour_ ? "\033[0m" : "",
+             printable(text));
+}
+
+void Console::warn_once(const std::string& text) {
+  if (text == last_warning_) return;
+  last_warning_ = text;
+  warn(text);
+}
+
+void Console::start_progress(std::int64_t total, std::int64_t done, double items_per_round,
+                             std::string unit) {
+  total_ = total;
+  first_ = done_ = done;
+  printed_ = -1;
+  items_per_round_ = items_per_round;
+  unit_ = std::move(unit);
+  text_.clear();
+  started_ = Clock::now();
+  drawn_ = {};
+  running_ = true;
+}
+
+bool Console::progress_due() const {
+  if (quiet_ || !running_) return false;
+  if (terminal_) return Clock::now() - drawn_ >= redraw_interval;
+  return Clock::now() - drawn_ >= plain_interval;
+}
+
+void Console::progress(std::int64_t done, const std::string& text) {
+  done_ = done;
+  text_ = text;
+  if (progress_due()) draw(false);
+}
+
+void Console::end_progress() {
+  if (!running_) return;
+  if (!quiet_ && !terminal_ && printed_ != done_) draw(true);
+  clear_line();
+  running_ = false;
+}
+
+void Console::clear_line() {
+  if (!line_shown_) return;
+  fmt::print(stderr, "\r\033[K");
+  std::fflush(stderr);
+  line_shown_ = false;
+}
+
+void Console::draw(bool last) {
+  drawn_ = Clock::now();
+  printed_ = done_;
+  const double seconds = std::chrono::duration<double>(drawn_ - started_).count();
+  const double rounds = static_cast<double>(done_ - first_);
+  const double rate = seconds > 0 ? rounds / seconds : 0;
+  std::string figures = text_;
+  if (rounds > 0) {
+    figures += fmt::format("  {} {}/s", rate_text(rate * items_per_round_), unit_);
+    figures +=
+        last ? fmt::format("  {} in all", duration_text(seconds))
+             : fmt::format("  {} left", duration_text(static_cast<double>(total_ - done_) / rate));
+  }
+  if (!terminal_) {
+    fmt::print(stderr, "step {}/{}  {}\n", done_, total_, printable(figures));
+    return;
+  }
+  const std::string counter = fmt::format("{}/{}", done_, total_);
+  const int width = terminal_width();
+  const int room = width - 3 - static_cast<int>(counter.size() + figures.size() + 4);
+  const int bar = std::clamp(room, 0, 30);
+  std::string line;
+  if (bar >= 5) {
+    const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1;
+    const int full = std::clamp(static_cast<int>(share * bar), 0, bar);
+    line += colour_ ? "\033[32m" : "";
+    for (int i = 0; i < bar; ++i) line += i < full ? "█" : "░";
+    line += colour_ ? "\033[0m  " : "  ";
+    line += counter + "  " + figures;
+  } else {
+    line = (counter + "  " + figures).substr(0, static_cast<std::size_t>(std::max(width - 1, 0)));
+  }
+  fmt::print(stderr, "\r{}\033[K", line);
+  std::fflush(stderr);
+  line_shown_ = true;
+}
+
+}  // namespace genera::zoo

@@ -1,0 +1,16 @@
+/// What a run was made on, without names of hosts or paths.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace genera::zoo {
+
+/// The processor's model name; "unknown" where the system does not tell.
+std::string cpu_model();
+/// Processors that this process may run on.
+int core_count();
+/// The most memory that this process had in use so far, in bytes.
+std::int64_t peak_memory();
+
+}  // namespace genera::zoo

@@ -1,0 +1,99 @@
+#include "zoo/common/run_folder.h"
+
+#include <fmt/core.h>
+#include <genera/error.h>
+#include <genera/io.h>
+
+#include <span>
+
+namespace genera::zoo {
+namespace {
+
+namespace fs = std::filesystem;
+
+// True when this call made the folder: of two programs that try, one.
+bool make_folder(const fs::path& path) {
+  std::error_code error;
+  const bool made = fs::create_directory(path, error);
+  if (error && !fs::exists(path))
+    throw DiskError(fmt::format("folder {} cannot be made: {}", path.string(), error.message()));
+  return made;
+}
+
+void make_parents(const fs::path& path) {
+  std::error_code error;
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
+  if (error)
+    throw DiskError(
+        fmt::format("folder {} cannot be made: {}", path.parent_path().string(), error.message()));
+}
+
+void make_inner_folders(const fs::path& path) {
+  make_folder(path / "samples");
+  make_folder(path / "checkpoints");
+}
+
+}  // namespace
+
+RunFolder RunFolder::create(const std::string& out, const std::string& program,
+                            const std::string& model) {
+  if (!out.empty()) {
+    fs::path path = fs::path(out).lexically_normal();
+    if (!path.has_filename() && path.has_parent_path()) path = path.parent_path();
+    make_parents(path);
+    if (!make_folder(path))
+      throw DiskError(
+          fmt::format("{} is there already, and runs are never overwritten: choose another --out, "
+                      "or --resume it",
+                      path.string()));
+    make_inner_folders(path);
+    return RunFolder(path);
+  }
+  for (int n = 1;; ++n) {
+    const fs::path path = fs::path("runs") / fmt::format("{}-{}-{}", program, model, n);
+    make_parents(path);
+    if (!make_folder(path)) continue;
+    make_inner_folders(path);
+    return RunFolder(path);
+  }
+}
+
+RunFolder RunFolder::open(const std::string& run) {
+  const fs::path path = run;
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    RunFolder folder(path);
+    if (!fs::exists(folder.config(), error))
+      throw DataError(fmt::format("{} is no run folder: it has no config.toml", run));
+    return folder;
+  }
+  if (!fs::exists(path, error))
+    throw DataError(fmt::format("{}: there is no such run folder or checkpoint", run));
+  RunFolder folder(fs::absolute(path).parent_path().parent_path());
+  folder.given_checkpoint_ = path;
+  if (!fs::exists(folder.config(), error))
+    throw DataError(
+        fmt::format("{} does not lie in the checkpoints folder of a run: there is no {}", run,
+                    folder.config().string()));
+  return folder;
+}
+
+fs::path RunFolder::sample(std::int64_t step) const {
+  return path_ / "samples" / fmt::format("step_{:07}.png", step);
+}
+
+fs::path RunFolder::checkpoint_to_read() const {
+  if (!given_checkpoint_.empty()) return given_checkpoint_;
+  std::error_code error;
+  return fs::exists(best_checkpoint(), error) ? best_checkpoint() : last_checkpoint();
+}
+
+fs::path RunFolder::checkpoint_to_resume() const {
+  return given_checkpoint_.empty() ? last_checkpoint() : given_checkpoint_;
+}
+
+void write_text(const fs::path& path, const std::string& text) {
+  io::write_file_atomically(path, std::as_bytes(std::span<const char>(text)));
+}
+
+}  // namespace genera::zoo

@@ -1,0 +1,46 @@
+/// The folder that a run writes into.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace genera::zoo {
+
+/// A run's folder: config.toml, manifest.json, metrics.jsonl, loss.svg, samples/, checkpoints/,
+/// summary.json.
+class RunFolder {
+ public:
+  /// Makes a new folder: `out`, which must not be there yet, or for an empty `out`
+  /// runs/<program>-<model>-<n> with the first n that is free. DiskError when it is there or cannot
+  /// be made.
+  static RunFolder create(const std::string& out, const std::string& program,
+                          const std::string& model);
+  /// The folder of an earlier run, given by itself or by one of its checkpoints. DataError when
+  /// `run` is neither.
+  static RunFolder open(const std::string& run);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path config() const { return path_ / "config.toml"; }
+  std::filesystem::path manifest() const { return path_ / "manifest.json"; }
+  std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+  std::filesystem::path loss_plot() const { return path_ / "loss.svg"; }
+  std::filesystem::path summary() const { return path_ / "summary.json"; }
+  std::filesystem::path sample(std::int64_t step) const;
+  std::filesystem::path last_checkpoint() const { return path_ / "checkpoints/last.safetensors"; }
+  std::filesystem::path best_checkpoint() const { return path_ / "checkpoints/best.safetensors"; }
+  /// The checkpoint that open() was given, or the best one, or where there is none the last one.
+  std::filesystem::path checkpoint_to_read() const;
+  /// The checkpoint that open() was given, or the last one.
+  std::filesystem::path checkpoint_to_resume() const;
+
+ private:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+  std::filesystem::path given_checkpoint_;
+};
+
+/// Writes a text file atomically. DiskError.
+void write_text(const std::filesystem::path& path, const std::string& text);
+
+}  // namespace genera::zoo

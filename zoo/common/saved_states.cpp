@@ -1,0 +1,70 @@
+#include "zoo/common/saved_states.h"
+
+#include <fmt/core.h>
+#include <genera/error.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace genera::zoo {
+namespace {
+
+template <class T>
+bool all_finite(const io::HostArray& array) {
+  const auto values = array.as<T>();
+  return std::all_of(values.begin(), values.end(), [](T value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+std::vector<io::NamedArray> snapshot(const std::vector<State>& states) {
+  std::vector<Tensor> values;
+  for (const State& state : states) values.push_back(state.value());
+  eval(values);
+  std::vector<io::NamedArray> arrays;
+  for (const State& state : states) {
+    const Tensor& value = state.value();
+    auto array = io::HostArray::zeros(value.dtype(), value.shape());
+    value.copy_to(array.bytes);
+    arrays.push_back({state.name(), std::move(array)});
+  }
+  return arrays;
+}
+
+void restore(const std::vector<State>& states, const std::vector<io::NamedArray>& arrays,
+             const std::string& source) {
+  std::map<std::string_view, const io::HostArray*> by_name;
+  for (const io::NamedArray& entry : arrays) by_name[entry.name] = &entry.array;
+  for (const State& state : states) {
+    const auto found = by_name.find(state.name());
+    if (found == by_name.end())
+      throw DataError(fmt::format("{}: tensor {} is missing; was it made by another model?", source,
+                                  state.name()));
+    const io::HostArray& array = *found->second;
+    if (array.shape != state.shape() || array.dtype != state.value().dtype())
+      throw DataError(fmt::format("{}: tensor {} is {} {}, the model needs {} {}", source,
+                                  state.name(), name(array.dtype), to_string(array.shape),
+                                  name(state.value().dtype()), to_string(state.shape())));
+  }
+  for (const State& state : states) {
+    const io::HostArray& array = *by_name[state.name()];
+    state.set(Tensor::from_bytes(array.bytes, array.dtype, array.shape));
+  }
+}
+
+std::string first_non_finite(const std::vector<io::NamedArray>& arrays) {
+  for (const auto& [name, array] : arrays) {
+    if (array.dtype == DType::f32 && !all_finite<float>(array)) return name;
+    if (array.dtype == DType::f64 && !all_finite<double>(array)) return name;
+  }
+  return {};
+}
+
+std::int64_t element_count(const std::vector<State>& states) {
+  std::int64_t count = 0;
+  for (const State& state : states) count += state.shape().elements();
+  return count;
+}
+
+}  // namespace genera::zoo

@@ -1,0 +1,173 @@
+#include "zoo/common/train_verb.h"
+
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "zoo/common/duration.h"
+#include "zoo/common/failure.h"
+#include "zoo/common/machine.h"
+#include "zoo/common/saved_states.h"
+#include "zoo/common/version.h"
+
+namespace genera::zoo {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The name of a data set without the folders that lead to it.
+std::string plain_name(const std::string& data) {
+  const std::filesystem::path path = std::filesystem::path(data).lexically_normal();
+  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+}
+
+std::string shown_command(const std::string& program, const Verb& verb) {
+  std::string command = program + " " + verb.name();
+  for (const auto& [name, value] : verb.given())
+    command +=
+        " --" + name + (value == "true" ? "" : " " + (name == "data" ? plain_name(value) : value));
+  return command;
+}
+
+std::string manifest_json(const Trainable& trainable, const TrainFlags& flags,
+                          const std::string& command) {
+  Json manifest;
+  manifest["version"] = program_version();
+  manifest["commit"] = source_commit();
+  manifest["command"] = command;
+  manifest["model"] = trainable.model();
+  manifest["seed"] = flags.seed;
+  manifest["data"] = {{"name", plain_name(trainable.data_name())},
+                      {"digest", trainable.data_digest()}};
+  manifest["machine"] = {{"cpu", cpu_model()}, {"cores", core_count()}};
+  manifest["threads"] = flags.compute.threads > 0 ? flags.compute.threads : core_count();
+  return manifest.dump(2) + "\n";
+}
+
+// Steps that the flags ask for; 0 with --time, whose number is measured.
+std::int64_t asked_steps(const Trainable& trainable, const TrainFlags& flags) {
+  if (flags.steps > 0) return flags.steps;
+  if (!flags.time.empty()) return 0;
+  const std::int64_t epochs = flags.epochs > 0 ? flags.epochs : trainable.default_epochs();
+  return epochs * trainable.steps_per_epoch();
+}
+
+std::int64_t bytes_of(const std::vector<State>& states) {
+  std::int64_t bytes = 0;
+  for (const State& state : states)
+    bytes += state.shape().elements() * static_cast<std::int64_t>(size_of(state.value().dtype()));
+  return bytes;
+}
+
+int print_plan(Trainable& trainable, const TrainFlags& flags, const TrainingOptions& options) {
+  const StepCost cost = measure_steps(trainable, 10);
+  std::int64_t steps = options.steps;
+  const double validations = cost.validation * static_cast<double>(options.validations);
+  if (steps == 0) steps = static_cast<std::int64_t>((options.seconds - validations) / cost.step);
+  const double seconds = static_cast<double>(steps) * cost.step + validations;
+  const std::int64_t states = bytes_of(trainable.states());
+  if (flags.compute.json) {
+    Json plan = {{"model", trainable.model()},
+                 {"parameters", trainable.parameter_count()},
+                 {"state_bytes", states},
+                 {"peak_memory_bytes", peak_memory()},
+                 {"steps", steps},
+                 {"steps_per_epoch", trainable.steps_per_epoch()},
+                 {"seconds_per_step", cost.step},
+                 {"estimated_seconds", seconds}};
+    fmt::print("{}\n", plan.dump(2));
+    return exit_done;
+  }
+  fmt::print("model        {}\n", trainable.model());
+  fmt::print("parameters   {}\n", trainable.parameter_count());
+  fmt::print("memory       {:.1f} MB for parameters, moments and averages; {:.0f} MB in all\n",
+             static_cast<double>(states) / 1e6, static_cast<double>(peak_memory()) / 1e6);
+  fmt::print("steps        {} ({} an epoch)\n", steps, trainable.steps_per_epoch());
+  fmt::print("time         about {} ({:.2f} ms a step)\n", duration_text(seconds), cost.step * 1e3);
+  return exit_done;
+}
+
+TrainingOptions training_options(const std::string& program, const Trainable& trainable,
+                                 const TrainFlags& flags) {
+  TrainingOptions options;
+  options.steps = asked_steps(trainable, flags);
+  if (options.steps == 0) options.seconds = parse_duration(flags.time);
+  options.batch = flags.batch;
+  options.validations = flags.validations;
+  options.save_every = flags.save_every;
+  options.stop_after = flags.stop_after;
+  options.y_label = trainable.loss_label();
+  options.title =
+      fmt::format("{} {} on {}", program, trainable.model(), plain_name(trainable.data_name()));
+  return options;
+}
+
+int report(const RunFolder& folder, Trainable& trainable, const TrainFlags& flags,
+           const TrainingOutcome& outcome, Console& console) {
+  Summary summary;
+  summary.figures = trainable.evaluate(console);
+  summary.seconds = outcome.seconds;
+  summary.steps = outcome.steps;
+  summary.parameters = trainable.parameter_count();
+  fmt::print("{}", flags.compute.json ? to_json(summary) : to_text(summary));
+  bool written = outcome.all_written;
+  try {
+    write_text(folder.summary(), to_json(summary));
+  } catch (const DiskError& error) {
+    console.warn(error.what());
+    written = false;
+  }
+  if (!written)
+    throw DiskError(fmt::format(
+        "the training is done, but not all of {} could be written; free some space and --resume it",
+        folder.path().string()));
+  console.note(fmt::format("the run is in {}", folder.path().string()));
+  return exit_done;
+}
+
+}  // namespace
+
+int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
+               const std::function<std::unique_ptr<Trainable>()>& make) {
+  std::optional<RunFolder> folder;
+  const bool resume = !flags.resume.empty();
+  if (resume) {
+    if (!flags.out.empty() || !flags.config.empty())
+      throw UsageError(
+          "--resume goes on in its own folder with its own configuration: leave out "
+          "--out and --config");
+    folder = RunFolder::open(flags.resume);
+    verb.restore(folder->config());
+  }
+  const std::string command = shown_command(program, verb);
+  apply(flags.compute);
+  if (!flags.time.empty()) parse_duration(flags.time);
+  Console console(flags.compute.quiet);
+  const std::unique_ptr<Trainable> trainable = make();
+  TrainingOptions options = training_options(program, *trainable, flags);
+  if (flags.plan) return print_plan(*trainable, flags, options);
+  if (!resume) {
+    folder = RunFolder::create(flags.out, program, trainable->model());
+    write_text(folder->config(), verb.resolved());
+    write_text(folder->manifest(), manifest_json(*trainable, flags, command));
+  }
+  console.note(fmt::format("{} {}: {} parameters, into {}", program, trainable->model(),
+                           trainable->parameter_count(), folder->path().string()));
+  options.resume_command =
+      fmt::format("{} {} --resume {}", program, verb.name(), folder->path().string());
+  const auto fix_steps = [&](std::int64_t steps) {
+    verb.unset("time");
+    verb.set("steps", std::to_string(steps));
+    write_text(folder->config(), verb.resolved());
+  };
+  const TrainingOutcome outcome = train(*trainable, *folder, options, resume, fix_steps, console);
+  if (!outcome.finished && outcome.all_written) {
+    console.note("stopped; continue with: " + options.resume_command);
+    return exit_done;
+  }
+  return report(*folder, *trainable, flags, outcome, console);
+}
+
+}  // namespace genera::zoo

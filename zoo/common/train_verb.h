@@ -1,0 +1,38 @@
+/// The verb `train`, the same for all families: run folder, manifest, plan, resuming, training, the
+/// final evaluation.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "zoo/common/command_line.h"
+#include "zoo/common/common_flags.h"
+#include "zoo/common/summary.h"
+#include "zoo/common/training.h"
+
+namespace genera::zoo {
+
+/// What is trained, and on what.
+class Trainable : public Experiment {
+ public:
+  virtual std::string model() const = 0;
+  virtual std::int64_t steps_per_epoch() const = 0;
+  /// When none of --epochs, --steps and --time is given.
+  virtual std::int64_t default_epochs() const = 0;
+  virtual std::int64_t parameter_count() const = 0;
+  virtual std::string data_name() const = 0;
+  /// Digest of the training and validation data.
+  virtual std::string data_digest() const = 0;
+  /// What the loss is, with its unit: "negative ELBO (nats)".
+  virtual std::string loss_label() const = 0;
+  /// Figures on the test set; the first time that it is opened.
+  virtual std::vector<Figure> evaluate(Console& console) = 0;
+};
+
+/// Runs the verb. `make` is called once the flags are final; `program` is "genera-vae". Returns the
+/// exit code.
+int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
+               const std::function<std::unique_ptr<Trainable>()>& make);
+
+}  // namespace genera::zoo

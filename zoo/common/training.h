@@ -1,0 +1,94 @@
+/// The training loop that all families share: validation, checkpoints, samples, resuming,
+/// interruption, time budgets.
+#pragma once
+
+#include <genera/io.h>
+#include <genera/state.h>
+#include <genera/tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "zoo/common/console.h"
+#include "zoo/common/metrics.h"
+#include "zoo/common/run_folder.h"
+
+namespace genera::zoo {
+
+/// Where in the training a step is. A step must depend on nothing else but the states: that is what
+/// makes a resumed run give the same bits.
+struct StepInfo {
+  std::int64_t step = 0;   ///< from 0
+  std::int64_t steps = 1;  ///< of the whole run
+};
+
+/// Figures of a step: graphs that the step's plan computed along; the first is the loss.
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+/// What a family gives to the loop.
+class Experiment {
+ public:
+  virtual ~Experiment() = default;
+
+  /// All that training keeps from step to step, uniquely named.
+  virtual std::vector<State> states() const = 0;
+  /// What sampling and evaluation need of it.
+  virtual std::vector<State> model_states() const = 0;
+  /// What a reader of the checkpoints must know beside config.toml.
+  virtual io::Metadata description() const { return {}; }
+  /// Runs `body` while model_states() hold what evaluation uses (averaged weights).
+  virtual void with_evaluation_weights(const std::function<void()>& body) { body(); }
+
+  /// Does one step (one commit) and returns its figures.
+  virtual NamedTensors step(const StepInfo& info) = 0;
+  /// The graphs of that step (loss, gradients), without doing it: for the hunt for NaN.
+  virtual std::vector<Tensor> step_graph(const StepInfo& info) = 0;
+  /// Figures on the validation set, "loss" first; the weights are those of evaluation.
+  virtual Metrics validate() = 0;
+  /// Writes pictures of samples from fixed noise; the weights are those of evaluation.
+  virtual void write_samples(const std::filesystem::path& path, std::int64_t step) = 0;
+};
+
+struct TrainingOptions {
+  std::int64_t steps = 0;         ///< 0: as many as fit into `seconds`
+  double seconds = 0;             ///< the time to train for
+  std::int64_t batch = 1;         ///< items of a step, for the printed rate
+  std::int64_t validations = 20;  ///< how often in the run, evenly spread
+  std::int64_t save_every = 0;    ///< steps between checkpoints; 0: by time
+  double save_seconds = 60;
+  std::int64_t stop_after = 0;  ///< steps of this call; 0: all
+  std::string y_label = "loss";
+  std::string title;
+  std::string resume_command;  ///< shown when the run is interrupted
+};
+
+/// What training measured.
+struct TrainingOutcome {
+  std::int64_t steps = 0;
+  double seconds = 0;    ///< over all parts of a resumed run
+  double best_loss = 0;  ///< on the validation set
+  std::int64_t best_step = 0;
+  bool finished = true;     ///< false: stopped by stop_after
+  bool all_written = true;  ///< false: the disk refused something to the end
+};
+
+/// Trains until `options.steps` (or, with `seconds`, the number of steps that fits, which
+/// `fix_steps` is told, once). With `resume` from the folder's last checkpoint, else from the
+/// states as they are. Afterwards model_states() hold the best evaluation weights. Throws
+/// Interrupted after a signal and NumericError after NaN or infinity.
+TrainingOutcome train(Experiment& experiment, const RunFolder& folder,
+                      const TrainingOptions& options, bool resume,
+                      const std::function<void(std::int64_t steps)>& fix_steps, Console& console);
+
+/// Seconds of one step and of one validation, measured on `rounds` steps whose effect is undone.
+struct StepCost {
+  double step = 0;
+  double validation = 0;
+};
+StepCost measure_steps(Experiment& experiment, int rounds);
+
+}  // namespace genera::zoo

@@ -1,0 +1,57 @@
+// The same bound (Kingma and Welling, 1312.6114) with a convolutional encoder and its mirror image
+// as decoder: in place of pooling and upsampling, convolutions of stride 2 (Radford et al.,
+// "Unsupervised representation learning with deep convolutional generative adversarial networks",
+// 1511.06434, section 3).
+//
+//     (C,H,W) -conv-> (F,H/2,W/2) -conv-> (2F,H/4,W/4) -linear-> hidden -linear-> (mean, log
+//     variance)      q(z|x) z -linear-> hidden -linear-> (2F,H/4,W/4) -conv^T-> (F,H/2,W/2)
+//     -conv^T-> (C,H,W)                     p(x|z)
+
+#include "zoo/common/failure.h"
+#include "zoo/vae/model.h"
+
+namespace genera::zoo {
+namespace {
+
+constexpr std::int64_t kernel = 4;
+
+class ConvVae : public Vae {
+ public:
+  ConvVae(const VaeShape& shape, const Key& key) : Vae(shape) {
+    const std::int64_t f = shape.filters, h = shape.height / 4, w = shape.width / 4;
+    const std::int64_t features = 2 * f * h * w;
+    encoder_ = nn::Sequential(
+        nn::Conv2d(shape.channels, f, kernel, key.fold_in(0), {.stride = 2, .padding = 1}),
+        nn::Relu{}, nn::Conv2d(f, 2 * f, kernel, key.fold_in(1), {.stride = 2, .padding = 1}),
+        nn::Relu{}, nn::Flatten{}, nn::Linear(features, shape.hidden, key.fold_in(2)), nn::Relu{},
+        nn::Linear(shape.hidden, 2 * shape.latent, key.fold_in(3)));
+    decoder_ = nn::Sequential(
+        nn::Linear(shape.latent, shape.hidden, key.fold_in(4)), nn::Relu{},
+        nn::Linear(shape.hidden, features, key.fold_in(5)), nn::Relu{}, nn::Reshape({2 * f, h, w}),
+        nn::ConvTranspose2d(2 * f, f, kernel, key.fold_in(6), {.stride = 2, .padding = 1}),
+        nn::Relu{},
+        nn::ConvTranspose2d(f, shape.channels, kernel, key.fold_in(7),
+                            {.stride = 2, .padding = 1}));
+    encoder_.set_name("encoder");
+    decoder_.set_name("decoder");
+  }
+
+  Posterior encode(const Tensor& x) const override { return split_posterior(encoder_(x)); }
+  Tensor decode(const Tensor& z) const override { return decoder_(z); }
+  void visit(nn::Visitor& visitor) const override { visitor(encoder_, decoder_); }
+
+ private:
+  nn::Sequential encoder_, decoder_;
+};
+
+}  // namespace
+
+std::unique_ptr<Vae> make_conv_vae(const VaeShape& shape, const Key& key) {
+  if (shape.height % 4 != 0 || shape.width % 4 != 0)
+    throw UsageError(
+        "--model conv halves the images twice: height and width must be multiples of "
+        "4; use --model mlp");
+  return std::make_unique<ConvVae>(shape, key);
+}
+
+}  // namespace genera::zoo

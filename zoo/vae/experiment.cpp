@@ -1,0 +1,145 @@
+#include "zoo/vae/experiment.h"
+
+#include <fmt/core.h>
+#include <genera/functions.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "zoo/common/failure.h"
+#include "zoo/common/image_grid.h"
+#include "zoo/common/saved_states.h"
+#include "zoo/vae/evaluation.h"
+#include "zoo/vae/pictures.h"
+
+namespace genera::zoo {
+namespace {
+
+// The seed's derived keys; key 0 initialises the model.
+Key order_key(const VaeSettings& settings) { return Key(settings.train.seed).fold_in(1); }
+Key step_key(const VaeSettings& settings) { return Key(settings.train.seed).fold_in(2); }
+
+data::Images checked(const data::Images& train, std::int64_t batch) {
+  if (train.size() < batch)
+    throw UsageError(
+        fmt::format("--batch {} is more than the {} training images", batch, train.size()));
+  return train;
+}
+
+double mean_of(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+VaeExperiment::VaeExperiment(const VaeSettings& settings)
+    : settings_(settings),
+      dataset_(open_data(settings)),
+      train_(checked(dataset_.train(), settings.train.batch)),
+      validation_(dataset_.validation()),
+      stream_(train_.stream(settings.train.batch, order_key(settings))),
+      objective_(make_objective(settings, train_.channels(), train_.height(), train_.width())),
+      adam_(objective_.parameters(), {.lr = settings.lr}) {
+  if (settings.weight_average > 0)
+    average_.emplace(objective_.parameters(),
+                     optim::EmaOptions{.decay = settings.weight_average, .warm_up = true});
+}
+
+std::vector<State> VaeExperiment::states() const {
+  std::vector<State> all = objective_.parameters();
+  for (const State& state : adam_.states()) all.push_back(state);
+  if (average_) all.insert(all.end(), average_->states().begin(), average_->states().end());
+  return all;
+}
+
+void VaeExperiment::with_evaluation_weights(const std::function<void()>& body) {
+  if (!average_) return body();
+  const optim::UseAverages averaged(*average_);
+  body();
+}
+
+// The objective of step `info.step`: 1312.6114, equation 10, with KL weighted (Higgins et al.,
+// 2017).
+VaeExperiment::Terms VaeExperiment::terms(const StepInfo& info) {
+  const std::int64_t per_epoch = stream_.batches_per_epoch();
+  const data::Position position{info.step / per_epoch, info.step % per_epoch};
+  if (stream_.position() != position) stream_.seek(position);
+  const data::Batch batch = stream_.next();
+  const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(info.step));
+  const Tensor x = target(batch.images, binarize(), key.fold_in(0));
+  const auto parts = objective_.negative_elbo(x, key.fold_in(1));
+  const double warmth = settings_.kl_warmup > 0 ? static_cast<double>(info.step + 1) /
+                                                      static_cast<double>(settings_.kl_warmup)
+                                                : 1;
+  Terms terms;
+  terms.reconstruction = mean(parts.reconstruction);
+  terms.kl = mean(parts.kl);
+  terms.loss = terms.reconstruction + settings_.beta * std::min(warmth, 1.0) * terms.kl;
+  return terms;
+}
+
+Gradients VaeExperiment::gradients(const Terms& terms) const {
+  Gradients gradients = grad(terms.loss, adam_.parameters());
+  if (settings_.clip > 0)
+    gradients = optim::clip_by_global_norm(std::move(gradients), settings_.clip);
+  return gradients;
+}
+
+NamedTensors VaeExperiment::step(const StepInfo& info) {
+  const Terms now = terms(info);
+  const optim::Schedule schedule =
+      settings_.schedule == "cosine"
+          ? optim::warm_up_cosine(settings_.lr_warmup,
+                                  std::max(info.steps, settings_.lr_warmup + 1))
+          : optim::linear_warm_up(std::max<std::int64_t>(settings_.lr_warmup, 1));
+  adam_.scale_learning_rate(schedule(info.step));
+  adam_.step(gradients(now),
+             {.metrics = {now.reconstruction, now.kl}, .average = average_ ? &*average_ : nullptr});
+  return {{"loss", now.loss}, {"reconstruction", now.reconstruction}, {"kl", now.kl}};
+}
+
+std::vector<Tensor> VaeExperiment::step_graph(const StepInfo& info) {
+  const Terms now = terms(info);
+  Gradients all = gradients(now);
+  std::vector<Tensor> roots = {now.loss};
+  roots.insert(roots.end(), all.values.begin(), all.values.end());
+  return roots;
+}
+
+Metrics VaeExperiment::validate() {
+  const BoundParts parts = negative_elbo_parts(objective_, validation_, binarize());
+  const double reconstruction = mean_of(parts.reconstruction);
+  const double kl = mean_of(parts.kl);
+  return {{"loss", reconstruction + settings_.beta * kl},
+          {"reconstruction", reconstruction},
+          {"kl", kl}};
+}
+
+void VaeExperiment::write_samples(const std::filesystem::path& path, std::int64_t step) {
+  constexpr std::int64_t count = 64;
+  const io::HostArray images = sample_images(objective_, count, settings_.train.seed, false);
+  write_grid(path, images,
+             fmt::format("means of p(x|z) of {} samples of the prior, seed {}, after step {} of: "
+                         "genera-vae train --model {} --seed {}",
+                         count, settings_.train.seed, step, settings_.model, settings_.train.seed));
+}
+
+io::Metadata VaeExperiment::description() const {
+  return {{"program", "genera-vae"},
+          {"image", fmt::format("{},{},{}", train_.channels(), train_.height(), train_.width())}};
+}
+
+std::int64_t VaeExperiment::parameter_count() const {
+  return element_count(objective_.parameters());
+}
+
+std::string VaeExperiment::data_digest() const {
+  return train_.digest() + "+" + validation_.digest();
+}
+
+std::vector<Figure> VaeExperiment::evaluate(Console& console) {
+  return zoo::evaluate(objective_, dataset_.test(), binarize(), 0, console);
+}
+
+}  // namespace genera::zoo

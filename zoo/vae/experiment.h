@@ -1,0 +1,56 @@
+/// The training of a VAE: what one step does, and what validation and samples are.
+#pragma once
+
+#include <genera/data.h>
+#include <genera/optim.h>
+
+#include <memory>
+#include <optional>
+
+#include "zoo/common/train_verb.h"
+#include "zoo/vae/settings.h"
+
+namespace genera::zoo {
+
+class VaeExperiment : public Trainable {
+ public:
+  explicit VaeExperiment(const VaeSettings& settings);
+
+  std::vector<State> states() const override;
+  std::vector<State> model_states() const override { return objective_.parameters(); }
+  void with_evaluation_weights(const std::function<void()>& body) override;
+  NamedTensors step(const StepInfo& info) override;
+  std::vector<Tensor> step_graph(const StepInfo& info) override;
+  Metrics validate() override;
+  void write_samples(const std::filesystem::path& path, std::int64_t step) override;
+  io::Metadata description() const override;
+
+  std::string model() const override { return settings_.model; }
+  std::int64_t steps_per_epoch() const override { return stream_.batches_per_epoch(); }
+  std::int64_t default_epochs() const override { return settings_.train.smoke ? 5 : 20; }
+  std::int64_t parameter_count() const override;
+  std::string data_name() const override { return dataset_.name(); }
+  std::string data_digest() const override;
+  std::string loss_label() const override { return "negative ELBO (nats)"; }
+  std::vector<Figure> evaluate(Console& console) override;
+
+ private:
+  struct Terms {
+    Tensor loss;  ///< mean over the batch of reconstruction + beta KL
+    Tensor reconstruction;
+    Tensor kl;
+  };
+  Terms terms(const StepInfo& info);
+  Gradients gradients(const Terms& terms) const;
+  bool binarize() const { return settings_.binarize == "dynamic"; }
+
+  VaeSettings settings_;
+  data::Dataset dataset_;
+  data::Images train_, validation_;
+  data::Stream stream_;
+  VaeObjective objective_;
+  optim::Adam adam_;
+  std::optional<optim::Ema> average_;
+};
+
+}  // namespace genera::zoo

@@ -1,0 +1,58 @@
+/// The variational autoencoders of this program: an encoder q(z|x) and a decoder p(x|z) each.
+///
+/// Letters: B batch; C, H, W channels, height and width of an image; Z latent dimensions.
+#pragma once
+
+#include <genera/nn.h>
+#include <genera/random.h>
+#include <genera/tensor.h>
+
+#include <cstdint>
+#include <memory>
+
+namespace genera::zoo {
+
+/// q(z|x) = N(mean, diag(exp(log_variance))) (Kingma and Welling, 1312.6114, equation 9); each
+/// (B,Z).
+struct Posterior {
+  Tensor mean;
+  Tensor log_variance;
+};
+
+/// Sizes of a model.
+struct VaeShape {
+  std::int64_t channels = 1;  ///< of the images, as height and width
+  std::int64_t height = 28;
+  std::int64_t width = 28;
+  std::int64_t latent = 20;   ///< Z
+  std::int64_t hidden = 400;  ///< units of each fully connected hidden layer
+  std::int64_t filters =
+      32;  ///< conv: channels after the first convolution; twice as many after the second
+};
+
+class Vae : public nn::Module {
+ public:
+  /// x (B,C,H,W) in [0,1].
+  virtual Posterior encode(const Tensor& x) const = 0;
+  /// z (B,Z) -> (B,C,H,W): the likelihood's parameter of each pixel (a logit, or a mean).
+  virtual Tensor decode(const Tensor& z) const = 0;
+
+  const VaeShape& shape() const { return shape_; }
+
+ protected:
+  explicit Vae(const VaeShape& shape) : shape_(shape) {}
+
+ private:
+  VaeShape shape_;
+};
+
+/// Splits an encoder's last layer (B,2Z) into the posterior. The log-variance is clamped to [-12,
+/// 12]: outside, the bound's gradients overflow or say nothing.
+Posterior split_posterior(const Tensor& encoded);
+
+/// Fully connected, one hidden layer on each side (mlp_vae.cpp).
+std::unique_ptr<Vae> make_mlp_vae(const VaeShape& shape, const Key& key);
+/// Convolutions of stride 2 and one fully connected layer on each side (conv_vae.cpp).
+std::unique_ptr<Vae> make_conv_vae(const VaeShape& shape, const Key& key);
+
+}  // namespace genera::zoo
