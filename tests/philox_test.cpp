@@ -27,7 +27,7 @@ TEST_CASE("philox: SIMD tiles are the scalar definition, from any element on") {
   // The last ones carry from the low into the high half of the counter.
   const std::uint64_t firsts[] = {
       0, 1, 2, 3, 63, 1000003, (std::uint64_t{1} << 34) - 10, (std::uint64_t{1} << 50) + 5};
-  const std::size_t lengths[] = {1, 3, 4, 15, 16, 64, 65, 127, 300};
+  const std::size_t lengths[] = {1, 3, 4, 7, 15, 16, 17, 64, 65, 67, 127, 128, 300, 302, 303};
   for (std::int64_t rest = hwy::SupportedTargets(); rest != 0; rest &= rest - 1) {
     hwy::SetSupportedTargetsForTest(rest);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
@@ -37,10 +37,11 @@ TEST_CASE("philox: SIMD tiles are the scalar definition, from any element on") {
         for (const std::size_t n : lengths) {
           std::vector<std::uint32_t> words(n + 1, 77);
           std::vector<float> uniform(n + 1, 77.0f);
-          cpu::random_function(false)(words.data(), key, first, n);
-          cpu::random_function(true)(uniform.data(), key, first, n);
+          const auto step = static_cast<std::int64_t>(n % 5) - 1;
+          cpu::random_function(false)(words.data(), key, first, step, n);
+          cpu::random_function(true)(uniform.data(), key, first, step, n);
           for (std::size_t i = 0; i < n; ++i) {
-            wrong += words[i] != philox::bits(key, first + i);
+            wrong += words[i] != philox::bits(key, first + i * static_cast<std::uint64_t>(step));
             wrong += uniform[i] != philox::uniform(words[i]);
           }
           wrong += words[n] != 77 || uniform[n] != 77.0f;

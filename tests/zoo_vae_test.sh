@@ -157,8 +157,8 @@ check "NaN names the step" says 'step [0-9]'
 check "output to a full device" bash -c '"$0" info full >/dev/full 2>err; [ $? -eq 7 ]' "$program"
 
 cp -r full corrupt
-printf '\xff' | dd of=corrupt/checkpoints/best.safetensors bs=1 seek=6000 conv=notrunc 2>/dev/null
-printf '\xff' | dd of=corrupt/checkpoints/last.safetensors bs=1 seek=6000 conv=notrunc 2>/dev/null
+printf 'XXXX' | dd of=corrupt/checkpoints/best.safetensors bs=1 seek=6000 conv=notrunc 2>/dev/null
+printf 'XXXX' | dd of=corrupt/checkpoints/last.safetensors bs=1 seek=6000 conv=notrunc 2>/dev/null
 check "a corrupt checkpoint" gives 3 eval corrupt
 check "it is named" says 'best.safetensors'
 check "a corrupt checkpoint is not resumed" gives 3 train --resume corrupt

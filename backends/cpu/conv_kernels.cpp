@@ -10,6 +10,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace genera::cpu::HWY_NAMESPACE {
+namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -206,8 +207,7 @@ void copy_rows(const RowCopy& copy) {
     const float* from = copy.from[0] + b * copy.from_block;
     float* to = copy.to[0] + b * copy.to_block;
     for (std::int64_t r = 0; r < copy.rows; ++r, from += copy.from_row, to += copy.to_row) {
-      for (std::int64_t i = 0; i < whole; i += lanes)
-        hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+      for (std::int64_t i = 0; i < whole; i += lanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
       if (whole < count) {
         hn::BlendedStore(hn::MaskedLoad(mask, d, from + whole), mask, d, to + whole);
       }
@@ -224,9 +224,10 @@ HWY_INLINE hn::Mask<D> first(std::int64_t count) {
 void split_rows(const RowCopy& copy) {
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const std::int64_t total = copy.count[0] + copy.count[1];
-  for (std::int64_t i = 0; i < copy.count[0]; i += lanes) {
-    const auto load_low = first(total - 2 * i), load_high = first(total - 2 * i - lanes);
+  const std::int64_t count = std::max(copy.count[0], copy.count[1]);
+  for (std::int64_t i = 0; i < count; i += lanes) {
+    const auto load_low = first(copy.available - 2 * i);
+    const auto load_high = first(copy.available - 2 * i - lanes);
     const auto store_even = first(copy.count[0] - i), store_odd = first(copy.count[1] - i);
     for (std::int64_t b = 0; b < copy.blocks; ++b) {
       const float* from = copy.from[0] + b * copy.from_block + 2 * i;
@@ -298,7 +299,9 @@ void merge_rows(const RowCopy& copy) {
 }
 #endif
 
-const ConvKernels& target_kernels() {
+}  // namespace
+
+const ConvKernels& target_conv_kernels() {
   static const ConvKernels kernels = [] {
     ConvKernels made{};
     made.lanes = static_cast<int>(hn::Lanes(D()));
@@ -321,9 +324,9 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace genera::cpu {
-HWY_EXPORT(target_kernels);
+HWY_EXPORT(target_conv_kernels);
 
-const ConvKernels& conv_kernels() { return HWY_DYNAMIC_DISPATCH(target_kernels)(); }
+const ConvKernels& conv_kernels() { return HWY_DYNAMIC_DISPATCH(target_conv_kernels)(); }
 
 }  // namespace genera::cpu
 #endif

@@ -44,6 +44,7 @@ struct RowCopy {
   std::int64_t to_block = 0;
   std::int64_t to_row = 0;
   std::int64_t count[2] = {0, 0};  ///< pixels of each phase; plain copies use count[0]
+  std::int64_t available = 0;      ///< pixels of a row that split_rows may read
 };
 
 /// The kernels of one target.

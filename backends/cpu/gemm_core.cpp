@@ -218,7 +218,10 @@ class Task {
       const Span rows{plan_.tile_start(t), plan_.tile_start(t + 1)};
       std::int64_t a_stride = 0;
       const float* a = tile_rows(tiles, rows, &a_stride);
-      run_tiles(rows, cols, a, a_stride);
+      // Many rows in short pieces are more than the processor foresees.
+      const bool fetch = t + 1 < tiles.end && !plan_.rows.packed;
+      run_tiles(rows, cols, a, a_stride,
+                fetch ? a + rows.size() * plan_.rows.line_stride : nullptr);
       const bool enough = (rows.end - done) * cols.size() >= kEpilogueElements;
       if (last_ && (enough || t + 1 == tiles.end)) {
         finish({done, rows.end}, cols);
@@ -227,7 +230,8 @@ class Task {
     }
   }
 
-  void run_tiles(const Span& rows, const Span& cols, const float* a, std::int64_t a_stride) {
+  void run_tiles(const Span& rows, const Span& cols, const float* a, std::int64_t a_stride,
+                 const float* next) {
     const auto& kernels = kernels_.tile[static_cast<int>(plan_.rows.layout)][rows.size() - 1];
     const GemmSide& side = plan_.cols;
     const float* direct = side.data + batch_ * side.batch_stride + k_ * side.k_stride;
@@ -239,11 +243,14 @@ class Task {
       const std::int64_t b_stride = packed ? width : side.k_stride;
       const TileKernel kernel = kernels[width / kernels_.lanes - 1];
       if (float* to = output_.address(rows.begin, c, count)) {
-        kernel(depth_, a, a_stride, b, b_stride, to, output_.row_stride(), count, accumulate_);
+        kernel(depth_, a, a_stride, b, b_stride, to, output_.row_stride(), count, accumulate_,
+               next);
+        next = nullptr;
         continue;
       }
       alignas(64) float tile[kMaxTileFloats];
-      kernel(depth_, a, a_stride, b, b_stride, tile, width, count, false);
+      kernel(depth_, a, a_stride, b, b_stride, tile, width, count, false, next);
+      next = nullptr;
       output_.store(rows.begin, rows.size(), c, count, tile, width, accumulate_);
     }
   }

@@ -9,6 +9,8 @@
 // Highway's own headers come after foreach_target.
 #include <hwy/highway.h>
 
+#include "backends/cpu/gemm-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace genera::cpu::HWY_NAMESPACE {
 
@@ -34,7 +36,8 @@ constexpr int kAhead = 8;
 template <int kR, int kV, RowsLayout kLayout>
 void tile(std::int64_t depth, const float* HWY_RESTRICT a, std::int64_t a_stride,
           const float* HWY_RESTRICT b, std::int64_t b_stride, float* HWY_RESTRICT c,
-          std::int64_t c_stride, std::int64_t cols, bool accumulate) {
+          std::int64_t c_stride, std::int64_t cols, bool accumulate,
+          [[maybe_unused]] const float* next) {
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   V sum[kR][kV];
@@ -50,6 +53,13 @@ void tile(std::int64_t depth, const float* HWY_RESTRICT a, std::int64_t a_stride
 #pragma GCC unroll 4
     for (int j = 0; j < kV; ++j) hwy::Prefetch(b + kAhead * b_stride + j * lanes);
     b += b_stride;
+    if constexpr (kLayout == RowsLayout::contiguous) {
+      // A line of memory holds 16 floats of a row.
+      if (next != nullptr && k % 16 == 0) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kR; ++i) __builtin_prefetch(next + i * a_stride + k, 0, 2);
+      }
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < kR; ++i) {
       const V factor = hn::Set(d, kLayout == RowsLayout::interleaved ? a[i] : a[i * a_stride]);
@@ -70,7 +80,6 @@ void tile(std::int64_t depth, const float* HWY_RESTRICT a, std::int64_t a_stride
     }
     return;
   }
-  const auto mask = hn::FirstN(d, static_cast<std::size_t>(last));
 #pragma GCC unroll 16
   for (int i = 0; i < kR; ++i, c += c_stride) {
 #pragma GCC unroll 4
@@ -80,8 +89,8 @@ void tile(std::int64_t depth, const float* HWY_RESTRICT a, std::int64_t a_stride
     }
     float* edge = c + (kV - 1) * lanes;
     V total = sum[i][kV - 1];
-    if (accumulate) total = hn::Add(hn::MaskedLoad(mask, d, edge), total);
-    hn::BlendedStore(total, mask, d, edge);
+    if (accumulate) total = hn::Add(load_part(d, edge, last), total);
+    store_part(total, d, edge, last);
   }
 }
 
@@ -207,9 +216,8 @@ void pack_copied(const float* HWY_RESTRICT x, std::int64_t x_stride, std::int64_
         if (padded || k + 1 < depth) {
           // The lanes past the panel's row are zeros of the padding, or overwritten by the next
           // row.
-          const auto mask = hn::FirstN(d, static_cast<std::size_t>(size - l));
           hwy::Prefetch(row + 8 * x_stride + i + l);
-          hn::StoreU(hn::MaskedLoad(mask, d, row + i + l), d, to + l);
+          hn::StoreU(load_part(d, row + i + l, size - l), d, to + l);
         } else {
           for (; l < size; ++l) to[l] = row[i + l];
         }

@@ -17,7 +17,7 @@ enum class RowsLayout : int {
 /// the tile's size: the tiling never changes a bit.
 using TileKernel = void (*)(std::int64_t k, const float* a, std::int64_t a_stride, const float* b,
                             std::int64_t b_stride, float* c, std::int64_t c_stride,
-                            std::int64_t cols, bool accumulate);
+                            std::int64_t cols, bool accumulate, const float* next);
 
 /// Largest tile of any target, in rows and vectors, and its largest number of floats.
 inline constexpr int kMaxTileRows = 14;

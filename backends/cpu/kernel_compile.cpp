@@ -41,25 +41,29 @@ double step_cost(TileOp op) {
 
 class Compiler {
  public:
-  Compiler(const Kernel& kernel, const Lowered& lowered, const Space& space)
-      : kernel_(kernel), values_(lowered.values), outputs_(lowered.outputs) {
+  Compiler(const Kernel& kernel, const Lowered& lowered, const Space& space, bool stash)
+      : kernel_(kernel), values_(lowered.values), outputs_(lowered.outputs), stash_(stash) {
     program_.space = space;
     elementwise_ = space.elementwise;
   }
 
   Program run() {
     for (Value& v : values_) classify(v);
+    join_values(values_, outputs_);
     materialise();
     if (values_.size() > at(Program::max_values))
       throw ArgumentError(fmt::format("[kernel] {} values are too many", values_.size()));
     collect_uniform();
     int last = -1;  // the last pass
     for (const Value& v : values_)
-      if (v.kind == Kind::reduce) last = std::max(last, v.stage - 1);
+      if (v.kind == Kind::reduce && v.used) last = std::max(last, v.stage - 1);
     for (const Output& o : outputs_)
       if (!o.kept) last = std::max(last, value(o.value).stage);
     program_.kept_slot.assign(values_.size(), -1);
+    first_pass_.assign(values_.size(), -1);
+    stash_of_.assign(values_.size(), -1);
     for (int p = 0; p <= last; ++p) build_pass(p, p == last);
+    for (Pass& pass : program_.passes) assign_tiles(pass);
     for (int s = 0; s <= last + 1; ++s) build_stage(s);
     for (const Output& o : outputs_)
       if (o.kept) program_.kept_sinks.push_back(make_sink(o));
@@ -107,7 +111,9 @@ class Compiler {
   /// is becomes a copy: another store might overwrite its memory before.
   void materialise() {
     for (std::size_t i = 0; i < values_.size(); ++i) {
-      if (values_[i].kind != Kind::reduce || value(values_[i].a).level == Level::full) continue;
+      if (values_[i].kind != Kind::reduce || !values_[i].used ||
+          value(values_[i].a).level == Level::full)
+        continue;
       const std::int16_t copy = add_copy(values_[i].a, Level::full);
       values_[i].a = copy;
     }
@@ -206,7 +212,7 @@ class Compiler {
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const Value& v = values_[i];
       const auto name = static_cast<std::int16_t>(i);
-      if (v.level != Level::uniform) continue;
+      if (v.level != Level::uniform || !v.used) continue;
       program_.uniform_values.push_back(name);
       if (v.kind == Kind::constant) {
         program_.constants.emplace_back(name, v.bits);
@@ -224,17 +230,39 @@ class Compiler {
   std::vector<bool> needed_by(int pass, bool last) {
     std::vector<bool> needed(values_.size(), false);
     for (const Value& v : values_)
-      if (v.kind == Kind::reduce && v.stage == pass + 1) needed[at(v.a)] = true;
+      if (v.kind == Kind::reduce && v.used && v.stage == pass + 1) needed[at(v.a)] = true;
     if (last)
       for (const Output& o : outputs_)
         if (!o.kept) needed[at(o.value)] = true;
     for (std::size_t i = values_.size(); i-- > 0;) {
       const Value& v = values_[i];
       if (!needed[i] || v.level != Level::full || v.kind == Kind::reduce) continue;
+      if (keep(i)) continue;
       for (const std::int16_t operand : {v.a, v.b, v.c})
         if (operand >= 0) needed[at(operand)] = true;
     }
     return needed;
+  }
+
+  bool costly(std::size_t i) {
+    const Value& v = values_[i];
+    if (v.level != Level::full) return false;
+    if (v.kind == Kind::random || (v.kind == Kind::map && step_cost(v.op) >= 0.4)) return true;
+    for (const std::int16_t operand : {v.a, v.b, v.c})
+      if (operand >= 0 && costly(at(operand))) return true;
+    return false;
+  }
+
+  /// Whether a value is taken from an earlier pass; its operands are not needed then.
+  bool keep(std::size_t i) {
+    constexpr int most = 4;
+    if (!stash_ || first_pass_[i] < 0) return false;
+    if (stash_of_[i] >= 0) return true;
+    if (program_.stash_count == most || !costly(i)) return false;
+    stash_of_[i] = static_cast<std::int16_t>(program_.stash_count++);
+    program_.passes[at(first_pass_[i])].stash.emplace_back(static_cast<std::int16_t>(i),
+                                                           stash_of_[i]);
+    return true;
   }
 
   void build_pass(int number, bool last) {
@@ -247,6 +275,11 @@ class Compiler {
       if (v.level == Level::kept) {
         pass.kept_values.push_back(name);
       } else if (v.level == Level::full) {
+        if (stash_of_[i] >= 0) {
+          pass.stash.emplace_back(name, stash_of_[i]);
+          continue;
+        }
+        if (first_pass_[i] < 0) first_pass_[i] = number;
         if (is_source(v)) {
           pass.sources.push_back(make_source(name));
           program_.cost += v.kind == Kind::random ? 0.5 : 0.1;
@@ -258,7 +291,7 @@ class Compiler {
     }
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const Value& v = values_[i];
-      if (v.kind != Kind::reduce || v.stage != number + 1) continue;
+      if (v.kind != Kind::reduce || !v.used || v.stage != number + 1) continue;
       Reduction r;
       r.source = v.a;
       r.result = static_cast<std::int16_t>(i);
@@ -275,7 +308,6 @@ class Compiler {
         }
     program_.max_reductions =
         std::max(program_.max_reductions, static_cast<int>(pass.reductions.size()));
-    assign_tiles(pass);
     program_.passes.push_back(std::move(pass));
   }
 
@@ -299,8 +331,13 @@ class Compiler {
       free.pop_back();
       pass.tiles.emplace_back(v, static_cast<std::int16_t>(tile[at(v)]));
     };
+    std::vector<bool> stashed(values_.size(), false), filled(values_.size(), false);
+    for (const auto& [v, number] : pass.stash) stashed[at(v)] = true;
     for (Source& s : pass.sources) {
-      if (s.zero_copy && program_.maps[at(s.map)].contiguous() && !program_.space.boxes) continue;
+      s.filled = !s.zero_copy;
+      filled[at(s.value)] = s.filled;
+      const bool neighbours = program_.maps[at(s.map)].contiguous() && !program_.space.boxes;
+      if (stashed[at(s.value)] || (s.zero_copy && neighbours)) continue;
       take(s.value);
       s.tile = static_cast<std::int16_t>(tile[at(s.value)]);
     }
@@ -313,12 +350,13 @@ class Compiler {
           t = -1;
         }
       }
-      take(s.out);
+      if (!stashed[at(s.out)]) take(s.out);
     }
     std::vector<bool> direct(values_.size(), false);
     for (Sink& s : pass.sinks) {
       const int made = step_of[at(s.value)];
-      if (made < 0 || s.element_size != 4 || direct[at(s.value)]) continue;
+      const bool possible = (made >= 0 || filled[at(s.value)]) && tile[at(s.value)] >= 0;
+      if (!possible || s.element_size != 4 || direct[at(s.value)]) continue;
       s.direct = direct[at(s.value)] = true;
       s.tile = static_cast<std::int16_t>(tile[at(s.value)]);
       for (std::size_t i = 0; i < pass.sources.size(); ++i)
@@ -331,7 +369,7 @@ class Compiler {
     Stage stage;
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const Value& v = values_[i];
-      if (v.level != Level::kept || v.stage != number) continue;
+      if (v.level != Level::kept || v.stage != number || !v.used) continue;
       const auto name = static_cast<std::int16_t>(i);
       program_.kept_slot[i] = static_cast<std::int16_t>(program_.kept_count++);
       if (is_source(v)) stage.sources.push_back(make_source(name));
@@ -343,7 +381,10 @@ class Compiler {
   const Kernel& kernel_;
   std::vector<Value> values_;
   std::vector<Output> outputs_;
+  bool stash_;
   bool elementwise_ = false;
+  std::vector<int> first_pass_;         // per value: the pass that computed it first, or -1
+  std::vector<std::int16_t> stash_of_;  // per value: its number in the stash, or -1
   Program program_;
 };
 
@@ -417,8 +458,8 @@ Space split_last(const Kernel& kernel) {
   return space;
 }
 
-Program compile(const Kernel& kernel, const Lowered& lowered, const Space& space) {
-  return Compiler(kernel, lowered, space).run();
+Program compile(const Kernel& kernel, const Lowered& lowered, const Space& space, bool stash) {
+  return Compiler(kernel, lowered, space, stash).run();
 }
 
 }  // namespace genera::cpu

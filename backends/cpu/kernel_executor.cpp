@@ -14,6 +14,8 @@ namespace {
 
 /// Less work than this does not pay for waking the other threads.
 constexpr double parallel_nanoseconds = 15000;
+/// 512 KiB: half of a small L2 cache.
+constexpr std::size_t most_stash_words = 131072;
 /// Groups of chunks that threads share out; their results are combined in order.
 constexpr std::int64_t most_groups = 32;
 
@@ -107,20 +109,24 @@ class ParallelBlock {
   std::int64_t begin_ = 0;
 };
 
-void run_parallel(const Run& run, int threads) {
+/// Few kept indices and many reduced ones: threads share the latter.
+bool splits_inner(const Geometry& g, int threads) {
+  const bool long_rows = !g.packed && g.inner > 4 * static_cast<std::int64_t>(g.length);
+  if (g.row_form) return g.kept < 4 * threads && long_rows;
+  return g.kept < 2 * threads * static_cast<std::int64_t>(g.block) && g.chunks() >= 2 * threads;
+}
+
+void run_over_inner(const Run& run) {
+  const Geometry& g = run.geometry;
+  ParallelBlock parallel(run, g.words());
+  const std::int64_t step = g.row_form ? 1 : static_cast<std::int64_t>(g.block);
+  for (std::int64_t k = 0; k < g.kept; k += step) parallel.run(k, std::min(step, g.kept - k));
+}
+
+void run_over_kept(const Run& run, int threads) {
   const Geometry& g = run.geometry;
   const std::size_t words = g.words();
-  const bool long_rows =
-      g.row_form && !g.packed && g.inner > 4 * static_cast<std::int64_t>(g.length);
-  const bool long_columns = !g.row_form && g.chunks() >= 2 * threads;
-  const auto block = static_cast<std::int64_t>(g.block);
-  const bool few = g.row_form ? g.kept < 4 * threads : g.kept < 2 * threads * block;
-  if (few && (long_rows || long_columns)) {
-    ParallelBlock parallel(run, words);
-    const std::int64_t step = g.row_form ? 1 : block;
-    for (std::int64_t k = 0; k < g.kept; k += step) parallel.run(k, std::min(step, g.kept - k));
-    return;
-  }
+  if (threads == 1) return Worker(run, worker_memory(words)).run_kept(0, g.kept);
   const std::int64_t unit = g.row_form ? static_cast<std::int64_t>(g.rows) : 16;
   parallel_for((g.kept + unit - 1) / unit, [&](std::int64_t first, std::int64_t last) {
     Worker worker(run, worker_memory(words));
@@ -134,6 +140,10 @@ struct KernelExecutor::State {
   Kernel kernel;
   Program program, box;
   Geometry geometry;
+  // The same with costly values kept between passes: for blocks that fit a core's caches.
+  Program stashed;
+  Geometry stashed_geometry;
+  bool has_stash = false;
   bool elementwise = false;
 };
 
@@ -144,10 +154,17 @@ KernelExecutor::KernelExecutor(const Kernel& kernel) {
   const Lowered lowered = lower(kernel);
   const Space space = split(kernel, lowered);
   state->elementwise = space.elementwise;
-  state->program = compile(kernel, lowered, space);
-  state->geometry = make_geometry(state->program, product(kernel, space.kept_dims),
-                                  product(kernel, space.inner_dims));
-  if (space.elementwise) state->box = compile(kernel, lowered, split_last(kernel));
+  const std::int64_t kept = product(kernel, space.kept_dims),
+                     inner = product(kernel, space.inner_dims);
+  state->program = compile(kernel, lowered, space, false);
+  state->geometry = make_geometry(state->program, kept, inner);
+  if (state->program.passes.size() > 1) {
+    state->stashed = compile(kernel, lowered, space, true);
+    state->stashed_geometry = make_geometry(state->stashed, kept, inner);
+    state->has_stash =
+        state->stashed.stash_count > 0 && state->stashed_geometry.stash_words <= most_stash_words;
+  }
+  if (space.elementwise) state->box = compile(kernel, lowered, split_last(kernel), false);
   state_ = std::move(state);
 }
 
@@ -159,14 +176,18 @@ void KernelExecutor::run(std::span<void* const> buffers,
                          std::span<const ScalarValue> scalars) const {
   const Geometry& g = state_->geometry;
   if (g.kept == 0 || (state_->elementwise && g.inner == 0)) return;
-  const Run run(state_->program, g, state_->program.maps.data(), buffers, scalars);
   const double work =
       state_->program.cost * static_cast<double>(g.kept) * static_cast<double>(g.inner);
-  if (work > parallel_nanoseconds) {
-    if (const int threads = thread_count(); threads > 1) return run_parallel(run, threads);
-  }
-  Worker worker(run, worker_memory(g.words()));
-  worker.run_kept(0, g.kept);
+  const int threads = work > parallel_nanoseconds ? thread_count() : 1;
+  const bool over_inner = threads > 1 && splits_inner(g, threads);
+  const bool stash = state_->has_stash && !over_inner;
+  const Program& program = stash ? state_->stashed : state_->program;
+  const Run run(program, stash ? state_->stashed_geometry : g, program.maps.data(), buffers,
+                scalars);
+  if (over_inner)
+    run_over_inner(run);
+  else
+    run_over_kept(run, threads);
 }
 
 void KernelExecutor::run_box(std::span<void* const> buffers, std::span<const ScalarValue> scalars,

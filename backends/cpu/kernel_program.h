@@ -29,6 +29,7 @@ struct Value {
   bool max = false;  ///< reduce
   bool uniform_random = false;
   Level level = Level::uniform;
+  bool used = true;
   int stage = 0;  ///< passes that must have ended before it can be computed
   std::int16_t a = -1, b = -1, c = -1;
   std::int32_t imm = 0;    ///< buffer or scalar
@@ -53,6 +54,9 @@ struct Lowered {
 /// instructions. Throws ArgumentError for what kernels cannot hold.
 Lowered lower(const Kernel& kernel);
 
+/// Joins pairs of values whose levels are known, and marks unused ones.
+void join_values(std::vector<Value>& values, const std::vector<Output>& outputs);
+
 /// How the loop space is split.
 struct Space {
   bool row_form = true;
@@ -74,7 +78,10 @@ struct Source {
   std::uint8_t element_size = 4;
   std::int32_t imm = 0;  ///< buffer or scalar
   std::int32_t map = 0;
-  std::int16_t tile = -1;  ///< where the elements go that need a copy; -1: none do
+  std::int16_t tile =
+      -1;  ///< where elements that are not neighbours are gathered; -1: always neighbours
+  bool filled =
+      false;  ///< always computed or converted, into the value's tile or straight into a sink
   void (*convert)(void* tile, const void* source, std::size_t n) = nullptr;
   IotaFn iota = nullptr;
   RandomFn random = nullptr;
@@ -112,6 +119,8 @@ struct Pass {
   std::vector<Sink> sinks;
   std::vector<std::pair<std::int16_t, std::int16_t>> tiles;  ///< (value, tile number)
   int tile_count = 0;
+  /// (value, number): values computed in this pass for later ones, or taken from an earlier one.
+  std::vector<std::pair<std::int16_t, std::int16_t>> stash;
 };
 
 /// Kept (or uniform) values that can be computed before a pass.
@@ -140,6 +149,7 @@ struct Program {
   std::vector<std::int16_t> kept_slot;  ///< per value: number of its kept vector, or -1
   int kept_count = 0;
   int max_reductions = 0;  ///< of one pass
+  int stash_count = 0;  ///< full values that are kept from one pass to the next, for a whole block
   std::vector<IndexMap> maps;
   struct MapView {
     AffineView view;
@@ -149,8 +159,10 @@ struct Program {
   double cost = 0;                 ///< estimated nanoseconds per full element, one thread
 };
 
-/// Throws ArgumentError for kernels that are not well formed.
-Program compile(const Kernel& kernel, const Lowered& lowered, const Space& space);
+/// `stash`: costly values that several passes need are computed once and kept (Program::stash_count
+/// of them), else computed again in each pass. Throws ArgumentError for kernels that are not well
+/// formed.
+Program compile(const Kernel& kernel, const Lowered& lowered, const Space& space, bool stash);
 
 /// The split of the loop space: by the reduced flags, or for elementwise kernels by the views.
 Space split(const Kernel& kernel, const Lowered& lowered);

@@ -17,6 +17,8 @@ constexpr std::size_t pitch_of(std::size_t n) { return round_up(n, 16) + 16; }
 
 constexpr std::size_t tile_budget = 6144;  // words: 24 KiB of the L1 cache
 constexpr std::size_t shortest_tile = 256, longest_tile = 1024;
+/// Elementwise kernels on more elements than this do not find their operands in the L2 cache.
+constexpr double streaming_elements = 5e5;
 constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
                       column_chunk = ReduceKernels::column_chunk;
 
@@ -85,11 +87,15 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
   }
   g.tile_pitch = pitch_of(g.tile);
   g.kept_pitch = pitch_of(g.block);
+  g.streams = program.space.elementwise &&
+              static_cast<double>(kept) * static_cast<double>(inner) > streaming_elements;
   const std::size_t chunk = g.row_form ? row_chunk : column_chunk;
   g.levels = static_cast<std::size_t>(std::bit_width(at(inner) / chunk + 1)) + 1;
   g.kept_words = at(program.kept_count) * g.kept_pitch;
   g.tile_words = at(g.packed ? spread_tiles : tiles) * g.tile_pitch;
   g.raw_words = pitch_of(std::max(g.tile, g.block));
+  g.stash_pitch = program.stash_count == 0 ? 0 : pitch_of(g.block * at(inner));
+  g.stash_words = at(program.stash_count) * g.stash_pitch;
   const auto reductions = at(program.max_reductions);
   g.reduce_words = g.row_form ? reductions * (ReduceKernels::lanes + pitch_of(g.levels))
                               : reductions * (ReduceKernels::groups + g.levels) * pitch_of(g.width);
@@ -146,7 +152,7 @@ Run::Run(const Program& p, const Geometry& g, const IndexMap* m, std::span<void*
       source.iota(out, element, 0, 1);
     else
       source.random(out, static_cast<std::uint64_t>(s[at(source.imm)].integer),
-                    static_cast<std::uint64_t>(element), 1);
+                    static_cast<std::uint64_t>(element), 1, 1);
   }
   for (const Step& step : p.uniform.steps)
     step.with_tiles(&uniform[at(step.out)], &uniform[at(step.a)], &uniform[at(step.b)],
@@ -197,24 +203,34 @@ Worker::Worker(const Run& run, std::uint32_t* memory) : run_(run) {
   kept_ = memory;
   tiles_ = kept_ + g.kept_words;
   raw_ = tiles_ + g.tile_words;
-  reduce_ = raw_ + g.raw_words;
+  stash_ = raw_ + g.raw_words;
+  reduce_ = stash_ + g.stash_words;
   for (const std::int16_t v : run.program.uniform_values) {
     kept_value_[at(v)] = &run.uniform[at(v)];
     value_[at(v)] = const_cast<std::uint32_t*>(&run.uniform[at(v)]);
   }
 }
 
+namespace {
+
+/// Whether the n elements from flat index `flat` on are neighbours in memory; *element is the
+/// first.
+bool contiguous_at(const IndexMap& map, std::int64_t flat, std::size_t n, std::int64_t* element) {
+  *element = map.offset + flat;
+  if (map.contiguous()) return true;
+  if (map.stride[at(map.rank - 1)] != 1) return false;
+  const Position p = locate(map, flat);
+  *element = p.element;
+  return at(run_length(map, p)) >= n;
+}
+
+}  // namespace
+
 const void* Worker::load(const Source& source, std::int64_t flat, std::size_t n, void* tile) const {
   const IndexMap& map = run_.maps[source.map];
   if (source.kind == Value::Kind::load) {
-    bool contiguous = map.contiguous();
-    std::int64_t element = map.offset + flat;
-    if (!contiguous && map.stride[at(map.rank - 1)] == 1) {
-      const Position p = locate(map, flat);
-      contiguous = at(run_length(map, p)) >= n;
-      element = p.element;
-    }
-    if (contiguous) {
+    std::int64_t element;
+    if (contiguous_at(map, flat, n, &element)) {
       const void* from = run_.address(source.imm, element, source.element_size);
       if (source.zero_copy) return from;
       source.convert(tile, from, n);
@@ -242,14 +258,7 @@ const void* Worker::load(const Source& source, std::int64_t flat, std::size_t n,
       source.iota(out + i, p.element, step, count);
     } else {
       const auto key = static_cast<std::uint64_t>(run_.scalars[at(source.imm)].integer);
-      if (step == 1) {
-        source.random(out + i, key, static_cast<std::uint64_t>(p.element), count);
-      } else {
-        for (std::size_t j = 0; j < count; ++j)
-          source.random(out + i + j, key,
-                        static_cast<std::uint64_t>(p.element + static_cast<std::int64_t>(j) * step),
-                        1);
-      }
+      source.random(out + i, key, static_cast<std::uint64_t>(p.element), step, count);
     }
     i += count;
     if (i < n) next_run(map, p, static_cast<std::int64_t>(count));
@@ -259,14 +268,8 @@ const void* Worker::load(const Source& source, std::int64_t flat, std::size_t n,
 
 void Worker::store(const Sink& sink, std::int64_t flat, std::size_t n, const void* from) const {
   const IndexMap& map = run_.maps[sink.map];
-  bool contiguous = map.contiguous();
-  std::int64_t element = map.offset + flat;
-  if (!contiguous && map.stride[at(map.rank - 1)] == 1) {
-    const Position p = locate(map, flat);
-    contiguous = at(run_length(map, p)) >= n;
-    element = p.element;
-  }
-  if (contiguous) {
+  std::int64_t element;
+  if (contiguous_at(map, flat, n, &element)) {
     sink.convert(run_.address(sink.buffer, element, sink.element_size), from, n);
     return;
   }
@@ -337,33 +340,67 @@ void Worker::spread(const Pass& pass, std::int64_t k, std::size_t rows) {
   }
 }
 
-void Worker::execute(const Pass& pass, std::int64_t flat, std::size_t n) {
-  for (const Source& source : pass.sources) {
-    void*& p = value_[at(source.value)];
-    p = const_cast<void*>(load(source, flat, n, source.tile < 0 ? nullptr : tile_at(source.tile)));
-  }
+void Worker::execute(const Pass& pass, std::int64_t flat, std::int64_t local, std::size_t n) {
+  for (const auto& [value, number] : pass.stash)
+    value_[at(value)] = stash_ + at(number) * run_.geometry.stash_pitch + local;
   std::uint64_t written = 0;
   for (std::size_t i = 0; i < pass.sinks.size(); ++i) {
     const Sink& sink = pass.sinks[i];
     if (!(run_.direct >> i & 1)) continue;
-    const IndexMap& map = run_.maps[sink.map];
-    bool contiguous = map.contiguous();
-    std::int64_t element = map.offset + flat;
-    if (!contiguous && map.stride[at(map.rank - 1)] == 1) {
-      const Position p = locate(map, flat);
-      contiguous = at(run_length(map, p)) >= n;
-      element = p.element;
+    std::int64_t element;
+    if (contiguous_at(run_.maps[sink.map], flat, n, &element)) {
+      value_[at(sink.value)] = run_.address(sink.buffer, element, 4);
+      written |= std::uint64_t{1} << i;
+    } else {
+      value_[at(sink.value)] = tile_at(sink.tile);
     }
-    value_[at(sink.value)] =
-        contiguous ? run_.address(sink.buffer, element, 4) : tile_at(sink.tile);
-    if (contiguous) written |= std::uint64_t{1} << i;
   }
+  for (const Source& source : pass.sources) {
+    void*& p = value_[at(source.value)];
+    void* tile = source.filled ? p : source.tile < 0 ? nullptr : tile_at(source.tile);
+    p = const_cast<void*>(load(source, flat, n, tile));
+  }
+  if (run_.geometry.streams)
+    run_steps_ahead(pass, n);
+  else
+    run_steps(pass, n);
+  for (std::size_t i = 0; i < pass.sinks.size(); ++i)
+    if (!(written >> i & 1)) store(pass.sinks[i], flat, n, value_[at(pass.sinks[i].value)]);
+}
+
+void Worker::run_steps(const Pass& pass, std::size_t n) {
   const bool single = run_.geometry.row_form && !run_.geometry.packed;
   for (const Step& step : pass.steps)
     (single ? step.with_rows : step.with_tiles)(value_[at(step.out)], value_[at(step.a)],
                                                 value_[at(step.b)], value_[at(step.c)], n);
-  for (std::size_t i = 0; i < pass.sinks.size(); ++i)
-    if (!(written >> i & 1)) store(pass.sinks[i], flat, n, value_[at(pass.sinks[i].value)]);
+}
+
+/// The same, asking between the steps for the memory of the next tile, which most likely follows
+/// this one's.
+void Worker::run_steps_ahead(const Pass& pass, std::size_t n) {
+  constexpr std::size_t most = 8, line = 64;
+  std::array<const char*, most> streams;
+  std::size_t count = 0;
+  for (const Source& source : pass.sources)
+    if (source.zero_copy && source.kind == Value::Kind::load && count < most)
+      streams[count++] = static_cast<const char*>(value_[at(source.value)]) + n * 4;
+  for (const Sink& sink : pass.sinks) {
+    const char* next = static_cast<const char*>(value_[at(sink.value)]) + n * 4;
+    const bool known =
+        std::find(streams.begin(), streams.begin() + count, next) != streams.begin() + count;
+    if (sink.direct && !known && count < most) streams[count++] = next;
+  }
+  const bool single = run_.geometry.row_form && !run_.geometry.packed;
+  const std::size_t steps = pass.steps.size(), lines = n * 4 / line;
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < steps; ++i) {
+    const std::size_t until = lines * (i + 1) / steps;
+    for (; done < until; ++done)
+      for (std::size_t j = 0; j < count; ++j) __builtin_prefetch(streams[j] + done * line);
+    const Step& step = pass.steps[i];
+    (single ? step.with_rows : step.with_tiles)(value_[at(step.out)], value_[at(step.a)],
+                                                value_[at(step.b)], value_[at(step.c)], n);
+  }
 }
 
 void Worker::run_row_chunks(int number, std::int64_t k, std::int64_t first, std::int64_t last,
@@ -385,7 +422,7 @@ void Worker::run_row_chunks(int number, std::int64_t k, std::int64_t first, std:
   }
   for (std::int64_t r = first * chunk; r < end;) {
     const std::size_t n = std::min(g.length, at(end - r));
-    execute(pass, k * g.inner + r, n);
+    execute(pass, k * g.inner + r, (k - block_begin_) * g.inner + r, n);
     r += static_cast<std::int64_t>(n);
     for (std::size_t i = 0; i < count; ++i) {
       const Reduction& reduction = pass.reductions[i];
@@ -419,7 +456,7 @@ void Worker::run_rows(int number, std::int64_t begin, std::int64_t end) {
     bind_row(pass, k);
     for (std::int64_t r = 0; r < g.inner;) {
       const std::size_t n = std::min(g.length, at(g.inner - r));
-      execute(pass, k * g.inner + r, n);
+      execute(pass, k * g.inner + r, (k - block_begin_) * g.inner + r, n);
       r += static_cast<std::int64_t>(n);
     }
     for (const Reduction& reduction : pass.reductions) {
@@ -439,7 +476,7 @@ void Worker::run_packed_rows(int number, std::int64_t begin, std::int64_t end) {
   for (std::int64_t k = begin; k < end;) {
     const std::size_t rows = std::min(g.rows, at(end - k));
     spread(pass, k, rows);
-    execute(pass, k * g.inner, rows * at(g.inner));
+    execute(pass, k * g.inner, (k - block_begin_) * g.inner, rows * at(g.inner));
     for (const Reduction& reduction : pass.reductions)
       reduction.kernels->rows(kept_result(reduction) + (k - block_begin_),
                               value_[at(reduction.source)], rows, at(g.inner));
@@ -473,7 +510,7 @@ void Worker::run_column_chunks(int number, std::int64_t first, std::int64_t last
       std::fill_n(reduce_ + i * accumulators, accumulators, pass.reductions[i].kernels->identity);
     for (std::int64_t r = start; r < end;) {
       const std::size_t n = std::min(step, at(end - r));
-      execute(pass, r * g.kept + block_begin_, n * width);
+      execute(pass, r * g.kept + block_begin_, r * block_count_, n * width);
       for (std::size_t i = 0; i < count; ++i)
         pass.reductions[i].kernels->columns(reduce_ + i * accumulators,
                                             value_[at(pass.reductions[i].source)], at(r - start), n,

@@ -15,6 +15,7 @@ namespace genera::cpu {
 struct Geometry {
   std::int64_t kept = 1, inner = 1;  ///< K and R
   bool row_form = true;
+  bool streams = false;  ///< more data than the caches close to the core hold
   bool packed =
       false;  ///< tiles hold several rows (row form) or several reduced indices (column form)
   std::size_t tile = 0;  ///< capacity of a tile
@@ -25,13 +26,16 @@ struct Geometry {
   std::size_t block = 1;                       ///< kept indices per block
   std::size_t tile_pitch = 0, kept_pitch = 0;  ///< in words
   std::size_t levels = 0;                      ///< of the cascade of chunk results
-  std::size_t kept_words = 0, tile_words = 0, raw_words = 0, reduce_words = 0;
+  std::size_t kept_words = 0, tile_words = 0, raw_words = 0, stash_words = 0, reduce_words = 0;
+  std::size_t stash_pitch = 0;  ///< in words, of one value for a block
   std::int64_t chunks() const {
     const auto chunk = static_cast<std::int64_t>(row_form ? ReduceKernels::row_chunk
                                                           : ReduceKernels::column_chunk);
     return (inner + chunk - 1) / chunk;
   }
-  std::size_t words() const { return kept_words + tile_words + raw_words + reduce_words; }
+  std::size_t words() const {
+    return kept_words + tile_words + raw_words + stash_words + reduce_words;
+  }
 };
 Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t inner);
 
@@ -99,7 +103,10 @@ class Worker {
   void bind(const Pass& pass);
   void bind_row(const Pass& pass, std::int64_t k);
   void spread(const Pass& pass, std::int64_t k, std::size_t rows);
-  void execute(const Pass& pass, std::int64_t flat, std::size_t n);
+  /// `local`: where the tile lies among the block's full elements.
+  void execute(const Pass& pass, std::int64_t flat, std::int64_t local, std::size_t n);
+  void run_steps(const Pass& pass, std::size_t n);
+  void run_steps_ahead(const Pass& pass, std::size_t n);
   void store(const Sink& sink, std::int64_t flat, std::size_t n, const void* from) const;
   const void* load(const Source& source, std::int64_t flat, std::size_t n, void* tile) const;
   void run_rows(int pass, std::int64_t begin, std::int64_t end);
@@ -109,7 +116,7 @@ class Worker {
   }
 
   const Run& run_;
-  std::uint32_t *kept_, *tiles_, *raw_, *reduce_;
+  std::uint32_t *kept_, *tiles_, *raw_, *stash_, *reduce_;
   std::int64_t block_begin_ = 0, block_count_ = 0;
   std::array<void*, Program::max_values> value_;  // of the pass that is bound
   std::array<const void*, Program::max_values> kept_value_;

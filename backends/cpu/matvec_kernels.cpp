@@ -8,6 +8,8 @@
 // Highway's own headers come after foreach_target.
 #include <hwy/highway.h>
 
+#include "backends/cpu/gemm-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace genera::cpu::HWY_NAMESPACE {
 
@@ -50,13 +52,13 @@ HWY_INLINE void dot_lines(const float* HWY_RESTRICT matrix, std::int64_t stride,
     }
   }
   for (; k < depth; k += lanes) {
-    const auto mask = hn::FirstN(d, static_cast<std::size_t>(std::min(lanes, depth - k)));
+    const std::int64_t part = std::min(lanes, depth - k);
     V factor[kX];
 #pragma GCC unroll 4
-    for (int v = 0; v < kX; ++v) factor[v] = hn::MaskedLoad(mask, d, x + v * x_stride + k);
+    for (int v = 0; v < kX; ++v) factor[v] = load_part(d, x + v * x_stride + k, part);
 #pragma GCC unroll 4
     for (int i = 0; i < kLines; ++i) {
-      const V line = hn::MaskedLoad(mask, d, matrix + i * stride + k);
+      const V line = load_part(d, matrix + i * stride + k, part);
 #pragma GCC unroll 4
       for (int v = 0; v < kX; ++v) sum[0][i][v] = hn::MulAdd(line, factor[v], sum[0][i][v]);
     }
@@ -111,13 +113,12 @@ HWY_INLINE void add_rows(const float* HWY_RESTRICT matrix, std::int64_t stride, 
     hn::StoreU(sum, d, sums + i);
   }
   if (i == lines) return;
-  const auto mask = hn::FirstN(d, static_cast<std::size_t>(lines - i));
-  V sum = hn::MaskedLoad(mask, d, sums + i);
+  V sum = load_part(d, sums + i, lines - i);
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-    sum = hn::MulAdd(hn::MaskedLoad(mask, d, matrix + r * stride + i), factor[r], sum);
+    sum = hn::MulAdd(load_part(d, matrix + r * stride + i, lines - i), factor[r], sum);
   }
-  hn::BlendedStore(sum, mask, d, sums + i);
+  store_part(sum, d, sums + i, lines - i);
 }
 
 void weighted_sum(const float* matrix, std::int64_t stride, std::int64_t lines, const float* x,

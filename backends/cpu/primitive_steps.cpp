@@ -1,5 +1,6 @@
 #include "backends/cpu/primitive_steps.h"
 
+#include "backends/cpu/conv_step.h"
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/matmul_step.h"
 #include "backends/primitive_operands.h"
@@ -22,6 +23,7 @@ class ReferenceRunner final : public StepRunner {
 
 std::unique_ptr<StepRunner> make_primitive_runner(const PrimitiveStep& step) {
   if (step.op == Op::MatMul && step.outputs[0].dtype == DType::f32) return make_matmul_runner(step);
+  if (step.op == Op::Conv && step.outputs[0].dtype == DType::f32) return make_conv_runner(step);
   return std::make_unique<ReferenceRunner>(step);
 }
 

@@ -112,90 +112,148 @@ void store_float16(void* destination, const void* tile, std::size_t n) {
 constexpr ConvertKernels float16_kernels() { return {load_float16, store_float16}; }
 #endif
 
+HWY_INLINE std::uint32_t random_word(std::uint64_t key, std::uint64_t index, bool uniform) {
+  std::uint32_t word = philox::bits(key, index);
+  if (uniform) {
+    const float f = philox::uniform(word);
+    std::memcpy(&word, &f, sizeof f);
+  }
+  return word;
+}
+
 #if HWY_TARGET == HWY_SCALAR
 template <bool uniform>
-HWY_INLINE void random_block(std::uint32_t* out, std::uint64_t key, std::uint64_t counter) {
-  for (std::uint64_t i = 0; i < 4; ++i) {
-    out[i] = philox::bits(key, 4 * counter + i);
-    if constexpr (uniform) {
-      const float f = philox::uniform(out[i]);
-      std::memcpy(out + i, &f, sizeof f);
-    }
-  }
+void random_tile(void* tile, std::uint64_t key, std::uint64_t first, std::int64_t step,
+                 std::size_t n) {
+  auto* out = static_cast<std::uint32_t*>(tile);
+  for (std::size_t i = 0; i < n; ++i, first += static_cast<std::uint64_t>(step))
+    out[i] = random_word(key, first, uniform);
 }
 #else
-/// The upper and lower halves of a * m in every lane.
-HWY_INLINE void multiply_wide(VU a, VU m, VU& high, VU& low) {
-  const hn::RepartitionToWide<DU> d64;
-  const auto even = hn::MulEven(a, m);
-  const auto odd = hn::MulEven(hn::BitCast(DU(), hn::ShiftRight<32>(hn::BitCast(d64, a))), m);
-  high = hn::OddEven(hn::BitCast(DU(), odd), hn::BitCast(DU(), hn::ShiftRight<32>(even)));
-  low = hn::OddEven(hn::BitCast(DU(), hn::ShiftLeft<32>(odd)), hn::BitCast(DU(), even));
-}
+using D64 = hn::RepartitionToWide<DU>;
+using V64 = hn::Vec<D64>;
 
-/// Philox blocks counter, counter + 1, ... one per lane.
-HWY_INLINE void philox_blocks(std::uint64_t key, std::uint64_t counter, VU (&x)[4]) {
-  const DU d;
-  const auto low = static_cast<std::uint32_t>(counter),
-             high = static_cast<std::uint32_t>(counter >> 32);
-  const VU base = hn::Set(d, low);
-  x[0] = hn::Add(base, hn::Iota(d, 0u));
-  x[1] = hn::Add(hn::Set(d, high), hn::IfThenElseZero(hn::Lt(x[0], base), hn::Set(d, 1u)));
-  x[2] = x[3] = hn::Zero(d);
-  auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
-  const VU m0 = hn::Set(d, philox::multiplier_0), m1 = hn::Set(d, philox::multiplier_1);
-  for (int round = 0; round < philox::rounds; ++round) {
-    VU h0, l0, h1, l1;
-    multiply_wide(x[0], m0, h0, l0);
-    multiply_wide(x[2], m1, h1, l1);
-    const VU y0 = hn::Xor(hn::Xor(h1, x[1]), hn::Set(d, k0));
-    const VU y2 = hn::Xor(hn::Xor(h0, x[3]), hn::Set(d, k1));
-    x[0] = y0;
-    x[1] = l1;
-    x[2] = y2;
-    x[3] = l0;
-    k0 += philox::weyl_0;
-    k1 += philox::weyl_1;
-  }
-}
-
-template <bool uniform>
-HWY_INLINE void random_block(std::uint32_t* out, std::uint64_t key, std::uint64_t counter) {
-  VU x[4];
-  philox_blocks(key, counter, x);
-  if constexpr (uniform) {
-    for (VU& v : x) {
-      const VF f = hn::ConvertTo(DF(), hn::BitCast(DI(), hn::ShiftRight<8>(v)));
-      v = as_bits(hn::Mul(f, hn::Set(DF(), 0x1p-24f)));
+/// The round keys, which are the same for every block.
+struct RoundKeys {
+  VU k0[philox::rounds], k1[philox::rounds];
+  HWY_INLINE explicit RoundKeys(std::uint64_t key) {
+    auto low = static_cast<std::uint32_t>(key), high = static_cast<std::uint32_t>(key >> 32);
+    for (int i = 0; i < philox::rounds; ++i) {
+      k0[i] = hn::Set(DU(), low);
+      k1[i] = hn::Set(DU(), high);
+      low += philox::weyl_0;
+      high += philox::weyl_1;
     }
   }
-  hn::StoreInterleaved4(x[0], x[1], x[2], x[3], DU(), out);
+};
+
+/// One block per 64-bit lane. Words live in the lower halves; what is in the upper halves does not
+/// matter, because the widening product does not read it.
+HWY_INLINE void philox_blocks(const RoundKeys& keys, V64 counter, VU (&x)[4]) {
+  const DU d;
+  x[0] = hn::BitCast(d, counter);
+  x[1] = hn::Shuffle2301(x[0]);
+  x[2] = x[3] = hn::Zero(d);
+  const VU m0 = hn::Set(d, philox::multiplier_0), m1 = hn::Set(d, philox::multiplier_1);
+  for (int round = 0; round < philox::rounds; ++round) {
+    const VU p0 = hn::BitCast(d, hn::MulEven(x[0], m0));
+    const VU p1 = hn::BitCast(d, hn::MulEven(x[2], m1));
+    x[0] = hn::Xor(hn::Xor(hn::Shuffle2301(p1), x[1]), keys.k0[round]);
+    x[1] = p1;
+    x[2] = hn::Xor(hn::Xor(hn::Shuffle2301(p0), x[3]), keys.k1[round]);
+    x[3] = p0;
+  }
 }
-#endif
 
 template <bool uniform>
-void random_tile(void* tile, std::uint64_t key, std::uint64_t first, std::size_t n) {
-  constexpr std::size_t block = 4 * lanes_of<DU>;
+HWY_INLINE VU finish_words(VU words) {
+  if constexpr (!uniform) return words;
+  const hn::Vec<DF> f = hn::ConvertTo(DF(), hn::BitCast(DI(), hn::ShiftRight<8>(words)));
+  return as_bits(hn::Mul(f, hn::Set(DF(), 0x1p-24f)));
+}
+
+/// 2 Lanes(DU) words: blocks counter, counter + 1, ... in order.
+template <bool uniform>
+HWY_INLINE void random_block(const RoundKeys& keys, V64 counter, std::uint32_t* out) {
+  const D64 d64;
+  VU x[4];
+  philox_blocks(keys, counter, x);
+  const V64 first = hn::BitCast(d64, hn::OddEven(hn::Shuffle2301(x[1]), x[0]));
+  const V64 second = hn::BitCast(d64, hn::OddEven(hn::Shuffle2301(x[3]), x[2]));
+  // Even lanes hold the lower counters, odd lanes the upper ones: see random_tile.
+  const VU low = hn::BitCast(DU(), hn::InterleaveLower(d64, first, second));
+  const VU high = hn::BitCast(DU(), hn::InterleaveUpper(d64, first, second));
+  hn::StoreU(finish_words<uniform>(low), DU(), out);
+  hn::StoreU(finish_words<uniform>(high), DU(), out + lanes_of<DU>);
+}
+
+/// Elements first, first + step, ...: one block per element, of which one word is taken.
+template <bool uniform>
+void random_strided(std::uint32_t* out, const RoundKeys& keys, std::uint64_t first,
+                    std::int64_t step, std::size_t n) {
+  const D64 d64;
+  constexpr std::size_t half = lanes_of<DU> / 2;
+  HWY_ALIGN std::uint64_t offsets[half];
+  for (std::size_t i = 0; i < half; ++i)
+    offsets[i] = static_cast<std::uint64_t>(static_cast<std::int64_t>(2 * i) * step);
+  const V64 offset = hn::Load(d64, offsets), three = hn::Set(d64, std::uint64_t{3});
+  for (std::size_t i = 0; i < n; i += lanes_of<DU>) {
+    VU words[2];
+    for (std::uint64_t odd = 0; odd < 2; ++odd) {
+      const std::uint64_t start = first + (i + odd) * static_cast<std::uint64_t>(step);
+      const V64 index = hn::Add(hn::Set(d64, start), offset);
+      VU x[4];
+      philox_blocks(keys, hn::ShiftRight<2>(index), x);
+      const VU lane = hn::BitCast(DU(), hn::And(index, three));
+      VU word = x[0];
+      for (std::uint32_t j = 1; j < 4; ++j)
+        word = hn::IfThenElse(hn::Eq(lane, hn::Set(DU(), j)), x[j], word);
+      words[odd] = word;
+    }
+    const VU y = finish_words<uniform>(hn::OddEven(hn::Shuffle2301(words[1]), words[0]));
+    if (n - i >= lanes_of<DU>)
+      hn::StoreU(y, DU(), out + i);
+    else
+      store_first(y, DU(), out + i, n - i);
+  }
+}
+
+template <bool uniform>
+void random_tile(void* tile, std::uint64_t key, std::uint64_t first, std::int64_t step,
+                 std::size_t n) {
+  const D64 d64;
+  constexpr std::size_t counters = lanes_of<DU> / 2, block = 4 * counters;
   auto* out = static_cast<std::uint32_t*>(tile);
+  if (n <= 2) {
+    for (std::size_t i = 0; i < n; ++i)
+      out[i] = random_word(key, first + i * static_cast<std::uint64_t>(step), uniform);
+    return;
+  }
+  const RoundKeys keys(key);
+  if (step != 1) return random_strided<uniform>(out, keys, first, step, n);
+  HWY_ALIGN std::uint64_t order[counters];
+  for (std::size_t i = 0; i < counters; ++i) order[i] = i / 2 + (i % 2) * (counters / 2);
+  V64 counter = hn::Add(hn::Set(d64, first / 4), hn::Load(d64, order));
+  const V64 next = hn::Set(d64, std::uint64_t{counters});
   HWY_ALIGN std::uint32_t words[block];
-  std::uint64_t counter = first / 4;
   std::size_t skip = first % 4;
   while (n > 0) {
     if (skip == 0 && n >= block) {
-      random_block<uniform>(out, key, counter);
+      random_block<uniform>(keys, counter, out);
       out += block;
       n -= block;
     } else {
-      random_block<uniform>(words, key, counter);
+      random_block<uniform>(keys, counter, words);
       const std::size_t count = n < block - skip ? n : block - skip;
       std::memcpy(out, words + skip, count * 4);
       out += count;
       n -= count;
       skip = 0;
     }
-    counter += lanes_of<DU>;
+    counter = hn::Add(counter, next);
   }
 }
+#endif
 
 }  // namespace
 

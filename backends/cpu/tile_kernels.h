@@ -117,8 +117,9 @@ const ConvertKernels& convert_kernels(DType dtype);
 using IotaFn = void (*)(void* tile, std::int64_t start, std::int64_t step, std::size_t n);
 IotaFn iota_function(LaneType type);
 
-/// tile[i] = Philox word, or uniform, of element first + i under the key.
-using RandomFn = void (*)(void* tile, std::uint64_t key, std::uint64_t first, std::size_t n);
+/// tile[i] = Philox word, or uniform, of element first + i*step under the key.
+using RandomFn = void (*)(void* tile, std::uint64_t key, std::uint64_t first, std::int64_t step,
+                          std::size_t n);
 RandomFn random_function(bool uniform);
 
 }  // namespace genera::cpu

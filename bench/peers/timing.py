@@ -101,7 +101,9 @@ def measure(call, seconds, warmup):
             call()
         samples.append((time.perf_counter() - start) / group * 1e3)
     elapsed = time.perf_counter() - begin
-    others = (busy_seconds() - machine) - (time.process_time() - own)
+    used = time.process_time() - own
+    others = (busy_seconds() - machine) - used
+    calls = group * len(samples)
     samples.sort()
     return {
         "median_ms": statistics.median(samples),
@@ -109,6 +111,8 @@ def measure(call, seconds, warmup):
         "min_ms": samples[0],
         "runs": len(samples),
         "calls_per_run": group,
+        # With one thread this is a mean that waiting for a processor does not touch.
+        "cpu_ms": used / calls * 1e3,
         # CPU time that other processes took meanwhile, in percent of this machine.
         "noise_pct": round(100 * max(0.0, others) / (elapsed * os.cpu_count()), 1),
     }

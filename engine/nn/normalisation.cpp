@@ -48,24 +48,26 @@ BatchNorm::BatchNorm(std::int64_t channels, BatchNormOptions options)
   running_var_ = ones_state("running_var", shape, false);
 }
 
-Tensor BatchNorm::normalise(const Tensor& x, const Tensor& mean, const Tensor& var) const {
-  std::vector<std::int64_t> extents(static_cast<std::size_t>(x.rank()), 1);
+Tensor BatchNorm::per_channel(const Tensor& t, int rank) const {
+  std::vector<std::int64_t> extents(static_cast<std::size_t>(rank), 1);
   extents[1] = channels_;
-  const Shape per_channel(extents);
-  const auto spread = [&](const Tensor& t) {
-    return t.shape() == per_channel ? t : reshape(t, per_channel);
-  };
-  Tensor scale = rsqrt(spread(var) + full({}, options_.eps, x.dtype()));
-  if (weight_) scale = scale * spread(weight_);
-  const Tensor y = (x - spread(mean)) * scale;
-  return bias_ ? y + spread(bias_) : y;
+  return reshape(t, Shape(extents));
+}
+
+Tensor BatchNorm::scale_and_shift(const Tensor& centred, const Tensor& var) const {
+  Tensor scale = rsqrt(var + full({}, options_.eps, var.dtype()));
+  if (weight_) scale = scale * per_channel(weight_, centred.rank());
+  const Tensor y = centred * scale;
+  return bias_ ? y + per_channel(bias_, centred.rank()) : y;
 }
 
 Tensor BatchNorm::forward(const Tensor& x, Context& context) const {
   if (x.rank() < 2 || x.size(1) != channels_)
     throw ArgumentError(
         fmt::format("[batch_norm] needs (B,{},…), got {}", channels_, to_string(x.shape())));
-  if (!context.is_training()) return normalise(x, running_mean_, running_var_);
+  if (!context.is_training())
+    return scale_and_shift(x - per_channel(running_mean_, x.rank()),
+                           per_channel(running_var_, x.rank()));
 
   const std::int64_t count = x.elements() / channels_;
   if (count < 2)
@@ -75,11 +77,12 @@ Tensor BatchNorm::forward(const Tensor& x, Context& context) const {
   Axes axes{0};
   for (int axis = 2; axis < x.rank(); ++axis) axes.push_back(axis);
   const Tensor batch_mean = mean(x, axes, true);
-  const Tensor batch_var = mean(square(x - batch_mean), axes, true);
+  const Tensor centred = x - batch_mean;
+  const Tensor batch_var = mean(square(centred), axes, true);
   const auto n = static_cast<double>(count);
   follow(context, running_mean_, batch_mean, options_.momentum, 1);
   follow(context, running_var_, batch_var, options_.momentum, n / (n - 1));
-  return normalise(x, batch_mean, batch_var);
+  return scale_and_shift(centred, batch_var);
 }
 
 LayerNorm::LayerNorm(const Shape& shape, NormOptions options) : shape_(shape), options_(options) {

@@ -6,15 +6,16 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
+#include "engine/core/storage.h"
 #include "engine/optim/constants.h"
+#include "engine/plan/evaluate.h"
 
 namespace genera::optim {
 namespace {
 
-std::vector<std::byte> bytes_for(const Tensor& like) {
-  return std::vector<std::byte>(static_cast<std::size_t>(like.elements()) * size_of(like.dtype()));
+std::size_t bytes_of(const Tensor& x) {
+  return static_cast<std::size_t>(x.elements()) * size_of(x.dtype());
 }
 
 Tensor step_tensor(std::int64_t step) {
@@ -46,13 +47,15 @@ void check_parameters(const std::string& name, const std::vector<State>& paramet
 bool is_matrix(const State& parameter) { return parameter.shape().rank() >= 2; }
 
 Tensor zero_leaf(const Tensor& like) {
-  return Tensor::from_bytes(bytes_for(like), like.dtype(), like.shape());
+  StorageRef storage(Storage::allocate(bytes_of(like)));
+  if (storage->data()) std::memset(storage->data(), 0, bytes_of(like));
+  return leaf_node(std::move(storage), like.dtype(), like.shape());
 }
 
 Tensor copied_leaf(const Tensor& x) {
-  std::vector<std::byte> bytes = bytes_for(x);
-  x.copy_to(bytes);
-  return Tensor::from_bytes(bytes, x.dtype(), x.shape());
+  StorageRef storage(Storage::allocate(bytes_of(x)));
+  x.copy_to({static_cast<std::byte*>(storage->data()), bytes_of(x)});
+  return leaf_node(std::move(storage), x.dtype(), x.shape());
 }
 
 Optimizer::Optimizer(std::string name, std::vector<State> parameters)

@@ -58,6 +58,7 @@ struct Verb::Impl {
     kept[name] = how;
     option->configurable(how != Kept::nowhere);
     option->envname(environment_name(name));
+    option->take_last();  // of a flag given twice, as in an alias and after it
     return option;
   }
 

@@ -75,7 +75,7 @@ Summary read_summary(const std::filesystem::path& path) {
 std::string to_text(const Summary& summary) {
   std::string text;
   for (const Figure& figure : summary.figures)
-    text += fmt::format("{:<22} {:>10.3f} {:<5} (standard error {:.3f}; {})\n", figure.name,
+    text += fmt::format("{:<15} {:>10.3f} {:<4}  standard error {:.3f}  ({})\n", figure.name,
                         figure.value, figure.unit, figure.standard_error, figure.protocol);
   return text;
 }

@@ -288,7 +288,8 @@ class GENERA_API BatchNorm : public Module {
   }
 
  private:
-  Tensor normalise(const Tensor& x, const Tensor& mean, const Tensor& var) const;
+  Tensor per_channel(const Tensor& t, int rank) const;
+  Tensor scale_and_shift(const Tensor& centred, const Tensor& var) const;
   std::int64_t channels_;
   BatchNormOptions options_;
   State weight_, bias_, running_mean_, running_var_;

@@ -111,6 +111,9 @@ GENERA_API Tensor argsort(const Tensor& x, int axis = -1);
 
 /// The same elements, row-major, under another shape; one extent may be -1 and follows from the others.
 GENERA_API Tensor reshape(const Tensor& x, const std::vector<std::int64_t>& extents);
+inline Tensor reshape(const Tensor& x, std::initializer_list<std::int64_t> extents) {
+  return reshape(x, std::vector<std::int64_t>(extents));
+}
 GENERA_API Tensor reshape(const Tensor& x, const Shape& shape);
 /// Output axis d is input axis axes[d].
 GENERA_API Tensor permute(const Tensor& x, const Axes& axes);

@@ -1,0 +1,339 @@
+#include "backends/cpu/conv_correlation.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "backends/cpu/gemm_core.h"
+#include "backends/cpu/gemm_kernels.h"
+#include "engine/core/thread_pool.h"
+
+namespace genera::cpu {
+namespace {
+
+// Two tiles' rows: turning a tile reads whole vectors of rows from any of its rows on.
+constexpr std::int64_t kTileFloats = 2 * kConvTileRows * kConvMaxVectors * kConvMaxLanes;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+// Parts of scratch begin on cache lines.
+std::int64_t aligned(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
+
+// One thread's work: units of some images, or of a band of one image's rows, of one group.
+class Worker {
+ public:
+  // `scratch` holds floats(plan) floats.
+  Worker(const CorrelationPlan& plan, const float* source, const float* packed, float* dest,
+         float* scratch)
+      : plan_(plan),
+        kernels_(*plan.kernels),
+        source_(source),
+        packed_(packed),
+        dest_(dest),
+        tile_(scratch),
+        dest_scratch_(tile_ + kTileFloats),
+        source_scratch_(dest_scratch_ + dest_scratch_floats(plan)) {
+    std::fill_n(tile_, kTileFloats, 0.0f);
+  }
+
+  static std::int64_t floats(const CorrelationPlan& plan) {
+    return kTileFloats + dest_scratch_floats(plan) + aligned(plan.source.scratch(plan.images));
+  }
+  static std::int64_t units(const CorrelationPlan& plan) {
+    return plan.groups * ceil_div(plan.batch, plan.images) * plan.bands;
+  }
+
+  // Task index = panel group * units + unit: neighbours share weights.
+  void run(std::int64_t task) {
+    const std::int64_t count = units(plan_);
+    const auto panels = static_cast<std::int64_t>(plan_.panels.size());
+    const std::int64_t panel_group = task / count;
+    select(task % count);
+    const std::int64_t end = (panel_group + 1) * panels / plan_.panel_groups;
+    for (std::int64_t p = panel_group * panels / plan_.panel_groups; p < end; ++p) {
+      const CorrelationPanel& panel = plan_.panels[static_cast<std::size_t>(p)];
+      for (const CorrelationPhase& phase : plan_.phases) run_phase(phase, panel);
+      if (plan_.dest_scratch > 0) merge_phases(panel);
+    }
+  }
+
+ private:
+  // A row of a phase: where its pixels come from and go to.
+  struct Row {
+    const float* from;
+    float* to;
+  };
+
+  static std::int64_t dest_scratch_floats(const CorrelationPlan& plan) {
+    if (plan.dest_scratch == 0) return 0;
+    std::int64_t most = 0;
+    for (const CorrelationPanel& panel : plan.panels) most = std::max(most, panel.count);
+    return aligned(most * plan.images * plan.dest_scratch + kConvMaxLanes);
+  }
+
+  // Makes a unit the current one and its source ready.
+  void select(std::int64_t unit) {
+    if (unit == unit_) return;
+    const std::int64_t blocks = ceil_div(plan_.batch, plan_.images);
+    const std::int64_t band = unit % plan_.bands;
+    group_ = unit / plan_.bands / blocks;
+    image_ = unit / plan_.bands % blocks * plan_.images;
+    images_ = std::min(plan_.images, plan_.batch - image_);
+    const std::int64_t first_row = band * plan_.band;
+    const std::int64_t image_floats = plan_.groups * plan_.source_channels * plan_.source_plane;
+    const float* from =
+        source_ + image_ * image_floats + group_ * plan_.source_channels * plan_.source_plane;
+    if (plan_.source.in_place()) {
+      unit_source_ = from + first_row * plan_.source.row_stride();
+      unit_image_stride_ = image_floats;
+    } else {
+      plan_.source.fill(from, image_floats, images_, first_row,
+                        unit_ < 0 || first_row != first_row_, source_scratch_);
+      unit_source_ = source_scratch_;
+      unit_image_stride_ = plan_.source.image_stride();
+    }
+    unit_ = unit;
+    first_row_ = first_row;
+  }
+
+  std::int64_t rows_of(const CorrelationPhase& phase) const {
+    return std::clamp<std::int64_t>(phase.count[1] - first_row_, 0, plan_.band);
+  }
+
+  // Floats of dest from one channel of the current panel to the next.
+  std::int64_t channel_stride() const {
+    return plan_.dest_scratch > 0 ? plan_.images * plan_.dest_scratch : plan_.dest_plane();
+  }
+
+  float* dest_at(std::int64_t image, std::int64_t channel) const {
+    return dest_ + ((image_ + image) * plan_.groups * plan_.dest_channels +
+                    group_ * plan_.dest_channels + channel) *
+                       plan_.dest_plane();
+  }
+
+  Row row_of(const CorrelationPhase& phase, const CorrelationPanel& panel,
+             std::int64_t index) const {
+    const std::int64_t rows = rows_of(phase);
+    const std::int64_t h = index % rows;
+    const std::int64_t d = index / rows % phase.count[0];
+    const std::int64_t image = index / rows / phase.count[0];
+    Row row;
+    row.from = unit_source_ + image * unit_image_stride_ + d * plan_.source.depth_stride() +
+               h * plan_.source.row_stride();
+    row.to = plan_.dest_scratch > 0
+                 ? dest_scratch_ + image * plan_.dest_scratch + phase.scratch +
+                       (d * std::min(plan_.band, phase.count[1]) + h) * phase.count[2]
+                 : dest_at(image, panel.channel) +
+                       (d * phase.count[1] + first_row_ + h) * phase.count[2];
+    return row;
+  }
+
+  void run_phase(const CorrelationPhase& phase, const CorrelationPanel& panel) {
+    const std::int64_t rows = images_ * phase.count[0] * rows_of(phase);
+    const std::int64_t width = phase.count[2];
+    if (rows == 0 || width == 0) return;
+    const float* weights =
+        packed_ + group_ * plan_.group_weights() + phase.weights + panel.begin * phase.depth();
+    const std::int64_t most = plan_.pixel_lanes ? kernels_.lanes : kernels_.rows;
+    const std::int64_t piece = ceil_div(width, ceil_div(width, most));
+    for (std::int64_t first = 0; first < width; first += piece) {
+      const std::int64_t count = std::min(piece, width - first);
+      if (plan_.pixel_lanes) {
+        run_pixel_tiles(phase, panel, weights, rows, first, count);
+      } else {
+        run_lane_tiles(phase, panel, weights, rows, first, count);
+      }
+    }
+  }
+
+  void run_lane_tiles(const CorrelationPhase& phase, const CorrelationPanel& panel,
+                      const float* weights, std::int64_t rows, std::int64_t first,
+                      std::int64_t count) {
+    const std::int64_t most = std::clamp<std::int64_t>(kernels_.rows / count, 1, kConvMaxGroups);
+    const auto& kernels = kernels_.lane_tile[panel.width / kernels_.lanes - 1];
+    for (std::int64_t r = 0; r < rows; r += most) {
+      const std::int64_t groups = std::min(most, rows - r);
+      const float* from[kConvMaxGroups];
+      float* to[kConvMaxGroups];
+      for (std::int64_t g = 0; g < groups; ++g) {
+        const Row row = row_of(phase, panel, r + g);
+        from[g] = row.from + first;
+        to[g] = row.to + first;
+      }
+      kernels[groups - 1][count - 1](phase.depth(), from, phase.offsets.data(), weights, tile_,
+                                     false);
+      for (std::int64_t g = 0; g < groups;) {
+        // Rows that lie side by side are turned together.
+        const std::int64_t begin = g++;
+        while (g < groups && to[g] == to[g - 1] + count) ++g;
+        kernels_.turn_tile(tile_ + begin * count * panel.width, panel.width, (g - begin) * count,
+                           panel.count, to[begin], channel_stride());
+      }
+    }
+  }
+
+  void run_pixel_tiles(const CorrelationPhase& phase, const CorrelationPanel& panel,
+                       const float* weights, std::int64_t rows, std::int64_t first,
+                       std::int64_t count) {
+    const auto channel = static_cast<std::size_t>(panel.count - 1);
+    int size = panel.count <= kernels_.wide_rows ? 2 : 1;
+    for (std::int64_t r = 0; r < rows;) {
+      while (std::int64_t{1} << size > rows - r) --size;
+      const float* from[4];
+      float* to[4];
+      for (std::int64_t v = 0; v < std::int64_t{1} << size; ++v) {
+        const Row row = row_of(phase, panel, r + v);
+        from[v] = row.from + first;
+        to[v] = row.to + first;
+      }
+      kernels_.pixel_tile[size][channel](phase.depth(), from, phase.offsets.data(), weights, to,
+                                         channel_stride(), count);
+      r += std::int64_t{1} << size;
+    }
+  }
+
+  // Brings the phases of a panel together in dest.
+  void merge_phases(const CorrelationPanel& panel) const {
+    const auto& step = plan_.dest_step;
+    for (std::int64_t image = 0; image < images_; ++image) {
+      for (std::int64_t d = 0; d < plan_.dest_size[0]; ++d) {
+        for (std::int64_t h = 0; h < step[1]; ++h) {
+          const std::int64_t line = (d % step[0] * step[1] + h) * step[2];
+          merge_rows(panel, image, d, &plan_.phases[static_cast<std::size_t>(line)]);
+        }
+      }
+    }
+  }
+
+  // `phases` are those of all residues of axis 2.
+  void merge_rows(const CorrelationPanel& panel, std::int64_t image, std::int64_t d,
+                  const CorrelationPhase* phases) const {
+    const std::int64_t step = plan_.dest_step[2];
+    const auto from = [&](const CorrelationPhase& phase) {
+      return dest_scratch_ + image * plan_.dest_scratch + phase.scratch +
+             d / plan_.dest_step[0] * std::min(plan_.band, phase.count[1]) * phase.count[2];
+    };
+    RowCopy copy;
+    copy.blocks = panel.count;
+    copy.rows = rows_of(phases[0]);
+    copy.from_block = channel_stride();
+    copy.to_block = plan_.dest_plane();
+    copy.to_row = plan_.dest_step[1] * plan_.dest_size[2];
+    float* to = dest_at(image, panel.channel) +
+                (d * plan_.dest_size[1] + first_row_ * plan_.dest_step[1] + phases[0].residue[1]) *
+                    plan_.dest_size[2];
+    if (step == 2 && phases[1].count[2] == phases[0].count[2]) {
+      copy.from_row = phases[0].count[2];
+      for (std::size_t i = 0; i < 2; ++i) {
+        copy.from[i] = from(phases[i]);
+        copy.count[i] = phases[i].count[2];
+      }
+      copy.to[0] = to;
+      kernels_.merge_rows(copy);
+      return;
+    }
+    for (std::int64_t w = 0; w < step; ++w) {
+      const float* plane = from(phases[w]);
+      const std::int64_t count = phases[w].count[2];
+      for (std::int64_t c = 0; c < copy.blocks; ++c) {
+        for (std::int64_t r = 0; r < copy.rows; ++r) {
+          const float* row = plane + c * copy.from_block + r * count;
+          float* out = to + c * copy.to_block + r * copy.to_row + w;
+          for (std::int64_t i = 0; i < count; ++i) out[i * step] = row[i];
+        }
+      }
+    }
+  }
+
+  const CorrelationPlan& plan_;
+  const ConvKernels& kernels_;
+  const float* source_;
+  const float* packed_;
+  float* dest_;
+  float* tile_;
+  float* dest_scratch_;
+  float* source_scratch_;
+  // The current unit.
+  std::int64_t unit_ = -1;
+  std::int64_t group_ = 0;
+  std::int64_t image_ = 0;
+  std::int64_t images_ = 0;
+  std::int64_t first_row_ = 0;
+  const float* unit_source_ = nullptr;
+  std::int64_t unit_image_stride_ = 0;
+};
+
+// The weights of one panel as [k][width].
+void pack_panel(const CorrelationPlan& plan, const CorrelationPhase& phase,
+                const CorrelationPanel& panel, const float* weights, float* to) {
+  weights += panel.channel * plan.dest_weight_stride;
+  const auto taps = static_cast<std::int64_t>(phase.taps.size());
+  if (taps == plan.taps && plan.source_weight_stride == taps) {
+    gemm_kernels().pack_transposed(weights, plan.dest_weight_stride, panel.count, phase.depth(),
+                                   panel.width, to);
+    return;
+  }
+  for (std::int64_t c = 0; c < plan.source_channels; ++c) {
+    for (std::int64_t t = 0; t < taps; ++t, to += panel.width) {
+      const float* from =
+          weights + c * plan.source_weight_stride + phase.taps[static_cast<std::size_t>(t)];
+      for (std::int64_t m = 0; m < panel.count; ++m) to[m] = from[m * plan.dest_weight_stride];
+      std::fill(to + panel.count, to + panel.width, 0.0f);
+    }
+  }
+}
+
+bool has_work(const ConvShape& shape) {
+  const std::int64_t channels =
+      shape.role == ConvAttrs::out ? shape.out_channels : shape.in_channels;
+  const std::int64_t plane = shape.role == ConvAttrs::out ? shape.out_plane() : shape.in_plane();
+  return shape.batch * shape.groups * channels * plane > 0;
+}
+
+}  // namespace
+
+ConvCorrelation::ConvCorrelation(const ConvShape& shape) : empty_(!has_work(shape)) {
+  if (!empty_) plan_ = plan_correlation(shape);
+}
+
+void ConvCorrelation::pack_weights(const float* weights, float* packed) const {
+  const auto phases = static_cast<std::int64_t>(plan_.phases.size());
+  const auto panels = static_cast<std::int64_t>(plan_.panels.size());
+  const std::int64_t group_floats = plan_.dest_channels * plan_.source_channels * plan_.taps;
+  const auto pack = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t group = i / phases / panels;
+      const CorrelationPanel& panel = plan_.panels[static_cast<std::size_t>(i / phases % panels)];
+      const CorrelationPhase& phase = plan_.phases[static_cast<std::size_t>(i % phases)];
+      float* to =
+          packed + group * plan_.group_weights() + phase.weights + panel.begin * phase.depth();
+      pack_panel(plan_, phase, panel, weights + group * group_floats, to);
+    }
+  };
+  const std::int64_t count = plan_.groups * phases * panels;
+  if (plan_.groups * plan_.group_weights() < 4096) {
+    pack(0, count);
+  } else {
+    parallel_for(count, pack);
+  }
+}
+
+void ConvCorrelation::run(const float* source, const float* weights, float* dest) const {
+  if (empty_) return;
+  const std::int64_t tasks = plan_.panel_groups * Worker::units(plan_);
+  const std::int64_t parts = std::min<std::int64_t>(thread_count(), tasks);
+  // Each thread's share begins on a page of its own.
+  const std::int64_t share = ceil_div(Worker::floats(plan_), 1024) * 1024;
+  float* scratch = gemm_scratch(parts * share + plan_.groups * plan_.group_weights());
+  float* packed = scratch + parts * share;
+  pack_weights(weights, packed);
+  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t part = first; part < last; ++part) {
+      Worker worker(plan_, source, packed, dest, scratch + part * share);
+      for (std::int64_t task = part * tasks / parts; task < (part + 1) * tasks / parts; ++task) {
+        worker.run(task);
+      }
+    }
+  });
+}
+
+}  // namespace genera::cpu

@@ -1,0 +1,110 @@
+// Pairs of instructions that one tile kernel does in one pass over memory, with the bits that both
+// would give.
+#include <bit>
+
+#include "backends/cpu/kernel_program.h"
+
+namespace genera::cpu {
+namespace {
+
+using Kind = Value::Kind;
+
+class Joiner {
+ public:
+  Joiner(std::vector<Value>& values, const std::vector<Output>& outputs) : values_(values) {
+    uses_.assign(values.size(), 0);
+    for (const Value& v : values)
+      for (const std::int16_t operand : {v.a, v.b, v.c})
+        if (operand >= 0) ++uses_[static_cast<std::size_t>(operand)];
+    for (const Output& o : outputs) ++uses_[static_cast<std::size_t>(o.value)];
+  }
+
+  void run() {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      Value& v = values_[i];
+      if (v.kind != Kind::map) continue;
+      if (v.op == TileOp::add_f32) join_sum(v);
+      if (v.op == TileOp::add_i32) join_negated(v, TileOp::neg_i32, TileOp::sub_i32);
+      if (v.op == TileOp::sub_f32) join_difference(v);
+      if (v.op == TileOp::neg_f32) join_minimum(v);
+    }
+    for (Value& v : values_)
+      if (v.kind == Kind::map && v.op == TileOp::mul_f32 && v.a == v.b) {
+        set(v, TileOp::square, v.a, -1, -1);
+      }
+  }
+
+ private:
+  Value& at(std::int16_t i) { return values_[static_cast<std::size_t>(i)]; }
+  bool is(std::int16_t i, TileOp op) { return i >= 0 && at(i).kind == Kind::map && at(i).op == op; }
+  /// A product of the same level that nothing else reads.
+  bool joinable(std::int16_t i, TileOp op, Level level) {
+    return is(i, op) && uses_[static_cast<std::size_t>(i)] == 1 && at(i).level == level;
+  }
+  void set(Value& v, TileOp op, std::int16_t a, std::int16_t b, std::int16_t c) {
+    for (const std::int16_t operand : {v.a, v.b, v.c})
+      if (operand >= 0) --uses_[static_cast<std::size_t>(operand)];
+    v.op = op;
+    v.a = a;
+    v.b = b;
+    v.c = c;
+    for (const std::int16_t operand : {a, b, c})
+      if (operand >= 0) ++uses_[static_cast<std::size_t>(operand)];
+  }
+
+  /// a + (-b) is a - b.
+  void join_negated(Value& v, TileOp negation, TileOp difference) {
+    if (is(v.b, negation))
+      set(v, difference, v.a, at(v.b).a, -1);
+    else if (is(v.a, negation))
+      set(v, difference, v.b, at(v.a).a, -1);
+  }
+
+  void join_sum(Value& v) {
+    join_negated(v, TileOp::neg_f32, TileOp::sub_f32);
+    if (v.op != TileOp::add_f32) return;
+    // Sums commute; two products: the first is joined.
+    for (const auto [product, other] : {std::pair{v.a, v.b}, std::pair{v.b, v.a}})
+      if (joinable(product, TileOp::mul_f32, v.level)) {
+        const Value m = at(product);
+        return set(v, TileOp::mul_add, m.a, m.b, other);
+      }
+  }
+
+  void join_difference(Value& v) {
+    if (joinable(v.a, TileOp::mul_f32, v.level)) {
+      const Value m = at(v.a);
+      set(v, TileOp::mul_sub, m.a, m.b, v.b);
+    } else if (joinable(v.b, TileOp::mul_f32, v.level)) {
+      const Value m = at(v.b);
+      set(v, TileOp::sub_mul, m.a, m.b, v.a);
+    }
+  }
+
+  /// -max(-a, -b)
+  void join_minimum(Value& v) {
+    if (!is(v.a, TileOp::max_f32)) return;
+    const Value m = at(v.a);
+    if (is(m.a, TileOp::neg_f32) && is(m.b, TileOp::neg_f32))
+      set(v, TileOp::min_f32, at(m.a).a, at(m.b).a, -1);
+  }
+
+  std::vector<Value>& values_;
+  std::vector<int> uses_;
+};
+
+}  // namespace
+
+void join_values(std::vector<Value>& values, const std::vector<Output>& outputs) {
+  Joiner(values, outputs).run();
+  // What nothing reads any more.
+  for (Value& v : values) v.used = false;
+  for (const Output& o : outputs) values[static_cast<std::size_t>(o.value)].used = true;
+  for (std::size_t i = values.size(); i-- > 0;) {
+    if (!values[i].used) continue;
+    for (const std::int16_t operand : {values[i].a, values[i].b, values[i].c})
+      if (operand >= 0) values[static_cast<std::size_t>(operand)].used = true;
+  }
+}
+
+}  // namespace genera::cpu

@@ -1,0 +1,322 @@
+// Convolution on the CPU against the reference loops, in all roles.
+#include "backends/cpu/conv_step.h"
+
+#include <doctest/doctest.h>
+#include <hwy/targets.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "backends/cpu/conv_kernels.h"
+#include "backends/reference/primitives.h"
+#include "engine/core/thread_pool.h"
+#include "engine/graph/attributes.h"
+
+namespace genera::cpu {
+namespace {
+
+using Floats = std::vector<float>;
+
+// Shapes of one convolution.
+struct Case {
+  ConvAttrs attrs;
+  Shape x, w, y;
+
+  const Shape& operand(int index) const { return index == 0 ? x : (index == 1 ? w : y); }
+};
+
+struct Axis {
+  std::int64_t in, kernel, stride = 1, lo = 0, hi = 0, dilation = 1;
+};
+
+Case make_case(std::int64_t batch, std::int64_t in_channels, std::int64_t out_channels,
+               const std::vector<Axis>& axes, std::int64_t groups = 1) {
+  Case made{};
+  made.attrs.spatial = static_cast<std::int64_t>(axes.size());
+  made.attrs.groups = groups;
+  made.x = Shape{batch, in_channels};
+  made.w = Shape{out_channels, in_channels / groups};
+  made.y = Shape{batch, out_channels};
+  for (std::size_t d = 0; d < axes.size(); ++d) {
+    const Axis& axis = axes[d];
+    made.attrs.stride[d] = axis.stride;
+    made.attrs.pad_lo[d] = axis.lo;
+    made.attrs.pad_hi[d] = axis.hi;
+    made.attrs.dilation[d] = axis.dilation;
+    const std::int64_t room = axis.in + axis.lo + axis.hi - (axis.kernel - 1) * axis.dilation - 1;
+    REQUIRE(room >= 0);
+    made.x = made.x.appended(axis.in);
+    made.w = made.w.appended(axis.kernel);
+    made.y = made.y.appended(room / axis.stride + 1);
+  }
+  return made;
+}
+
+std::vector<Axis> square(std::int64_t in, std::int64_t kernel, std::int64_t stride,
+                         std::int64_t pad) {
+  return {2, Axis{in, kernel, stride, pad, pad}};
+}
+
+Floats random_floats(const Shape& shape, unsigned seed) {
+  std::mt19937 bits(seed);
+  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
+  Floats values(static_cast<std::size_t>(shape.elements()));
+  for (float& value : values) value = uniform(bits);
+  return values;
+}
+
+// Inputs and output of a role, as numbers of Case::operand.
+struct Roles {
+  int first, second, output;
+};
+
+Roles roles_of(ConvAttrs::Role role) {
+  if (role == ConvAttrs::out) return {0, 1, 2};
+  return role == ConvAttrs::grad_input ? Roles{2, 1, 0} : Roles{0, 2, 1};
+}
+
+// Runs a step of the CPU backend, and the reference.
+class Call {
+ public:
+  Call(const Case& shapes, ConvAttrs::Role role, unsigned seed = 1)
+      : roles_(roles_of(role)), shapes_(shapes) {
+    attrs_ = shapes.attrs;
+    attrs_.role = role;
+    step_.op = Op::Conv;
+    step_.attrs.resize(sizeof attrs_);
+    std::memcpy(step_.attrs.data(), &attrs_, sizeof attrs_);
+    step_.inputs = {operand(0, roles_.first), operand(1, roles_.second)};
+    step_.outputs = {operand(2, roles_.output)};
+    first = random_floats(shapes.operand(roles_.first), seed);
+    second = random_floats(shapes.operand(roles_.second), seed + 1);
+    runner_ = make_conv_runner(step_);
+  }
+
+  Floats run() {
+    // A guard behind the output must stay, and every element must be written.
+    const auto size = static_cast<std::size_t>(shapes_.operand(roles_.output).elements());
+    Floats output(size + 16, std::numeric_limits<float>::quiet_NaN());
+    void* addresses[] = {first.data(), second.data(), output.data()};
+    runner_->run(addresses, {});
+    for (std::size_t i = size; i < output.size(); ++i) REQUIRE(std::isnan(output[i]));
+    output.resize(size);
+    return output;
+  }
+
+  Floats reference() const { return reference(first, second); }
+
+  // What the sum of the terms' magnitudes is: the scale of rounding errors.
+  Floats magnitudes() const {
+    Floats a = first, b = second;
+    for (float& value : a) value = std::abs(value);
+    for (float& value : b) value = std::abs(value);
+    return reference(a, b);
+  }
+
+  Floats first, second;
+
+ private:
+  PlanOperand operand(int buffer, int index) const {
+    PlanOperand made;
+    made.buffer = buffer;
+    made.shape = shapes_.operand(index);
+    made.dtype = DType::f32;
+    return made;
+  }
+
+  Floats reference(const Floats& a, const Floats& b) const {
+    const Shape& shape = shapes_.operand(roles_.output);
+    Floats output(static_cast<std::size_t>(shape.elements()));
+    const reference::Input inputs[] = {{a.data(), DType::f32, shapes_.operand(roles_.first)},
+                                       {b.data(), DType::f32, shapes_.operand(roles_.second)}};
+    const reference::Output outputs[] = {{output.data(), DType::f32, shape}};
+    reference::run(Op::Conv, &attrs_, inputs, outputs);
+    return output;
+  }
+
+  Roles roles_;
+  Case shapes_;
+  ConvAttrs attrs_{};
+  PrimitiveStep step_;
+  std::unique_ptr<StepRunner> runner_;
+};
+
+std::string describe(const Case& shapes, int role) {
+  return "role " + std::to_string(role) + " x " + to_string(shapes.x) + " w " +
+         to_string(shapes.w) + " y " + to_string(shapes.y) + " stride " +
+         std::to_string(shapes.attrs.stride[0]) + " pad " + std::to_string(shapes.attrs.pad_lo[0]) +
+         " dilation " + std::to_string(shapes.attrs.dilation[0]) + " groups " +
+         std::to_string(shapes.attrs.groups);
+}
+
+void check_close(const Floats& got, const Floats& want, const Floats& scale) {
+  REQUIRE(got.size() == want.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (std::abs(got[i] - want[i]) <= 4e-6f * scale[i] + 1e-30f) continue;
+    CAPTURE(i);
+    CHECK(got[i] == want[i]);
+    return;
+  }
+}
+
+void check_case(const Case& shapes) {
+  for (const auto role : {ConvAttrs::out, ConvAttrs::grad_input, ConvAttrs::grad_weight}) {
+    INFO(describe(shapes, role));
+    Call call(shapes, role);
+    check_close(call.run(), call.reference(), call.magnitudes());
+  }
+}
+
+// Runs body once per SIMD target that was compiled and that this processor has.
+template <class Body>
+void for_each_target(const Body& body) {
+  int targets = 0;
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    INFO("lanes " << conv_kernels().lanes);
+    body();
+    ++targets;
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  CHECK(targets > 0);
+}
+
+std::vector<Case> listed_cases() {
+  return {
+      // The workloads' layers, with fewer images.
+      make_case(5, 1, 32, square(28, 4, 2, 1)),
+      make_case(9, 32, 64, square(14, 4, 2, 1)),
+      make_case(3, 64, 128, square(16, 4, 2, 1)),
+      make_case(2, 64, 64, square(32, 3, 1, 1)),
+      make_case(3, 1, 64, square(32, 4, 2, 1)),
+      make_case(6, 100, 70, square(1, 4, 1, 3)),
+      make_case(6, 40, 1, square(4, 4, 1, 0)),
+      make_case(3, 2, 128, square(16, 3, 1, 1)),
+      make_case(3, 128, 4, square(16, 3, 1, 1)),
+      make_case(3, 128, 2, square(5, 3, 1, 1)),
+      make_case(4, 48, 20, square(9, 1, 1, 0)),
+      make_case(4, 12, 24, square(9, 1, 2, 0)),
+      make_case(2, 33, 17, square(1, 1, 1, 0)),
+      // Depthwise, groups, patches, dilation, one-sided padding.
+      make_case(2, 6, 6, square(12, 3, 1, 1), 6),
+      make_case(2, 6, 12, square(12, 3, 2, 1), 6),
+      make_case(2, 12, 8, square(7, 3, 1, 1), 4),
+      make_case(2, 3, 24, square(16, 4, 4, 0)),
+      make_case(1, 3, 5, {Axis{40, 16, 8, 2, 1}, Axis{35, 17, 5, 0, 3}}),
+      make_case(2, 5, 7, {Axis{13, 3, 1, 2, 2, 2}, Axis{17, 2, 3, 0, 1, 3}}),
+      make_case(2, 5, 7, {Axis{13, 2, 3, 2, 2, 2}, Axis{17, 4, 2, 1, 0, 3}}),
+      make_case(2, 4, 4, {Axis{5, 1, 3}, Axis{6, 2, 5, 0, 1}}),
+      make_case(1, 2, 3, square(2, 2, 1, 3)),
+      // One and three axes.
+      make_case(3, 8, 20, {Axis{50, 5, 1, 2, 2}}),
+      make_case(3, 3, 5, {Axis{37, 4, 3, 1, 0, 2}}),
+      make_case(2, 3, 18, {Axis{5, 3, 1, 1, 1}, Axis{6, 2, 2, 0, 1}, Axis{9, 3, 2, 1, 1}}),
+      make_case(1, 4, 6, {Axis{7, 2, 3, 2, 0}, Axis{4, 3, 1, 1, 1, 2}, Axis{5, 1, 1}}, 2),
+      make_case(2, 3, 4, {Axis{20, 3, 1, 1, 1}, Axis{1, 1}}),
+      // Few images with many rows: cut into bands.
+      make_case(1, 3, 8, square(96, 3, 1, 1)),
+      make_case(1, 40, 33, square(50, 5, 2, 2)),
+      make_case(1, 96, 20, {Axis{61, 3, 1, 1, 1}, Axis{70, 3, 1, 1, 1}}),
+      make_case(2, 2, 9, {Axis{3, 2, 1, 0, 1}, Axis{40, 3, 2, 1, 1}, Axis{19, 3, 2, 1, 1}}),
+      // Weights that fill the caches.
+      make_case(2, 192, 200, square(6, 3, 1, 1)),
+  };
+}
+
+TEST_CASE("conv: all roles agree with the reference") {
+  for_each_target([] {
+    for (const Case& shapes : listed_cases()) check_case(shapes);
+  });
+}
+
+TEST_CASE("conv: random shapes agree with the reference") {
+  std::mt19937 bits(7);
+  const auto pick = [&](std::int64_t low, std::int64_t high) {
+    return low + static_cast<std::int64_t>(bits() % static_cast<unsigned>(high - low + 1));
+  };
+  for (int i = 0; i < 150; ++i) {
+    std::vector<Axis> axes(static_cast<std::size_t>(pick(1, 3)));
+    for (Axis& axis : axes) {
+      axis.kernel = pick(1, 5);
+      axis.stride = pick(1, 3);
+      axis.dilation = pick(1, 2);
+      axis.lo = pick(0, 4);
+      axis.hi = pick(0, 4);
+      axis.in = pick(1, axes.size() == 1 ? 40 : 12);
+      const std::int64_t span = (axis.kernel - 1) * axis.dilation + 1;
+      axis.in = std::max(axis.in, span - axis.lo - axis.hi);
+    }
+    const std::int64_t groups = pick(0, 3) == 0 ? pick(2, 3) : 1;
+    check_case(make_case(pick(1, 5), groups * pick(1, 9), groups * pick(1, 40), axes, groups));
+  }
+}
+
+TEST_CASE("conv: empty operands") {
+  Case none = make_case(1, 3, 4, square(6, 3, 1, 1));
+  none.x = none.x.with(0, 0);
+  none.y = none.y.with(0, 0);
+  check_case(none);
+  CHECK(Call(none, ConvAttrs::grad_weight).run() == Floats(108, 0.0f));
+}
+
+TEST_CASE("conv: the number of threads changes no bit") {
+  const int before = thread_count();
+  for (const Case& shapes : listed_cases()) {
+    for (const auto role : {ConvAttrs::out, ConvAttrs::grad_input, ConvAttrs::grad_weight}) {
+      INFO(describe(shapes, role));
+      Call call(shapes, role);
+      set_thread_count(1);
+      const Floats one = call.run();
+      for (int threads = 2; threads <= 4; ++threads) {
+        set_thread_count(threads);
+        const Floats several = call.run();
+        CHECK(std::memcmp(one.data(), several.data(), one.size() * sizeof(float)) == 0);
+      }
+    }
+  }
+  set_thread_count(before);
+}
+
+double dot(const Floats& a, const Floats& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += double(a[i]) * double(b[i]);
+  return sum;
+}
+
+TEST_CASE("conv: the roles are one trilinear form") {
+  for (const Case& shapes : listed_cases()) {
+    INFO(describe(shapes, 0));
+    Call out(shapes, ConvAttrs::out), input(shapes, ConvAttrs::grad_input),
+        weight(shapes, ConvAttrs::grad_weight);
+    const Floats y = random_floats(shapes.y, 3);
+    input.first = y;
+    input.second = out.second;
+    weight.first = out.first;
+    weight.second = y;
+    const double form = dot(y, out.run());
+    const double scale = std::sqrt(double(shapes.x.elements() * shapes.w.elements()));
+    CHECK(std::abs(dot(out.first, input.run()) - form) <= 1e-5 * scale);
+    CHECK(std::abs(dot(out.second, weight.run()) - form) <= 1e-5 * scale);
+  }
+}
+
+TEST_CASE("conv: a NaN pixel stays where its taps reach") {
+  const Case shapes = make_case(2, 3, 20, square(11, 3, 2, 1));
+  for (const auto role : {ConvAttrs::out, ConvAttrs::grad_input, ConvAttrs::grad_weight}) {
+    INFO(describe(shapes, role));
+    Call call(shapes, role);
+    call.first[17] = std::numeric_limits<float>::quiet_NaN();
+    const Floats got = call.run(), want = call.reference();
+    for (std::size_t i = 0; i < got.size(); ++i) REQUIRE(std::isnan(got[i]) == std::isnan(want[i]));
+  }
+}
+
+}  // namespace
+}  // namespace genera::cpu
