@@ -161,8 +161,7 @@ TEST_CASE("pictures: shapes, ranges, and images that do not depend on how many t
     CHECK((a[i] >= 0 && a[i] <= 1));
   }
   const auto draws = sample_images(objective, 3, 1, true);
-  for (float value : draws.as<float>())
-    CHECK((value == 0 || value == 1));
+  for (float value : draws.as<float>()) CHECK((value == 0 || value == 1));
   const data::Images images = some_images(6);
   CHECK(reconstructed_images(objective, images, {0, 1, 2, 3, 4}, 3).shape == Shape{10, 1, 8, 8});
   CHECK(interpolated_images(objective, images, {0, 1, 2, 3}, 5, true).shape == Shape{14, 1, 8, 8});

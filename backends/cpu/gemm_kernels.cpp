@@ -54,11 +54,9 @@ void tile(std::int64_t depth, const float* HWY_RESTRICT a, std::int64_t a_stride
     for (int j = 0; j < kV; ++j) hwy::Prefetch(b + kAhead * b_stride + j * lanes);
     b += b_stride;
     if constexpr (kLayout == RowsLayout::contiguous) {
-      // A line of memory holds 16 floats of a row.
-      if (next != nullptr && k % 16 == 0) {
-#pragma GCC unroll 16
-        for (int i = 0; i < kR; ++i) __builtin_prefetch(next + i * a_stride + k, 0, 2);
-      }
+      // One line of memory, 16 floats, per k: a row of the next tile after the other.
+      if (next != nullptr)
+        __builtin_prefetch(next + (k & 15) * a_stride + (k & ~std::int64_t{15}), 0, 2);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kR; ++i) {

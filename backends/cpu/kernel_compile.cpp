@@ -159,6 +159,9 @@ class Compiler {
       s.element_size = element_size(x.imm);
       s.zero_copy = s.element_size == 4;
       s.convert = convert_kernels(dtype).load;
+      s.across = x.level == Level::full && crosses_rows(x.view);
+      program_.transposes |= s.across;
+      if (x.level == Level::full) s.period = period_of(s);
       const LaneType lanes = is_floating(dtype)    ? LaneType::f32
                              : dtype == DType::u32 ? LaneType::u32
                                                    : LaneType::i32;
@@ -171,6 +174,25 @@ class Compiler {
       s.random = random_function(x.uniform_random);
     }
     return s;
+  }
+
+  /// The period of an elementwise load that is broadcast along all outer dimensions, if it is
+  /// short.
+  std::int64_t period_of(const Source& s) const {
+    constexpr std::int64_t longest = 256;
+    const IndexMap& map = program_.maps[at(s.map)];
+    if (!elementwise_ || program_.space.boxes || map.rank < 2 || map.stride[0] != 0) return 0;
+    std::int64_t period = 1;
+    for (int d = 1; d < map.rank; ++d) period *= map.extent[at(d)];
+    return period <= longest ? period : 0;
+  }
+
+  /// The innermost dimension jumps, the one outside of it does not.
+  bool crosses_rows(const AffineView& view) const {
+    const Space& space = program_.space;
+    if (!space.elementwise || space.inner_dims.empty() || space.kept_dims.empty()) return false;
+    const std::int64_t inner = view.stride[at(space.inner_dims.back())];
+    return view.stride[at(space.kept_dims.back())] == 1 && (inner < 0 || inner > 1);
   }
 
   Sink make_sink(const Output& o) {
@@ -336,10 +358,12 @@ class Compiler {
     for (Source& s : pass.sources) {
       s.filled = !s.zero_copy;
       filled[at(s.value)] = s.filled;
-      const bool neighbours = program_.maps[at(s.map)].contiguous() && !program_.space.boxes;
+      const bool neighbours =
+          program_.maps[at(s.map)].contiguous() && !program_.space.boxes && !program_.transposes;
       if (stashed[at(s.value)] || (s.zero_copy && neighbours)) continue;
       take(s.value);
       s.tile = static_cast<std::int16_t>(tile[at(s.value)]);
+      if (s.period > 0) last_use[at(s.value)] = never;  // nothing else may use its tile
     }
     for (std::size_t i = 0; i < pass.steps.size(); ++i) {
       const Step& s = pass.steps[i];
@@ -388,17 +412,23 @@ class Compiler {
   Program program_;
 };
 
-/// Extent of the innermost run of a view over all dimensions.
+/// Rows of at least this many elements get tiles of their own; if neighbours in a row are far
+/// apart, already these.
+constexpr std::int64_t shortest_row = 96, shortest_jumping_row = 16;
+
+/// Extent of the innermost run of a view over all dimensions if rows should end where it does, else
+/// the largest number.
 std::int64_t innermost_run(const Kernel& kernel, const AffineView& view) {
   IndexMap map;
   map.offset = view.offset;
   for (int d = 0; d < kernel.rank; ++d) map.append(kernel.extents[at(d)], view.stride[at(d)]);
-  if (map.contiguous()) return std::numeric_limits<std::int64_t>::max();
-  return map.extent[at(map.rank - 1)];
+  constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+  if (map.contiguous()) return never;
+  const auto last = at(map.rank - 1);
+  const bool jumps = map.stride[last] < 0 || map.stride[last] > 1;
+  return map.extent[last] >= (jumps ? shortest_jumping_row : shortest_row) ? map.extent[last]
+                                                                           : never;
 }
-
-/// Rows of at least this many elements get tiles of their own.
-constexpr std::int64_t shortest_row = 96;
 
 }  // namespace
 
@@ -433,12 +463,10 @@ Space split(const Kernel& kernel, const Lowered& lowered) {
   std::int64_t run = std::numeric_limits<std::int64_t>::max();
   for (const Value& v : lowered.values)
     if (v.kind == Kind::load || v.kind == Kind::iota || v.kind == Kind::random) {
-      const std::int64_t length = innermost_run(kernel, v.view);
-      if (length >= shortest_row) run = std::min(run, length);
+      run = std::min(run, innermost_run(kernel, v.view));
     }
   for (const Output& o : lowered.outputs) {
-    const std::int64_t length = innermost_run(kernel, o.view);
-    if (length >= shortest_row) run = std::min(run, length);
+    run = std::min(run, innermost_run(kernel, o.view));
   }
   std::int64_t inner = 1;
   int first_inner = kernel.rank;

@@ -64,7 +64,7 @@ class Joiner {
     join_negated(v, TileOp::neg_f32, TileOp::sub_f32);
     if (v.op != TileOp::add_f32) return;
     // Sums commute; two products: the first is joined.
-    for (const auto [product, other] : {std::pair{v.a, v.b}, std::pair{v.b, v.a}})
+    for (const auto& [product, other] : {std::pair{v.a, v.b}, std::pair{v.b, v.a}})
       if (joinable(product, TileOp::mul_f32, v.level)) {
         const Value m = at(product);
         return set(v, TileOp::mul_add, m.a, m.b, other);

@@ -80,6 +80,10 @@ struct Source {
   std::int32_t map = 0;
   std::int16_t tile =
       -1;  ///< where elements that are not neighbours are gathered; -1: always neighbours
+  bool across = false;  ///< neighbours lie along the innermost kept dimension
+  /// Elements repeat after so many flat indices: a tile that starts at a multiple is filled once.
+  /// 0: they do not.
+  std::int64_t period = 0;
   bool filled =
       false;  ///< always computed or converted, into the value's tile or straight into a sink
   void (*convert)(void* tile, const void* source, std::size_t n) = nullptr;
@@ -148,7 +152,8 @@ struct Program {
   std::vector<Sink> kept_sinks;
   std::vector<std::int16_t> kept_slot;  ///< per value: number of its kept vector, or -1
   int kept_count = 0;
-  int max_reductions = 0;  ///< of one pass
+  int max_reductions = 0;   ///< of one pass
+  bool transposes = false;  ///< an input's neighbours lie along the innermost kept dimension
   int stash_count = 0;  ///< full values that are kept from one pass to the next, for a whole block
   std::vector<IndexMap> maps;
   struct MapView {

@@ -9,100 +9,9 @@ namespace genera::cpu {
 namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
-/// Words that tiles and vectors of n values take; the odd line keeps tiles apart in the cache's
-/// sets.
-constexpr std::size_t pitch_of(std::size_t n) { return round_up(n, 16) + 16; }
-
-constexpr std::size_t tile_budget = 6144;  // words: 24 KiB of the L1 cache
-constexpr std::size_t shortest_tile = 256, longest_tile = 1024;
-/// Elementwise kernels on more elements than this do not find their operands in the L2 cache.
-constexpr double streaming_elements = 5e5;
 constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
                       column_chunk = ReduceKernels::column_chunk;
-
-std::size_t tile_length(int tiles) {
-  std::size_t n = longest_tile;
-  while (n > shortest_tile && n * at(tiles) > tile_budget) n /= 2;
-  return n;
-}
-
-void size_rows(Geometry& g, const Program& program, std::size_t capacity) {
-  const auto inner = at(g.inner);
-  g.packed = !program.space.elementwise && g.inner > 0 && g.inner < 128 && g.kept > 1;
-  if (g.packed) {
-    g.rows = std::max<std::size_t>(1, std::min(capacity / inner, at(g.kept)));
-    g.length = inner;
-    g.tile = g.rows * inner;
-    g.block = std::min(round_up(256, g.rows), round_up(at(g.kept), g.rows));
-    return;
-  }
-  // Chunks of a reduction begin at multiples of 1024 and lanes repeat every 64 elements, so that a
-  // tile may end there.
-  const std::size_t pieces = std::max<std::size_t>(1, (inner + capacity - 1) / capacity);
-  const bool chunks = !program.space.elementwise && inner > row_chunk;
-  g.length =
-      chunks ? capacity : round_up(std::max<std::size_t>(1, (inner + pieces - 1) / pieces), 64);
-  g.tile = std::min(g.length, round_up(std::max<std::size_t>(inner, 1), 16));
-  constexpr std::size_t block_elements = 16384;
-  g.block = std::clamp<std::size_t>(block_elements / std::max<std::size_t>(1, inner), 1, 256);
-  g.block = std::min(g.block, at(g.kept));
-}
-
-void size_columns(Geometry& g, std::size_t capacity) {
-  const auto kept = at(g.kept), inner = at(g.inner);
-  g.packed = 2 * kept <= capacity && inner > 1;
-  if (g.packed) {
-    g.width = kept;
-    g.length = std::min({capacity / kept, inner, column_chunk});
-  } else {
-    const std::size_t pieces = (kept + capacity - 1) / capacity;
-    g.width = round_up((kept + pieces - 1) / pieces, 16);
-  }
-  g.tile = g.width * g.length;
-  g.block = g.width;
-}
-
-}  // namespace
-
-Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t inner) {
-  Geometry g;
-  g.kept = kept;
-  g.inner = inner;
-  g.row_form = program.space.row_form;
-  if (kept == 0) return g;
-  int tiles = 1, spread_tiles = 1;
-  for (const Pass& pass : program.passes) {
-    tiles = std::max(tiles, pass.tile_count);
-    spread_tiles =
-        std::max(spread_tiles, pass.tile_count + static_cast<int>(pass.kept_values.size()));
-  }
-  if (g.row_form) {
-    size_rows(g, program, tile_length(tiles));
-    if (g.packed) size_rows(g, program, tile_length(spread_tiles));
-  } else {
-    size_columns(g, tile_length(tiles));
-    if (g.packed) size_columns(g, tile_length(spread_tiles));
-  }
-  g.tile_pitch = pitch_of(g.tile);
-  g.kept_pitch = pitch_of(g.block);
-  g.streams = program.space.elementwise &&
-              static_cast<double>(kept) * static_cast<double>(inner) > streaming_elements;
-  const std::size_t chunk = g.row_form ? row_chunk : column_chunk;
-  g.levels = static_cast<std::size_t>(std::bit_width(at(inner) / chunk + 1)) + 1;
-  g.kept_words = at(program.kept_count) * g.kept_pitch;
-  g.tile_words = at(g.packed ? spread_tiles : tiles) * g.tile_pitch;
-  g.raw_words = pitch_of(std::max(g.tile, g.block));
-  g.stash_pitch = program.stash_count == 0 ? 0 : pitch_of(g.block * at(inner));
-  g.stash_words = at(program.stash_count) * g.stash_pitch;
-  const auto reductions = at(program.max_reductions);
-  g.reduce_words = g.row_form ? reductions * (ReduceKernels::lanes + pitch_of(g.levels))
-                              : reductions * (ReduceKernels::groups + g.levels) * pitch_of(g.width);
-  return g;
-}
-
-namespace {
 
 struct Memory {
   std::uint32_t* words = nullptr;
@@ -314,6 +223,7 @@ void Worker::store_kept() {
 
 void Worker::bind(const Pass& pass) {
   for (const auto& [value, tile] : pass.tiles) value_[at(value)] = tile_at(tile);
+  std::fill_n(repeated_.begin(), pass.sources.size(), 0);
   if (!run_.geometry.row_form && !run_.geometry.packed)
     for (const std::int16_t v : pass.kept_values)
       value_[at(v)] = const_cast<void*>(kept_value_[at(v)]);
@@ -325,7 +235,7 @@ void Worker::bind_row(const Pass& pass, std::int64_t k) {
         static_cast<const std::uint32_t*>(kept_value_[at(v)]) + (k - block_begin_));
 }
 
-void Worker::spread(const Pass& pass, std::int64_t k, std::size_t rows) {
+void Worker::spread(const Pass& pass, std::int64_t k, std::size_t rows, std::size_t length) {
   const Geometry& g = run_.geometry;
   for (std::size_t i = 0; i < pass.kept_values.size(); ++i) {
     const std::int16_t v = pass.kept_values[i];
@@ -333,9 +243,9 @@ void Worker::spread(const Pass& pass, std::int64_t k, std::size_t rows) {
     auto* to = static_cast<std::uint32_t*>(tile_at(pass.tile_count + static_cast<int>(i)));
     value_[at(v)] = to;
     if (g.row_form) {
-      for (std::size_t j = 0; j < rows; ++j, to += g.length) std::fill_n(to, g.length, from[j]);
+      for (std::size_t j = 0; j < rows; ++j, to += length) std::fill_n(to, length, from[j]);
     } else {
-      for (std::size_t j = 0; j < g.length; ++j, to += g.width) std::memcpy(to, from, g.width * 4);
+      for (std::size_t j = 0; j < length; ++j, to += g.width) std::memcpy(to, from, g.width * 4);
     }
   }
 }
@@ -355,8 +265,14 @@ void Worker::execute(const Pass& pass, std::int64_t flat, std::int64_t local, st
       value_[at(sink.value)] = tile_at(sink.tile);
     }
   }
-  for (const Source& source : pass.sources) {
+  for (std::size_t i = 0; i < pass.sources.size(); ++i) {
+    const Source& source = pass.sources[i];
     void*& p = value_[at(source.value)];
+    if (source.period > 0 && source.period == run_.geometry.period) {
+      // Tiles start at multiples of the period: all tiles see the same elements.
+      if (repeated_[i] >= n) continue;
+      repeated_[i] = n;
+    }
     void* tile = source.filled ? p : source.tile < 0 ? nullptr : tile_at(source.tile);
     p = const_cast<void*>(load(source, flat, n, tile));
   }
@@ -475,12 +391,65 @@ void Worker::run_packed_rows(int number, std::int64_t begin, std::int64_t end) {
   bind(pass);
   for (std::int64_t k = begin; k < end;) {
     const std::size_t rows = std::min(g.rows, at(end - k));
-    spread(pass, k, rows);
+    spread(pass, k, rows, g.length);
     execute(pass, k * g.inner, (k - block_begin_) * g.inner, rows * at(g.inner));
     for (const Reduction& reduction : pass.reductions)
       reduction.kernels->rows(kept_result(reduction) + (k - block_begin_),
                               value_[at(reduction.source)], rows, at(g.inner));
     k += static_cast<std::int64_t>(rows);
+  }
+}
+
+const void* Worker::load_block(const Source& source, std::int64_t flat, std::size_t rows,
+                               std::size_t length, void* tile) const {
+  const std::int64_t inner = run_.geometry.inner;
+  auto* out = static_cast<std::uint32_t*>(tile);
+  const IndexMap& map = run_.maps[source.map];
+  if (source.across && source.element_size == 4) {
+    // Neighbours lie across the rows unless the outer dimension ends between them.
+    const Position first = locate(map, flat);
+    const auto height = static_cast<std::int64_t>(rows) - 1;
+    const Position last = locate(map, flat + height * inner);
+    if (at(run_length(map, first)) >= length && last.element == first.element + height) {
+      const std::int64_t step = map.stride[at(map.rank - 1)];
+      const auto* from =
+          static_cast<const std::uint32_t*>(run_.address(source.imm, first.element, 4));
+      for (std::size_t c = 0; c < length; ++c, from += step)
+        for (std::size_t j = 0; j < rows; ++j) out[j * length + c] = from[j];
+      return tile;
+    }
+  }
+  for (std::size_t j = 0; j < rows; ++j, flat += inner, out += length) {
+    const void* row = load(source, flat, length, out);
+    if (row != out) std::memcpy(out, row, length * 4);
+  }
+  return tile;
+}
+
+void Worker::execute_block(const Pass& pass, std::int64_t k, std::int64_t r, std::size_t rows,
+                           std::size_t length) {
+  const std::int64_t inner = run_.geometry.inner;
+  spread(pass, k, rows, length);
+  for (const Source& source : pass.sources) {
+    void*& p = value_[at(source.value)];
+    p = const_cast<void*>(load_block(source, k * inner + r, rows, length, tile_at(source.tile)));
+  }
+  run_steps(pass, rows * length);
+  for (const Sink& sink : pass.sinks) {
+    const auto* from = static_cast<const std::uint32_t*>(value_[at(sink.value)]);
+    for (std::size_t j = 0; j < rows; ++j, from += length)
+      store(sink, (k + static_cast<std::int64_t>(j)) * inner + r, length, from);
+  }
+}
+
+void Worker::run_blocked_rows(int number, std::int64_t begin, std::int64_t end) {
+  const Geometry& g = run_.geometry;
+  const Pass& pass = run_.program.passes[at(number)];
+  bind(pass);
+  for (std::int64_t k = begin; k < end; k += static_cast<std::int64_t>(g.rows)) {
+    const std::size_t rows = std::min(g.rows, at(end - k));
+    for (std::int64_t r = 0; r < g.inner; r += static_cast<std::int64_t>(g.length))
+      execute_block(pass, k, r, rows, std::min(g.length, at(g.inner - r)));
   }
 }
 
@@ -495,7 +464,7 @@ void Worker::run_column_chunks(int number, std::int64_t first, std::int64_t last
   // A tile is one range of flat indices: with fewer columns than all it holds one reduced index.
   const bool packed = g.packed && width == at(g.kept);
   if (packed)
-    spread(pass, block_begin_, 0);
+    spread(pass, block_begin_, 0, g.length);
   else
     bind_row(pass, block_begin_);
   const std::size_t step = packed ? g.length : 1;
@@ -543,6 +512,8 @@ void Worker::run_kept(std::int64_t begin, std::int64_t end) {
         for (std::size_t i = 0; i < pass.reductions.size(); ++i)
           results[i] = kept_result(pass.reductions[i]);
         run_column_chunks(p, 0, g.chunks(), results.data());
+      } else if (g.blocked) {
+        run_blocked_rows(p, k, k + count);
       } else if (g.packed) {
         run_packed_rows(p, k, k + count);
       } else {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backends/cpu/kernel_executor.h"
+#include "backends/cpu/kernel_geometry.h"
 #include "backends/cpu/kernel_program.h"
 
 #include <array>
@@ -10,34 +11,6 @@
 #include <span>
 
 namespace genera::cpu {
-
-/// Sizes of everything, from the program and the extents. Nothing here changes a result.
-struct Geometry {
-  std::int64_t kept = 1, inner = 1;  ///< K and R
-  bool row_form = true;
-  bool streams = false;  ///< more data than the caches close to the core hold
-  bool packed =
-      false;  ///< tiles hold several rows (row form) or several reduced indices (column form)
-  std::size_t tile = 0;  ///< capacity of a tile
-  std::size_t rows = 1;  ///< row form, packed: rows per tile
-  std::size_t length =
-      1;  ///< row form: elements of a row per tile; column form: reduced indices per tile
-  std::size_t width = 1;                       ///< column form: kept indices per tile
-  std::size_t block = 1;                       ///< kept indices per block
-  std::size_t tile_pitch = 0, kept_pitch = 0;  ///< in words
-  std::size_t levels = 0;                      ///< of the cascade of chunk results
-  std::size_t kept_words = 0, tile_words = 0, raw_words = 0, stash_words = 0, reduce_words = 0;
-  std::size_t stash_pitch = 0;  ///< in words, of one value for a block
-  std::int64_t chunks() const {
-    const auto chunk = static_cast<std::int64_t>(row_form ? ReduceKernels::row_chunk
-                                                          : ReduceKernels::column_chunk);
-    return (inner + chunk - 1) / chunk;
-  }
-  std::size_t words() const {
-    return kept_words + tile_words + raw_words + stash_words + reduce_words;
-  }
-};
-Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t inner);
 
 /// What all threads of a run share.
 struct Run {
@@ -102,7 +75,9 @@ class Worker {
  private:
   void bind(const Pass& pass);
   void bind_row(const Pass& pass, std::int64_t k);
-  void spread(const Pass& pass, std::int64_t k, std::size_t rows);
+  void spread(const Pass& pass, std::int64_t k, std::size_t rows, std::size_t length);
+  void execute_block(const Pass& pass, std::int64_t k, std::int64_t r, std::size_t rows,
+                     std::size_t length);
   /// `local`: where the tile lies among the block's full elements.
   void execute(const Pass& pass, std::int64_t flat, std::int64_t local, std::size_t n);
   void run_steps(const Pass& pass, std::size_t n);
@@ -111,6 +86,9 @@ class Worker {
   const void* load(const Source& source, std::int64_t flat, std::size_t n, void* tile) const;
   void run_rows(int pass, std::int64_t begin, std::int64_t end);
   void run_packed_rows(int pass, std::int64_t begin, std::int64_t end);
+  void run_blocked_rows(int pass, std::int64_t begin, std::int64_t end);
+  const void* load_block(const Source& source, std::int64_t flat, std::size_t rows,
+                         std::size_t length, void* tile) const;
   void* tile_at(int number) const {
     return tiles_ + static_cast<std::size_t>(number) * run_.geometry.tile_pitch;
   }
@@ -118,6 +96,8 @@ class Worker {
   const Run& run_;
   std::uint32_t *kept_, *tiles_, *raw_, *stash_, *reduce_;
   std::int64_t block_begin_ = 0, block_count_ = 0;
+  std::array<std::size_t, Kernel::max_instructions>
+      repeated_;                                  ///< per source: elements in its tile
   std::array<void*, Program::max_values> value_;  // of the pass that is bound
   std::array<const void*, Program::max_values> kept_value_;
 };

@@ -80,12 +80,18 @@ HWY_INLINE V exp_clamped(D d, V x) {
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V at_most(D d, V x, float bound) {  // NaN stays
   const V b = hn::Set(d, bound);
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
+  return hn::Min(b, x);  // minps gives its second operand if one is NaN
+#endif
   return hn::IfThenElse(hn::Gt(x, b), b, x);
 }
 
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V at_least(D d, V x, float bound) {  // NaN stays
   const V b = hn::Set(d, bound);
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSSE3
+  return hn::Max(b, x);
+#endif
   return hn::IfThenElse(hn::Lt(x, b), b, x);
 }
 

@@ -105,7 +105,7 @@ void propagate_node(const Walk& w, std::uint32_t at, Cotangents& cotangents) {
   for (int output = 0; output < node->output_count(); ++output)
     out.emplace_back(const_cast<Node*>(node), output);
   apply_rule({*node, in, out, g, {needed.get(), inputs.size()}}, result);
-  if (distortion.input >= 0 && distortion.op == node->op()) {
+  if (distortion.input >= 0 && distortion.op == node->op() && distortion.input < static_cast<int>(result.size())) {
     Tensor& target = result[static_cast<std::size_t>(distortion.input)];
     if (target) target = multiply(target, full_like(target, distortion.factor));
   }

@@ -99,7 +99,7 @@ void Console::progress(std::int64_t done, const std::string& text) {
 
 void Console::end_progress() {
   if (!running_) return;
-  if (!quiet_ && !terminal_ && printed_ != done_) draw(true);
+  if (!quiet_ && !terminal_ && printed_ != done_ && done_ != first_) draw(true);
   clear_line();
   running_ = false;
 }

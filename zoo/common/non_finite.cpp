@@ -1,17 +1,29 @@
 #include "zoo/common/non_finite.h"
 
-#include <fmt/core.h>
-#include <genera/functions.h>
+#include <genera/error.h>
+#include <genera/profile.h>
 
 namespace genera::zoo {
+namespace {
+
+class NanCheck {
+ public:
+  NanCheck() { set_nan_check(true); }
+  ~NanCheck() { set_nan_check(false); }
+  NanCheck(const NanCheck&) = delete;
+  NanCheck& operator=(const NanCheck&) = delete;
+};
+
+}  // namespace
 
 std::string find_first_non_finite(const std::vector<Tensor>& roots) {
-  for (std::size_t i = 0; i < roots.size(); ++i) {
-    const Tensor finite = sum(cast(logical_not(isfinite(roots[i])), DType::f32));
-    if (finite.item<double>() > 0)
-      return i == 0 ? std::string("the loss itself") : fmt::format("gradient {}", i);
+  const NanCheck on;
+  try {
+    eval(roots);
+    return {};
+  } catch (const NumericError& error) {
+    return error.what();
   }
-  return {};
 }
 
 }  // namespace genera::zoo

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -65,7 +66,9 @@ int print_plan(Trainable& trainable, const TrainFlags& flags, const TrainingOpti
   const StepCost cost = measure_steps(trainable, 10);
   std::int64_t steps = options.steps;
   const double validations = cost.validation * static_cast<double>(options.validations);
-  if (steps == 0) steps = static_cast<std::int64_t>((options.seconds - validations) / cost.step);
+  if (steps == 0)
+    steps = std::max<std::int64_t>(
+        20, static_cast<std::int64_t>((options.seconds - validations) / cost.step));
   const double seconds = static_cast<double>(steps) * cost.step + validations;
   const std::int64_t states = bytes_of(trainable.states());
   if (flags.compute.json) {
