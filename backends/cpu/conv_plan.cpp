@@ -7,7 +7,7 @@ namespace genera::cpu {
 namespace {
 
 // Floats of padded source images that one unit of work holds, if it can: half of a small L2.
-constexpr std::int64_t kSourceBudget = 64 * 1024;
+constexpr std::int64_t kSourceBudget = 32 * 1024;
 // Beyond this an image is cut into bands of rows.
 constexpr std::int64_t kBandBudget = 256 * 1024;
 // Floats of packed weights that stay in L2 while units pass over them.

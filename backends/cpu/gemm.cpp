@@ -89,8 +89,9 @@ void clear(const Gemm& gemm) {
   }
 }
 
-// Measured with AVX-512 and AVX2: the own core wins at every shape, against OpenBLAS's kernels of
-// the same width as far as they could be had. Without SIMD its plain loops lose to OpenBLAS's SSE.
+// Measured on a processor with AVX-512: the own core reaches 92 % of peak with AVX-512 and with
+// AVX2, at 512 cubed; an OpenBLAS older than the processor takes its SSE3 kernels, 16 %. Without
+// SIMD the own core has 4 %.
 bool prefers_openblas(const Gemm& gemm) {
   return gemm.engine == GemmEngine::openblas ||
          (gemm.engine == GemmEngine::automatic && gemm_kernels().lanes < 4);

@@ -356,10 +356,11 @@ class Compiler {
     std::vector<bool> stashed(values_.size(), false), filled(values_.size(), false);
     for (const auto& [v, number] : pass.stash) stashed[at(v)] = true;
     for (Source& s : pass.sources) {
-      s.filled = !s.zero_copy;
+      const IndexMap& map = program_.maps[at(s.map)];
+      const bool scattered = map.rank > 0 && map.stride[at(map.rank - 1)] != 1;
+      s.filled = !s.zero_copy || (scattered && !program_.space.boxes);
       filled[at(s.value)] = s.filled;
-      const bool neighbours =
-          program_.maps[at(s.map)].contiguous() && !program_.space.boxes && !program_.transposes;
+      const bool neighbours = map.contiguous() && !program_.space.boxes && !program_.transposes;
       if (stashed[at(s.value)] || (s.zero_copy && neighbours)) continue;
       take(s.value);
       s.tile = static_cast<std::int16_t>(tile[at(s.value)]);

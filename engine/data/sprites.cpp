@@ -70,7 +70,7 @@ void fill(const Sprite& sprite, std::int64_t size, std::span<std::uint8_t> pixel
     for (std::int64_t column = x_begin; column < x_end; ++column) {
       const float dx = (static_cast<float>(column) + 0.5f - centre_x) / radius;
       const float d = distance(cosine * dx + sine * dy, cosine * dy - sine * dx) * radius;
-      line[column] = static_cast<std::uint8_t>(std::clamp(0.5f - d, 0.0f, 1.0f) * 255.0f + 0.5f);
+      line[column] = static_cast<std::uint8_t>(std::clamp(0.5f - d, 0.0f, 1.0f) * 255.5f);
     }
   }
 }

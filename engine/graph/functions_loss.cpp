@@ -120,8 +120,10 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels,
                      const CrossEntropyOptions& options) {
   check_labels("cross_entropy", logits, labels);
-  const Tensor loss = expected_loss("cross_entropy", logits, labels, options.label_smoothing);
-  return weighted("cross_entropy", add(logsumexp(logits, {-1}), loss), options);
+  // The largest logit is taken off first, so that neither part of the difference is large.
+  const Tensor x = subtract(logits, stop_gradient(max(logits, {-1}, true)));
+  const Tensor loss = expected_loss("cross_entropy", x, labels, options.label_smoothing);
+  return weighted("cross_entropy", add(log(sum(exp(x), {-1})), loss), options);
 }
 
 Tensor nll_loss(const Tensor& log_probs, const Tensor& labels, const CrossEntropyOptions& options) {

@@ -21,6 +21,8 @@ struct Use {
 
 constexpr int most_members = 44;  // literals included; leaves room for loads within Kernel::max_instructions
 
+IndexMap kept_map(int rank, std::uint64_t axes);
+
 class Fuser {
  public:
   Fuser(const PlanGraph& graph, const Backend& backend, bool enabled)
@@ -150,7 +152,8 @@ class Fuser {
     if (enabled_)
       for (const Use& use : uses_[at(input.node)])  // a sibling that reduces the same value over the same axes
         if (use.where >= 0 && use.map && cluster(use.where).reduced == axes && cluster(use.where).space == space &&
-            *use.map == identity_map(space.rank()) && has_room(node, use.where) && !reaches(node, use.where))
+            *use.map == identity_map(space.rank()) && used_only_as(node, use.where, kept_map(space.rank(), axes)) &&
+            has_room(node, use.where) && !reaches(node, use.where))
           home = use.where;
     if (home < 0) home = new_cluster(space, axes);
     become_root(node, home);
@@ -248,10 +251,16 @@ class Fuser {
   int welcoming_cluster(int node) {
     const Shape& shape = graph_[node].shape();
     for (const Use& use : uses_[at(node)])
-      if (use.where >= 0 && use.map && cluster(use.where).space == shape && *use.map == identity_map(shape.rank()) &&
+      if (use.where >= 0 && cluster(use.where).space == shape && used_only_as(node, use.where, identity_map(shape.rank())) &&
           has_room(node, use.where) && !reaches(node, use.where))
         return use.where;
     return -1;
+  }
+
+  /// Whether all uses of the node in cluster c read it through `map`: a kernel cannot load what it stores itself.
+  bool used_only_as(int node, int c, const IndexMap& map) const {
+    return std::all_of(uses_[at(node)].begin(), uses_[at(node)].end(),
+                       [&](const Use& use) { return use.where != c || (use.map && *use.map == map); });
   }
 
   // --- uses ---
@@ -337,6 +346,14 @@ class Fuser {
   std::vector<std::vector<int>> users_;
   Fusion result_;
 };
+
+/// Where a full loop index finds its kept value: index 0 along the reduced axes.
+IndexMap kept_map(int rank, std::uint64_t axes) {
+  IndexMap map = identity_map(rank);
+  for (int d = 0; d < rank; ++d)
+    if (axes >> d & 1) map.axes[static_cast<std::size_t>(d)] = AffineView{};
+  return map;
+}
 
 bool fusible(const PlanNode& node, const PlanGraph& graph, const Backend& backend) {
   std::vector<DType> types;

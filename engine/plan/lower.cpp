@@ -114,8 +114,7 @@ class KernelWriter {
     if (root.value.node < 0) {
       value = literal(0, target.dtype());
     } else {
-      const IndexMap map = identity_map(cluster_.space.rank());
-      value = emit(root.value, {map, flatten(map, cluster_.space)});
+      value = emit(root.value, whole_space());
       if (root.plus_zero) {
         KernelInstr instr;
         instr.op = KernelOp::Add;
@@ -133,6 +132,11 @@ class KernelWriter {
       for (int d = 0; d < cluster_.space.rank(); ++d)
         if (cluster_.reduced >> d & 1) store.view.stride[static_cast<std::size_t>(d)] = 0;
     step_.kernel.kernel.stores.push_back(store);
+  }
+
+  Place whole_space() const {
+    const IndexMap map = identity_map(cluster_.space.rank());
+    return {map, flatten(map, cluster_.space)};
   }
 
   int push(const KernelInstr& instr) {
@@ -157,8 +161,12 @@ class KernelWriter {
 
   /// The instruction that gives `value` where `place` says. Iterative is not needed: a cluster is at most 44 nodes deep, but
   /// views between them do not count, and simplify() has merged chains of those.
-  int emit(PlanValue value, const Place& place) {
+  int emit(PlanValue value, const Place& asked) {
     const PlanNode& node = graph_[value.node];
+    // A reduction computed here is one value per kept index wherever it is used; its operand runs over the whole space.
+    const bool reduced_here = (node.op == Op::ReduceSum || node.op == Op::ReduceMax) &&
+                              fusion_.home[static_cast<std::size_t>(value.node)] == number_;
+    const Place place = reduced_here ? whole_space() : asked;
     if (node.op == Op::Const) {
       const auto& attrs = node.attr<ConstAttrs>();
       return literal(is_floating(node.dtype()) ? attrs.floating : static_cast<double>(attrs.integer), node.dtype());
