@@ -88,6 +88,7 @@ struct Problem {
           Index c_pad = 0)
       : a(0), b(0) {
     gemm.m = m, gemm.n = n, gemm.k = k, gemm.batch = batch;
+    gemm.engine = GemmEngine::own;
     gemm.a.matrix = lay_out(a_lay, m, k);
     gemm.b.matrix = lay_out(b_lay, k, n);
     a = random_floats(batch * gemm.a.matrix.batch_stride + 1, 1);

@@ -14,9 +14,10 @@
 
 namespace genera::test {
 
-/// tests/golden, wherever the tests run: GENERA_GOLDEN, or beside this header.
+/// tests/golden, wherever the tests run: the environment's GENERA_TESTS_FOLDER, or beside this header.
 inline std::filesystem::path golden_folder() {
-  if (const char* folder = std::getenv("GENERA_GOLDEN")) return folder;
+  if (const char* tests = std::getenv("GENERA_TESTS_FOLDER"))
+    return std::filesystem::path(tests) / "golden";
 #ifdef GENERA_TESTS_FOLDER
   return std::filesystem::path(GENERA_TESTS_FOLDER) / "golden";
 #else

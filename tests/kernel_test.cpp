@@ -222,6 +222,70 @@ TEST_CASE("kernel executor: a box holds the bits of the whole, and nothing else 
   }
 }
 
+/// Softmax over axis 1 of (outer, length, inner): one of its four parts as a kernel of its own, or
+/// (part 4) all in one.
+Kernel softmax_part(std::array<std::int64_t, 3> e, int part) {
+  Kernel k;
+  k.rank = 3;
+  for (std::size_t d = 0; d < 3; ++d) k.extents[d] = e[d];
+  k.reduced[1] = true;
+  const AffineView full = contiguous({e[0], e[1], e[2]}),
+                   kept = contiguous({e[0], e[1], e[2]}, {1});
+  k.buffers.assign(5, DType::f32);  // x, max, exp, sum, y
+  k.code.push_back(load(0, full));
+  if (part == 0) {  // max
+    k.code.push_back(compute(KernelOp::ReduceMax, 0, -1, -1, true));
+    k.stores = {{1, 1, kept}};
+  } else if (part == 1) {  // exp(x - max)
+    k.code.push_back(load(1, kept, true));
+    k.code.push_back(compute(KernelOp::Neg, 1, -1, -1, true));
+    k.code.push_back(compute(KernelOp::Add, 0, 2));
+    k.code.push_back(compute(KernelOp::Exp, 3));
+    k.stores = {{4, 2, full}};
+  } else if (part == 2) {  // sum
+    k.code[0] = load(2, full);
+    k.code.push_back(compute(KernelOp::ReduceSum, 0, -1, -1, true));
+    k.stores = {{1, 3, kept}};
+  } else if (part == 3) {  // quotient
+    k.code[0] = load(2, full);
+    k.code.push_back(load(3, kept, true));
+    k.code.push_back(compute(KernelOp::Div, 0, 1));
+    k.stores = {{2, 4, full}};
+  } else {
+    k.code.push_back(compute(KernelOp::ReduceMax, 0, -1, -1, true));
+    k.code.push_back(compute(KernelOp::Neg, 1, -1, -1, true));
+    k.code.push_back(compute(KernelOp::Add, 0, 2));
+    k.code.push_back(compute(KernelOp::Exp, 3));
+    k.code.push_back(compute(KernelOp::ReduceSum, 4, -1, -1, true));
+    k.code.push_back(compute(KernelOp::Div, 4, 5));
+    k.stores = {{6, 4, full}};
+  }
+  return k;
+}
+
+TEST_CASE("kernel executor: softmax in one kernel has the bits of its parts") {
+  const int before = thread_count();
+  const std::array<std::int64_t, 3> shapes[] = {{4096, 10, 1},  {300, 512, 1}, {3, 5000, 1},
+                                                {1, 200000, 1}, {8, 64, 1024}, {4, 7, 130},
+                                                {1, 3000, 20},  {2, 1000, 7}};
+  for (const auto& e : shapes) {
+    const auto n = static_cast<std::size_t>(e[0] * e[1] * e[2]),
+               m = static_cast<std::size_t>(e[0] * e[2]);
+    std::vector<float> x(n), max(m), exponential(n), sum(m), parts(n), fused(n);
+    for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<float>((i * 7919) % 1001) * 0.01f;
+    for (int threads = 1; threads <= 3; ++threads) {
+      set_thread_count(threads);
+      void* buffers[] = {x.data(), max.data(), exponential.data(), sum.data(), parts.data()};
+      for (int part = 0; part < 4; ++part) KernelExecutor(softmax_part(e, part)).run(buffers, {});
+      buffers[4] = fused.data();
+      KernelExecutor(softmax_part(e, 4)).run(buffers, {});
+      CHECK_MESSAGE(std::memcmp(parts.data(), fused.data(), n * 4) == 0, e[0], " x ", e[1], " x ",
+                    e[2]);
+    }
+  }
+  set_thread_count(before);
+}
+
 TEST_CASE("kernel executor: two buffers swapped in place") {
   Kernel k;
   k.rank = 1;

@@ -49,6 +49,11 @@ tiny=(train --smoke --steps 8 --validations 4 --hidden 24 --latent 4)
 
 # --- The whole path -------------------------------------------------------------------------------------------
 check "train" gives 0 "${tiny[@]}" --out full --save-every 1
+if [ "$failed" -gt 0 ]; then
+  cat err
+  echo "test cases: 1 | 0 passed | 1 failed"
+  exit 1
+fi
 check "results on stdout" prints '^negative_elbo .* nats .*standard error'
 check "no progress on stdout" without 'step' out
 check "no control bytes in a piped log" no_control_bytes err

@@ -31,12 +31,14 @@ class Worker {
         dest_(dest),
         tile_(scratch),
         dest_scratch_(tile_ + kTileFloats),
-        source_scratch_(dest_scratch_ + dest_scratch_floats(plan)) {
+        tap_planes_(dest_scratch_ + dest_scratch_floats(plan)),
+        source_scratch_(tap_planes_ + tap_floats(plan)) {
     std::fill_n(tile_, kTileFloats, 0.0f);
   }
 
   static std::int64_t floats(const CorrelationPlan& plan) {
-    return kTileFloats + dest_scratch_floats(plan) + aligned(plan.source.scratch(plan.images));
+    return kTileFloats + dest_scratch_floats(plan) + tap_floats(plan) +
+           aligned(plan.source.scratch(plan.images));
   }
   static std::int64_t units(const CorrelationPlan& plan) {
     return plan.groups * ceil_div(plan.batch, plan.images) * plan.bands;
@@ -48,6 +50,7 @@ class Worker {
     const auto panels = static_cast<std::int64_t>(plan_.panels.size());
     const std::int64_t panel_group = task / count;
     select(task % count);
+    if (plan_.lanes == CorrelationLanes::taps) return run_taps();
     const std::int64_t end = (panel_group + 1) * panels / plan_.panel_groups;
     for (std::int64_t p = panel_group * panels / plan_.panel_groups; p < end; ++p) {
       const CorrelationPanel& panel = plan_.panels[static_cast<std::size_t>(p)];
@@ -67,7 +70,13 @@ class Worker {
     if (plan.dest_scratch == 0) return 0;
     std::int64_t most = 0;
     for (const CorrelationPanel& panel : plan.panels) most = std::max(most, panel.count);
+    if (plan.lanes == CorrelationLanes::taps) most = plan.dest_channels;
     return aligned(most * plan.images * plan.dest_scratch + kConvMaxLanes);
+  }
+
+  static std::int64_t tap_floats(const CorrelationPlan& plan) {
+    if (plan.lanes != CorrelationLanes::taps) return 0;
+    return aligned(plan.dest_channels * plan.taps * plan.source_plane);
   }
 
   // Makes a unit the current one and its source ready.
@@ -133,11 +142,12 @@ class Worker {
     if (rows == 0 || width == 0) return;
     const float* weights =
         packed_ + group_ * plan_.group_weights() + phase.weights + panel.begin * phase.depth();
-    const std::int64_t most = plan_.pixel_lanes ? kernels_.lanes : kernels_.rows;
+    const std::int64_t most =
+        plan_.lanes == CorrelationLanes::pixels ? kernels_.lanes : kernels_.rows;
     const std::int64_t piece = ceil_div(width, ceil_div(width, most));
     for (std::int64_t first = 0; first < width; first += piece) {
       const std::int64_t count = std::min(piece, width - first);
-      if (plan_.pixel_lanes) {
+      if (plan_.lanes == CorrelationLanes::pixels) {
         run_pixel_tiles(phase, panel, weights, rows, first, count);
       } else {
         run_lane_tiles(phase, panel, weights, rows, first, count);
@@ -188,6 +198,61 @@ class Worker {
       kernels_.pixel_tile[size][channel](phase.depth(), from, phase.offsets.data(), weights, to,
                                          channel_stride(), count);
       r += std::int64_t{1} << size;
+    }
+  }
+
+  // A unit with CorrelationLanes::taps.
+  void run_taps() {
+    for (std::int64_t image = 0; image < images_; ++image) {
+      for (const CorrelationPanel& panel : plan_.panels) make_tap_planes(panel, image);
+      for (std::int64_t m = 0; m < plan_.dest_channels; ++m) {
+        for (const CorrelationPhase& phase : plan_.phases) add_tap_planes(phase, m, image);
+      }
+    }
+    if (plan_.dest_scratch == 0) return;
+    CorrelationPanel all;
+    all.count = plan_.dest_channels;
+    merge_phases(all);
+  }
+
+  // Each (dest channel, tap) of the panel, weighted over the source channels at all source pixels.
+  void make_tap_planes(const CorrelationPanel& panel, std::int64_t image) {
+    const std::int64_t lanes = kernels_.lanes;
+    const std::int64_t pixels = plan_.source_plane;
+    const float* weights =
+        packed_ + group_ * plan_.group_weights() + panel.begin * plan_.source_channels;
+    const float* source = unit_source_ + image * unit_image_stride_;
+    float* planes = tap_planes_ + panel.channel * pixels;
+    const std::int64_t vectors = ceil_div(pixels, lanes);
+    int size = panel.count <= kernels_.wide_rows ? 2 : 1;
+    for (std::int64_t v = 0; v < vectors; v += std::int64_t{1} << size) {
+      while (std::int64_t{1} << size > vectors - v) --size;
+      const float* from[4];
+      float* to[4];
+      for (std::int64_t i = 0; i < std::int64_t{1} << size; ++i) {
+        // The last vector overlaps the one before it.
+        const std::int64_t first = std::min((v + i) * lanes, pixels - lanes);
+        from[i] = source + first;
+        to[i] = planes + first;
+      }
+      kernels_.pixel_tile[size][panel.count - 1](
+          plan_.source_channels, from, plan_.channel_offsets.data(), weights, to, pixels, lanes);
+    }
+  }
+
+  // Adds up the planes of the taps that reach a phase.
+  void add_tap_planes(const CorrelationPhase& phase, std::int64_t channel, std::int64_t image) {
+    const auto& size = plan_.source_size;
+    float* to =
+        plan_.dest_scratch > 0
+            ? dest_scratch_ + (channel * plan_.images + image) * plan_.dest_scratch + phase.scratch
+            : dest_at(image, channel);
+    const float* from = tap_planes_ + channel * plan_.taps * plan_.source_plane;
+    for (std::size_t d = 0; d < phase.planes.size(); ++d) {
+      const auto& planes = phase.planes[d];
+      kernels_.sum_planes(from, planes.data(), static_cast<std::int64_t>(planes.size()),
+                          plan_.source_size[2], phase.count[1], phase.count[2], to);
+      to += phase.count[1] * phase.count[2];
     }
   }
 
@@ -251,6 +316,7 @@ class Worker {
   float* dest_;
   float* tile_;
   float* dest_scratch_;
+  float* tap_planes_;
   float* source_scratch_;
   // The current unit.
   std::int64_t unit_ = -1;
@@ -278,6 +344,18 @@ void pack_panel(const CorrelationPlan& plan, const CorrelationPhase& phase,
           weights + c * plan.source_weight_stride + phase.taps[static_cast<std::size_t>(t)];
       for (std::int64_t m = 0; m < panel.count; ++m) to[m] = from[m * plan.dest_weight_stride];
       std::fill(to + panel.count, to + panel.width, 0.0f);
+    }
+  }
+}
+
+// The weights of one panel of (channel, tap) pairs as [source channel][pair].
+void pack_tap_panel(const CorrelationPlan& plan, const CorrelationPanel& panel,
+                    const float* weights, float* to) {
+  for (std::int64_t c = 0; c < plan.source_channels; ++c, to += panel.width) {
+    for (std::int64_t i = 0; i < panel.count; ++i) {
+      const std::int64_t line = panel.channel + i;
+      to[i] = weights[c * plan.source_weight_stride + line / plan.taps * plan.dest_weight_stride +
+                      line % plan.taps];
     }
   }
 }
@@ -310,6 +388,15 @@ void ConvCorrelation::pack_weights(const float* weights, float* packed) const {
     }
   };
   const std::int64_t count = plan_.groups * phases * panels;
+  if (plan_.lanes == CorrelationLanes::taps) {
+    for (std::int64_t i = 0; i < plan_.groups * panels; ++i) {
+      const CorrelationPanel& panel = plan_.panels[static_cast<std::size_t>(i % panels)];
+      pack_tap_panel(
+          plan_, panel, weights + i / panels * group_floats,
+          packed + i / panels * plan_.group_weights() + panel.begin * plan_.source_channels);
+    }
+    return;
+  }
   if (plan_.groups * plan_.group_weights() < 4096) {
     pack(0, count);
   } else {

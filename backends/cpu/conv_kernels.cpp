@@ -215,12 +215,32 @@ void copy_rows(const RowCopy& copy) {
   }
 }
 
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
 HWY_INLINE hn::Mask<D> first(std::int64_t count) {
   const auto most = static_cast<std::int64_t>(hn::Lanes(D()));
   return hn::FirstN(D(), static_cast<std::size_t>(std::clamp<std::int64_t>(count, 0, most)));
 }
 
+void sum_planes(const float* HWY_RESTRICT from, const ShiftedPlane* planes, std::int64_t count,
+                std::int64_t stride, std::int64_t rows, std::int64_t width,
+                float* HWY_RESTRICT to) {
+  const D d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t c = 0; c < width; c += lanes) {
+    const auto store = first(width - c);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      V sum = hn::Zero(d);
+      for (std::int64_t p = 0; p < count; ++p) {
+        const ShiftedPlane& plane = planes[p];
+        if (r < plane.row_begin || r >= plane.row_end) continue;
+        const auto mask = hn::AndNot(first(plane.col_begin - c), first(plane.col_end - c));
+        sum = hn::Add(sum, hn::MaskedLoad(mask, d, from + (plane.offset + r * stride + c)));
+      }
+      hn::BlendedStore(sum, store, d, to + r * width + c);
+    }
+  }
+}
+
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
 void split_rows(const RowCopy& copy) {
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -312,6 +332,7 @@ const ConvKernels& target_conv_kernels() {
     fill_pixel_tiles<kRows>(made);
     made.turn_tile = turn_tile;
     made.copy_rows = copy_rows;
+    made.sum_planes = sum_planes;
     made.split_rows = split_rows;
     made.merge_rows = merge_rows;
     return made;

@@ -47,6 +47,17 @@ struct RowCopy {
   std::int64_t available = 0;      ///< pixels of a row that split_rows may read
 };
 
+/// A plane that is added to another one with a shift: pixel (row, col) of the sum gets
+/// from[offset + row * stride + col] for row in [row_begin, row_end) and col in [col_begin,
+/// col_end).
+struct ShiftedPlane {
+  std::int64_t offset = 0;
+  std::int64_t row_begin = 0;
+  std::int64_t row_end = 0;
+  std::int64_t col_begin = 0;
+  std::int64_t col_end = 0;
+};
+
 /// The kernels of one target.
 struct ConvKernels {
   int lanes;  ///< floats in a vector
@@ -65,6 +76,9 @@ struct ConvKernels {
 
   /// Copies from[0] to to[0].
   void (*copy_rows)(const RowCopy& copy);
+  /// to[row * width + col] = the sum of `count` planes, in order, whose rows lie `stride` apart.
+  void (*sum_planes)(const float* from, const ShiftedPlane* planes, std::int64_t count,
+                     std::int64_t stride, std::int64_t rows, std::int64_t width, float* to);
   /// Copies pixel 2i of from[0] to pixel i of to[0] and pixel 2i + 1 to pixel i of to[1]; a phase
   /// with null `to` is dropped.
   void (*split_rows)(const RowCopy& copy);

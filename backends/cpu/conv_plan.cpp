@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 
 namespace genera::cpu {
 namespace {
@@ -14,6 +15,7 @@ constexpr std::int64_t kBandBudget = 256 * 1024;
 constexpr std::int64_t kWeightBudget = 192 * 1024;
 // Units that a batch is cut into at least, for the threads.
 constexpr std::int64_t kUnits = 16;
+constexpr double kNever = std::numeric_limits<double>::infinity();
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -95,8 +97,10 @@ struct PhaseTaps {
   }
 };
 
-void add_phases(const ConvShape& shape, const PhaseTaps& taps, CorrelationPlan& plan) {
+void add_phases(const ConvShape& shape, const PhaseTaps& taps, const ConvSource::Axes& axes,
+                CorrelationPlan& plan) {
   const auto& step = plan.dest_step;
+  const std::array<std::int64_t, 3> lo{axes[0].lo, axes[1].lo, axes[2].lo};
   for (std::int64_t d = 0; d < step[0]; ++d) {
     for (std::int64_t h = 0; h < step[1]; ++h) {
       for (std::int64_t w = 0; w < step[2]; ++w) {
@@ -105,9 +109,12 @@ void add_phases(const ConvShape& shape, const PhaseTaps& taps, CorrelationPlan& 
         for (std::size_t i = 0; i < 3; ++i) {
           phase.count[i] = phase_count(plan.dest_size[i], step[i], phase.residue[i]);
         }
-        taps.for_each(phase, shape.kernel, [&](std::int64_t tap, const auto&, const auto&) {
-          phase.taps.push_back(tap);
-        });
+        taps.for_each(
+            phase, shape.kernel,
+            [&](std::int64_t tap, const auto&, const std::array<std::int64_t, 3>& index) {
+              phase.taps.push_back(tap);
+              phase.shifts.push_back({index[0] - lo[0], index[1] - lo[1], index[2] - lo[2]});
+            });
         plan.phases.push_back(std::move(phase));
       }
     }
@@ -115,11 +122,12 @@ void add_phases(const ConvShape& shape, const PhaseTaps& taps, CorrelationPlan& 
 }
 
 void add_offsets(const ConvShape& shape, const PhaseTaps& taps, CorrelationPlan& plan) {
+  const bool planes = plan.lanes == CorrelationLanes::taps;
   std::int64_t weights = 0;
   std::int64_t scratch = 0;
   for (CorrelationPhase& phase : plan.phases) {
     phase.offsets.reserve(phase.taps.size() * static_cast<std::size_t>(plan.source_channels));
-    for (std::int64_t c = 0; c < plan.source_channels; ++c) {
+    for (std::int64_t c = 0; c < plan.source_channels && !planes; ++c) {
       taps.for_each(phase, shape.kernel,
                     [&](std::int64_t, const auto& residues, const auto& indices) {
                       phase.offsets.push_back(c * plan.source.channel_stride() +
@@ -132,6 +140,9 @@ void add_offsets(const ConvShape& shape, const PhaseTaps& taps, CorrelationPlan&
     scratch += phase.count[0] * std::min(plan.band, phase.count[1]) * phase.count[2];
   }
   if (plan.phases.size() > 1) plan.dest_scratch = scratch;
+  for (std::int64_t c = 0; c < plan.source_channels && planes; ++c) {
+    plan.channel_offsets.push_back(c * plan.source.channel_stride());
+  }
 }
 
 // Clock cycles of one image with dest channels in the lanes, at two multiply-adds or loads a cycle.
@@ -170,22 +181,44 @@ double pixel_cost(const CorrelationPlan& plan) {
   return cost;
 }
 
+// The same with the pixels of source in the lanes.
+double tap_cost(const CorrelationPlan& plan, const ConvSource::Axes& axes) {
+  const ConvKernels& kernels = *plan.kernels;
+  const std::int64_t rows = plan.dest_channels * plan.taps;
+  if (axes[0].step * axes[1].step * axes[2].step != 1) return kNever;
+  if (plan.source_plane < kernels.lanes || rows * plan.source_plane > kBandBudget) return kNever;
+  const double panels = double(ceil_div(rows, kernels.rows));
+  const double vectors = double(ceil_div(plan.source_plane, kernels.lanes));
+  const double lines = double(axes[0].size * axes[1].size * ceil_div(axes[2].size, kernels.lanes));
+  return double(rows) * vectors * double(plan.source_channels) / 2 +
+         vectors / 2 * panels * (30 + 1.5 * double(rows) / panels * 2) + 4 * double(rows) * lines;
+}
+
+CorrelationLanes choose_lanes(const CorrelationPlan& plan, const ConvSource::Axes& axes) {
+  const double lane = lane_cost(plan);
+  const double pixel = pixel_cost(plan);
+  const double tap = tap_cost(plan, axes);
+  if (tap < lane && tap < pixel) return CorrelationLanes::taps;
+  return pixel < lane ? CorrelationLanes::pixels : CorrelationLanes::channels;
+}
+
 void make_panels(CorrelationPlan& plan) {
   const ConvKernels& kernels = *plan.kernels;
-  std::int64_t most = kConvMaxVectors * kernels.lanes;
-  if (plan.pixel_lanes) {
-    most = ceil_div(plan.dest_channels, ceil_div(plan.dest_channels, kernels.rows));
-  }
-  for (std::int64_t c = 0; c < plan.dest_channels; c += most) {
+  const bool channels = plan.lanes == CorrelationLanes::channels;
+  const std::int64_t lines =
+      plan.dest_channels * (plan.lanes == CorrelationLanes::taps ? plan.taps : 1);
+  const std::int64_t most = channels ? std::int64_t{kConvMaxVectors} * kernels.lanes
+                                     : ceil_div(lines, ceil_div(lines, kernels.rows));
+  for (std::int64_t c = 0; c < lines; c += most) {
     CorrelationPanel panel;
     panel.channel = c;
-    panel.count = std::min(most, plan.dest_channels - c);
-    panel.width =
-        plan.pixel_lanes ? panel.count : ceil_div(panel.count, kernels.lanes) * kernels.lanes;
+    panel.count = std::min(most, lines - c);
+    panel.width = channels ? ceil_div(panel.count, kernels.lanes) * kernels.lanes : panel.count;
     panel.begin = plan.panel_width;
     plan.panel_width += panel.width;
     plan.panels.push_back(panel);
   }
+  if (plan.lanes == CorrelationLanes::taps) return;
   const auto count = static_cast<std::int64_t>(plan.panels.size());
   plan.panel_groups =
       std::clamp<std::int64_t>(ceil_div(plan.group_weights(), kWeightBudget), 1, count);
@@ -208,15 +241,25 @@ std::int64_t choose_band(const CorrelationPlan& plan, std::int64_t most, std::in
   return ceil_div(most, ceil_div(most, band));
 }
 
-void make_units(const PhaseTaps& taps, const ConvSource::Axes& axes, CorrelationPlan& plan) {
+void make_units(const PhaseTaps& taps, ConvSource::Axes axes, CorrelationPlan& plan) {
   const std::int64_t most = ceil_div(plan.dest_size[1], plan.dest_step[1]);
+  if (plan.lanes == CorrelationLanes::taps) {
+    for (SourceAxis& axis : axes) {
+      axis.lo = 0;
+      axis.extent = axis.size;
+    }
+    plan.band = most;
+    plan.source = ConvSource(axes, plan.source_channels, axes[1].extent, true);
+    return;
+  }
   // Rows of the source that a band reads beyond its own number.
   std::int64_t halo = 0;
   for (const auto& phase : taps.axes[1]) {
     for (const AxisTap& tap : phase) halo = std::max(halo, tap.index);
   }
   const std::int64_t extent = axes[1].extent;
-  plan.source = ConvSource(axes, plan.source_channels, extent, !plan.pixel_lanes);
+  plan.source =
+      ConvSource(axes, plan.source_channels, extent, plan.lanes == CorrelationLanes::channels);
   const std::int64_t row_floats = plan.source.image_stride() / std::max<std::int64_t>(1, extent);
   plan.band = choose_band(plan, most, halo, std::max<std::int64_t>(1, row_floats));
   plan.bands = ceil_div(most, plan.band);
@@ -242,6 +285,7 @@ CorrelationPlan plan_correlation(const ConvShape& shape) {
   plan.source_channels = forward ? shape.in_channels : shape.out_channels;
   plan.dest_channels = forward ? shape.out_channels : shape.in_channels;
   plan.source_plane = forward ? shape.in_plane() : shape.out_plane();
+  plan.source_size = forward ? shape.in : shape.out;
   plan.dest_size = forward ? shape.out : shape.in;
   if (!forward) plan.dest_step = shape.stride;
   plan.taps = shape.taps();
@@ -252,12 +296,12 @@ CorrelationPlan plan_correlation(const ConvShape& shape) {
   for (std::size_t d = 0; d < 3; ++d) {
     taps.axes[d] = forward ? split_source(shape, d, axes[d]) : split_dest(shape, d, axes[d]);
   }
-  add_phases(shape, taps, plan);
+  add_phases(shape, taps, axes, plan);
   for (CorrelationPhase& phase : plan.phases) {
     // Only the number of offsets counts for the choice.
     phase.offsets.resize(phase.taps.size() * static_cast<std::size_t>(plan.source_channels));
   }
-  plan.pixel_lanes = pixel_cost(plan) < lane_cost(plan);
+  plan.lanes = choose_lanes(plan, axes);
   for (CorrelationPhase& phase : plan.phases) phase.offsets.clear();
   make_panels(plan);
   make_units(taps, axes, plan);

@@ -19,13 +19,23 @@ struct CorrelationPhase {
   std::array<std::int64_t, 3> count{};    ///< pixels along each axis
   std::vector<std::int64_t> taps;         ///< of the kernel, as linear indices
   std::vector<std::int64_t> offsets;      ///< for each (channel, tap)
-  std::int64_t weights = 0;               ///< where its packed weights begin in a group's
-  std::int64_t scratch = 0;               ///< where its pixels begin in a channel's dest scratch
+  /// With CorrelationLanes::taps: the taps' planes that reach each index of axis 0.
+  std::vector<std::vector<ShiftedPlane>> planes;
+  std::int64_t weights = 0;  ///< where its packed weights begin in a group's
+  std::int64_t scratch = 0;  ///< where its pixels begin in a channel's dest scratch
 
   std::int64_t depth() const { return static_cast<std::int64_t>(offsets.size()); }
 };
 
-/// Dest channels that are computed together.
+/// What lies in the lanes of a tile's vectors.
+enum class CorrelationLanes {
+  channels,  ///< dest channels
+  pixels,    ///< pixels of one row of dest, where dest has few channels
+  taps,      ///< pixels of source: each tap makes a plane of its own, and the planes are added up
+             ///< with their shifts, where dest has very few channels
+};
+
+/// Dest channels that are computed together; (channel, tap) pairs with CorrelationLanes::taps.
 struct CorrelationPanel {
   std::int64_t channel = 0;  ///< the first one in its group
   std::int64_t count = 0;
@@ -42,6 +52,7 @@ struct CorrelationPlan {
   std::int64_t groups = 1;
   std::int64_t source_channels = 0;  ///< per group, as dest_channels
   std::int64_t dest_channels = 0;
+  std::array<std::int64_t, 3> source_size{};
   std::int64_t source_plane = 0;
   std::array<std::int64_t, 3> dest_size{};
   std::array<std::int64_t, 3> dest_step{1, 1, 1};  ///< phases along each axis
@@ -51,7 +62,7 @@ struct CorrelationPlan {
 
   ConvSource source;
   std::vector<CorrelationPhase> phases;
-  bool pixel_lanes = false;  ///< pixels in the vector lanes, else dest channels
+  CorrelationLanes lanes = CorrelationLanes::channels;
   std::vector<CorrelationPanel> panels;
   std::int64_t panel_width = 0;   ///< sum of the panels' widths
   std::int64_t panel_groups = 1;  ///< parts of the panels whose weights stay in cache
@@ -59,9 +70,13 @@ struct CorrelationPlan {
   std::int64_t band = 0;          ///< rows of a phase of one unit of work
   std::int64_t bands = 1;
   std::int64_t dest_scratch = 0;  ///< floats of a dest channel of one image; 0: written in place
+  std::vector<std::int64_t> channel_offsets;  ///< of the source, with CorrelationLanes::taps
 
   std::int64_t dest_plane() const { return dest_size[0] * dest_size[1] * dest_size[2]; }
-  std::int64_t group_weights() const { return source_channels * taps * panel_width; }
+  /// Floats of a group's packed weights.
+  std::int64_t group_weights() const {
+    return source_channels * panel_width * (lanes == CorrelationLanes::taps ? 1 : taps);
+  }
 };
 
 /// Plans shape.role `out` or `grad_input` for non-empty batch and dest.

@@ -94,7 +94,7 @@ void clear(const Gemm& gemm) {
 // SIMD the own core has 4 %.
 bool prefers_openblas(const Gemm& gemm) {
   return gemm.engine == GemmEngine::openblas ||
-         (gemm.engine == GemmEngine::automatic && gemm_kernels().lanes < 4);
+         (gemm.engine == GemmEngine::automatic && !gemm_kernels().simd);
 }
 
 }  // namespace

@@ -228,6 +228,7 @@ const GemmKernels& target_kernels() {
   static const GemmKernels kernels = [] {
     GemmKernels made{};
     made.target = hwy::TargetName(HWY_TARGET);
+    made.simd = HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128;
     made.lanes = static_cast<int>(hn::Lanes(D()));
     made.rows = kRows;
     made.vectors = kVectors;

@@ -1,5 +1,7 @@
 // Tile kernels of integers, selection, copies and casts.
+#include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "backends/cpu/tile_macros.h"
 #include "backends/cpu/tile_tables.h"
@@ -71,20 +73,25 @@ GENERA_BINARY_TILE(EqualI, DI, VI, zero_or_one(hn::Eq(a, b)))
 GENERA_BINARY_TILE(SubI, DI, VI, hn::Sub(a, b))
 GENERA_TERNARY_TILE(SelectI, DI, VI, hn::IfThenElse(hn::Eq(a, hn::Zero(d)), c, b))
 
-/// Integer division has no SIMD instruction; 0 for a zero divisor, rounded towards minus infinity,
-/// wrapping.
+/// Integer division has no SIMD instruction, but f64 holds every 32-bit quotient well enough: one
+/// that is not whole is at least 2^-32 away from the next integer, relatively more than f64's
+/// rounding. 0 for a zero divisor, rounded towards minus infinity, wrapping (the least integer
+/// divided by -1).
+template <class T>
+HWY_INLINE T floor_quotient(T a, T b) {
+  const double divisor = b == 0 ? 1.0 : static_cast<double>(b);
+  double q = std::floor(static_cast<double>(a) / divisor);
+  if constexpr (std::is_signed_v<T>) q = q == 2147483648.0 ? -q : q;
+  return b == 0 ? T{0} : static_cast<T>(q);
+}
+
 template <class T, unsigned single>
 void divide_integers(void* out, const void* a, const void* b, const void*, std::size_t n) {
   auto* o = static_cast<T*>(out);
   const auto* x = static_cast<const T*>(a);
   const auto* y = static_cast<const T*>(b);
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto p = static_cast<std::int64_t>(x[(single & 1) ? 0 : i]);
-    const auto q = static_cast<std::int64_t>(y[(single & 2) ? 0 : i]);
-    std::int64_t r = 0;
-    if (q != 0) r = p / q - ((p % q != 0 && (p < 0) != (q < 0)) ? 1 : 0);
-    o[i] = static_cast<T>(r);
-  }
+  for (std::size_t i = 0; i < n; ++i)
+    o[i] = floor_quotient(x[(single & 1) ? 0 : i], y[(single & 2) ? 0 : i]);
 }
 
 template <class T>

@@ -48,14 +48,14 @@ std::unique_ptr<const DatasetSource> open_path(const std::string& path,
 [[noreturn]] void fail_unknown(const std::string& name, const char* collection) {
   const std::string first = collection ? (fs::path(collection) / name).string()
                                        : std::string("$GENERA_DATA (which is not set)");
-  const std::string_view install =
+  const std::string_view advice =
       name == "fashion-mnist"
-          ? "run: apt-get install dataset-fashion-mnist; or use"
-          : "known names are 'fashion-mnist' (apt-get install "
-            "dataset-fashion-mnist) and 'sprites'; or name a folder with '/', or use";
-  throw DataError(fmt::format(
-      "[data] no data set '{}': looked for {} and {}/{}; {} 'sprites', which needs no files", name,
-      first, debian_folder, name, install));
+          ? "run: apt-get install dataset-fashion-mnist; or use 'sprites', which needs no files"
+          : "known are 'fashion-mnist' (apt-get install dataset-fashion-mnist) and 'sprites', "
+            "which "
+            "needs no files; or name a folder with '/'";
+  throw DataError(fmt::format("[data] no data set '{}': looked for {} and {}/{}; {}", name, first,
+                              debian_folder, name, advice));
 }
 
 std::unique_ptr<const DatasetSource> open_name(const std::string& name,

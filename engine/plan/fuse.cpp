@@ -104,6 +104,9 @@ class Fuser {
     if (n.op == Op::Reshape || n.op == Op::Barrier) {  // the same bytes
       result_.alias[at(node)] = input.node;
       add_use(input, {Use::buffer, {}, std::nullopt});
+      // A kernel that loads this one loads the input's buffer, so it cannot be the kernel that computes the input.
+      for (const Use& use : uses_[at(node)])
+        if (use.where >= 0) add_use(input, {use.where, use.space, std::nullopt});
     } else {
       const int home = new_cluster(n.shape(), 0);
       become_root(node, home);
