@@ -1,7 +1,6 @@
 // The formulas of backends/cpu/math-inl.h and the conversions against <cmath> in f64, on every SIMD
 // target.
 #include <doctest/doctest.h>
-#include <hwy/targets.h>
 
 #include <bit>
 #include <cmath>
@@ -11,22 +10,12 @@
 #include <vector>
 
 #include "backends/cpu/tile_kernels.h"
+#include "tests/simd_targets.h"
 
 namespace genera {
 namespace {
 
 using cpu::TileOp;
-
-template <class Body>
-void for_targets(const Body& body) {
-  for (std::int64_t rest = hwy::SupportedTargets(); rest != 0; rest &= rest - 1) {
-    hwy::SetSupportedTargetsForTest(rest);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    body(std::string(hwy::TargetName(rest & -rest)));
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 /// |got - exact| in units of the last place of the f32 nearest to `exact`; 0 where both are NaN or
 /// the same infinity.
@@ -91,7 +80,7 @@ std::uint32_t grid_step() {
 
 TEST_CASE("kernel math: functions are within their bounds") {
   const std::vector<float> x = arguments(grid_step());
-  for_targets([&](const std::string& target) {
+  for_simd_targets([&](const std::string& target) {
     std::vector<float> y(x.size());
     for (const Function& f : functions) {
       cpu::tile_function(f.op, 0)(y.data(), x.data(), nullptr, nullptr, x.size());
@@ -113,7 +102,7 @@ TEST_CASE("kernel math: functions are within their bounds") {
 }
 
 TEST_CASE("kernel math: an element has the same bits wherever it lies in a tile") {
-  for_targets([](const std::string& target) {
+  for_simd_targets([](const std::string& target) {
     std::vector<float> x(67), whole(67), part(67);
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i) * 0.37f - 11.0f;
     for (const Function& f : functions) {
@@ -158,7 +147,7 @@ void check_half(DType dtype, const std::string& target) {
 }
 
 TEST_CASE("kernel math: f16 and bf16 round to nearest even") {
-  for_targets([](const std::string& target) {
+  for_simd_targets([](const std::string& target) {
     check_half<float16>(DType::f16, target);
     check_half<bfloat16>(DType::bf16, target);
   });

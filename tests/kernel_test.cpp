@@ -3,7 +3,6 @@
 #include <genera/error.h>
 
 #include <doctest/doctest.h>
-#include <hwy/targets.h>
 
 #include <array>
 #include <cmath>
@@ -15,6 +14,7 @@
 #include "engine/core/thread_pool.h"
 #include "tests/kernel_generator.h"
 #include "tests/kernel_oracle.h"
+#include "tests/simd_targets.h"
 
 namespace genera {
 namespace {
@@ -47,27 +47,13 @@ bool same(const Case& c, const std::vector<std::vector<std::uint8_t>>& a,
   return true;
 }
 
-/// Runs `body` once per SIMD target of this processor.
-template <class Body>
-void for_targets(const Body& body) {
-  const std::int64_t all = hwy::SupportedTargets();
-  for (std::int64_t rest = all; rest != 0; rest &= rest - 1) {
-    // Lower bits are better targets: take away those before.
-    hwy::SetSupportedTargetsForTest(rest);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    body(std::string(hwy::TargetName(rest & -rest)));
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
-
 int case_count() {
   const char* wanted = std::getenv("GENERA_TEST_CASES");
   return wanted != nullptr ? std::atoi(wanted) : 400;
 }
 
 TEST_CASE("kernel executor: random kernels have the oracle's bits on every target") {
-  for_targets([](const std::string& target) {
+  for_simd_targets([](const std::string& target) {
     int failures = 0;
     for (int seed = 0; seed < case_count() && failures < 5; ++seed) {
       const Case c = oracle::Generator(static_cast<std::uint64_t>(seed)).make();

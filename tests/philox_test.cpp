@@ -1,12 +1,12 @@
 #include "engine/core/philox.h"
 
 #include <doctest/doctest.h>
-#include <hwy/targets.h>
 
-#include <bit>
+#include <string>
 #include <vector>
 
 #include "backends/cpu/tile_kernels.h"
+#include "tests/simd_targets.h"
 
 namespace genera {
 namespace {
@@ -28,9 +28,7 @@ TEST_CASE("philox: SIMD tiles are the scalar definition, from any element on") {
   const std::uint64_t firsts[] = {
       0, 1, 2, 3, 63, 1000003, (std::uint64_t{1} << 34) - 10, (std::uint64_t{1} << 50) + 5};
   const std::size_t lengths[] = {1, 3, 4, 7, 15, 16, 17, 64, 65, 67, 127, 128, 300, 302, 303};
-  for (std::int64_t rest = hwy::SupportedTargets(); rest != 0; rest &= rest - 1) {
-    hwy::SetSupportedTargetsForTest(rest);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  for_simd_targets([&](const std::string& target) {
     int wrong = 0;
     for (const std::uint64_t key : keys)
       for (const std::uint64_t first : firsts)
@@ -46,10 +44,8 @@ TEST_CASE("philox: SIMD tiles are the scalar definition, from any element on") {
           }
           wrong += words[n] != 77 || uniform[n] != 77.0f;
         }
-    CHECK_MESSAGE(wrong == 0, hwy::TargetName(rest & -rest));
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    CHECK_MESSAGE(wrong == 0, target);
+  });
 }
 
 TEST_CASE("philox: uniforms lie in [0,1)") {

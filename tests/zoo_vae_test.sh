@@ -162,7 +162,7 @@ check "a folder that is no run" gives 3 eval .
 check "vulkan" gives 5 train --smoke --device vulkan
 check "no such device" gives 2 train --smoke --device abacus
 check "NaN" gives 4 train --smoke --steps 8 --lr 1e30 --out nan
-check "NaN names the step and the operation" says 'encoder.*in step [0-9]'
+check "NaN names the step and the operation" says '\(en\|de\)coder.* step [0-9]'
 check "output to a full device" bash -c '"$0" info full >/dev/full 2>err; [ $? -eq 7 ]' "$program"
 
 cp -r full corrupt

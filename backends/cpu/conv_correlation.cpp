@@ -242,7 +242,6 @@ class Worker {
 
   // Adds up the planes of the taps that reach a phase.
   void add_tap_planes(const CorrelationPhase& phase, std::int64_t channel, std::int64_t image) {
-    const auto& size = plan_.source_size;
     float* to =
         plan_.dest_scratch > 0
             ? dest_scratch_ + (channel * plan_.images + image) * plan_.dest_scratch + phase.scratch

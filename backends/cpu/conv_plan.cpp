@@ -15,6 +15,8 @@ constexpr std::int64_t kBandBudget = 256 * 1024;
 constexpr std::int64_t kWeightBudget = 192 * 1024;
 // Units that a batch is cut into at least, for the threads.
 constexpr std::int64_t kUnits = 16;
+// Loads at odd addresses mostly cross two cache lines; measured, in plain loads.
+constexpr double kSplitLoad = 5;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -97,10 +99,8 @@ struct PhaseTaps {
   }
 };
 
-void add_phases(const ConvShape& shape, const PhaseTaps& taps, const ConvSource::Axes& axes,
-                CorrelationPlan& plan) {
+void add_phases(const ConvShape& shape, const PhaseTaps& taps, CorrelationPlan& plan) {
   const auto& step = plan.dest_step;
-  const std::array<std::int64_t, 3> lo{axes[0].lo, axes[1].lo, axes[2].lo};
   for (std::int64_t d = 0; d < step[0]; ++d) {
     for (std::int64_t h = 0; h < step[1]; ++h) {
       for (std::int64_t w = 0; w < step[2]; ++w) {
@@ -109,20 +109,42 @@ void add_phases(const ConvShape& shape, const PhaseTaps& taps, const ConvSource:
         for (std::size_t i = 0; i < 3; ++i) {
           phase.count[i] = phase_count(plan.dest_size[i], step[i], phase.residue[i]);
         }
-        taps.for_each(
-            phase, shape.kernel,
-            [&](std::int64_t tap, const auto&, const std::array<std::int64_t, 3>& index) {
-              phase.taps.push_back(tap);
-              phase.shifts.push_back({index[0] - lo[0], index[1] - lo[1], index[2] - lo[2]});
-            });
+        taps.for_each(phase, shape.kernel, [&](std::int64_t tap, const auto&, const auto&) {
+          phase.taps.push_back(tap);
+        });
         plan.phases.push_back(std::move(phase));
       }
     }
   }
 }
 
-void add_offsets(const ConvShape& shape, const PhaseTaps& taps, CorrelationPlan& plan) {
+void add_planes(const ConvShape& shape, const PhaseTaps& taps, const ConvSource::Axes& axes,
+                CorrelationPlan& plan) {
+  const auto& size = plan.source_size;
+  for (CorrelationPhase& phase : plan.phases) {
+    phase.planes.resize(static_cast<std::size_t>(phase.count[0]));
+    for (std::size_t d = 0; d < phase.planes.size(); ++d) {
+      taps.for_each(phase, shape.kernel, [&](std::int64_t tap, const auto&, const auto& index) {
+        const std::int64_t z = static_cast<std::int64_t>(d) + index[0] - axes[0].lo;
+        const std::int64_t y = index[1] - axes[1].lo;
+        const std::int64_t x = index[2] - axes[2].lo;
+        if (z < 0 || z >= size[0]) return;
+        ShiftedPlane plane;
+        plane.offset = tap * plan.source_plane + (z * size[1] + y) * size[2] + x;
+        plane.row_begin = -y;
+        plane.row_end = size[1] - y;
+        plane.col_begin = -x;
+        plane.col_end = size[2] - x;
+        phase.planes[d].push_back(plane);
+      });
+    }
+  }
+}
+
+void add_offsets(const ConvShape& shape, const PhaseTaps& taps, const ConvSource::Axes& axes,
+                 CorrelationPlan& plan) {
   const bool planes = plan.lanes == CorrelationLanes::taps;
+  if (planes) add_planes(shape, taps, axes, plan);
   std::int64_t weights = 0;
   std::int64_t scratch = 0;
   for (CorrelationPhase& phase : plan.phases) {
@@ -145,53 +167,64 @@ void add_offsets(const ConvShape& shape, const PhaseTaps& taps, CorrelationPlan&
   }
 }
 
-// Clock cycles of one image with dest channels in the lanes, at two multiply-adds or loads a cycle.
+// Clock cycles of one k of a tile: two multiply-adds or loads each, and four accumulators at least
+// to hide a multiply-add's latency.
+double tile_step(double multiply_adds, double loads) {
+  return std::max({4.0, multiply_adds / 2, loads / 2});
+}
+
+// Clock cycles of one image with dest channels in the lanes.
 double lane_cost(const CorrelationPlan& plan) {
   const ConvKernels& kernels = *plan.kernels;
-  const double vectors = double(ceil_div(plan.dest_channels, kernels.lanes));
+  const std::int64_t vectors = ceil_div(plan.dest_channels, kernels.lanes);
   double cost = 0;
   for (const CorrelationPhase& phase : plan.phases) {
     const std::int64_t pieces = ceil_div(phase.count[2], kernels.rows);
     if (pieces == 0) continue;
-    const std::int64_t pixels = ceil_div(phase.count[2], pieces);
-    const std::int64_t groups = std::clamp<std::int64_t>(kernels.rows / pixels, 1, kConvMaxGroups);
-    const double rows = double(groups * pixels);
-    const double tiles = double(ceil_div(phase.count[0] * phase.count[1], groups) * pieces);
-    const double step = vectors > 1 ? std::max(4.0, rows) : std::max(4.0, (rows + 1) / 2);
-    const double panels = vectors > 1 ? vectors / 2 : 1;
-    cost += tiles * panels * (double(phase.depth()) * step + 30 + 6 * rows);
+    const std::int64_t most = kernels.rows / ceil_div(phase.count[2], pieces);
+    const double groups = double(std::clamp<std::int64_t>(most, 1, kConvMaxGroups));
+    const double rows = groups * double(phase.count[2]) / double(pieces);
+    const double tiles = double(phase.count[0] * phase.count[1] * pieces) / groups;
+    const double depth = double(phase.depth());
+    cost += tiles * double(vectors / 2) * (depth * tile_step(2 * rows, rows + 2) + 30 + 18 * rows);
+    cost += tiles * double(vectors % 2) * (depth * tile_step(rows, rows + 1) + 30 + 9 * rows);
   }
   return cost;
 }
 
-// The same with pixels in the lanes.
+// The same for `channels` channels with `lines` vectors of pixels in the lanes.
+double pixel_lane_cost(const ConvKernels& kernels, std::int64_t channels, double lines,
+                       double depth, double load) {
+  const double panels = double(ceil_div(channels, kernels.rows));
+  const double rows = double(channels) / panels;
+  const double vectors = std::min(lines, rows <= double(kernels.wide_rows) ? 4.0 : 2.0);
+  return panels * lines / vectors *
+         (depth * tile_step(rows * vectors, rows + load * vectors) + 30 + 1.5 * rows * vectors);
+}
+
 double pixel_cost(const CorrelationPlan& plan) {
-  const ConvKernels& kernels = *plan.kernels;
-  const std::int64_t panels = ceil_div(plan.dest_channels, kernels.rows);
-  const double channels = double(ceil_div(plan.dest_channels, panels));
-  const double vectors = channels <= kernels.wide_rows ? 4 : 2;
   double cost = 0;
   for (const CorrelationPhase& phase : plan.phases) {
-    const double lines =
-        double(phase.count[0] * phase.count[1]) * double(ceil_div(phase.count[2], kernels.lanes));
-    const double step = std::max({4.0, channels * vectors / 2, (channels + 1.5 * vectors) / 2});
-    cost += lines / vectors * double(panels) *
-            (double(phase.depth()) * step + 30 + 1.5 * channels * vectors);
+    const std::int64_t pieces = ceil_div(phase.count[2], plan.kernels->lanes);
+    const double lines = double(phase.count[0] * phase.count[1] * pieces);
+    if (lines == 0) continue;
+    cost += pixel_lane_cost(*plan.kernels, plan.dest_channels, lines, double(phase.depth()),
+                            kSplitLoad);
   }
   return cost;
 }
 
-// The same with the pixels of source in the lanes.
 double tap_cost(const CorrelationPlan& plan, const ConvSource::Axes& axes) {
   const ConvKernels& kernels = *plan.kernels;
   const std::int64_t rows = plan.dest_channels * plan.taps;
   if (axes[0].step * axes[1].step * axes[2].step != 1) return kNever;
   if (plan.source_plane < kernels.lanes || rows * plan.source_plane > kBandBudget) return kNever;
-  const double panels = double(ceil_div(rows, kernels.rows));
-  const double vectors = double(ceil_div(plan.source_plane, kernels.lanes));
   const double lines = double(axes[0].size * axes[1].size * ceil_div(axes[2].size, kernels.lanes));
-  return double(rows) * vectors * double(plan.source_channels) / 2 +
-         vectors / 2 * panels * (30 + 1.5 * double(rows) / panels * 2) + 4 * double(rows) * lines;
+  // Planes that leave L1 are slower to add up.
+  const double sum = rows * plan.source_plane > 8192 ? 8 : 4;
+  return pixel_lane_cost(kernels, rows, double(ceil_div(plan.source_plane, kernels.lanes)),
+                         double(plan.source_channels), kSplitLoad / 2) +
+         sum * double(rows) * lines;
 }
 
 CorrelationLanes choose_lanes(const CorrelationPlan& plan, const ConvSource::Axes& axes) {
@@ -296,7 +329,7 @@ CorrelationPlan plan_correlation(const ConvShape& shape) {
   for (std::size_t d = 0; d < 3; ++d) {
     taps.axes[d] = forward ? split_source(shape, d, axes[d]) : split_dest(shape, d, axes[d]);
   }
-  add_phases(shape, taps, axes, plan);
+  add_phases(shape, taps, plan);
   for (CorrelationPhase& phase : plan.phases) {
     // Only the number of offsets counts for the choice.
     phase.offsets.resize(phase.taps.size() * static_cast<std::size_t>(plan.source_channels));
@@ -305,7 +338,7 @@ CorrelationPlan plan_correlation(const ConvShape& shape) {
   for (CorrelationPhase& phase : plan.phases) phase.offsets.clear();
   make_panels(plan);
   make_units(taps, axes, plan);
-  add_offsets(shape, taps, plan);
+  add_offsets(shape, taps, axes, plan);
   return plan;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "backends/cpu/gemm_core.h"
 #include "backends/cpu/gemm_kernels.h"
@@ -27,11 +28,35 @@ constexpr std::int64_t kSumRows = 64;
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t aligned(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
 
+// The convolution whose x is this one's y: its kernel is turned round.
+ConvShape exchange(const ConvShape& shape) {
+  ConvShape other = shape;
+  std::swap(other.in_channels, other.out_channels);
+  std::swap(other.in, other.out);
+  for (std::size_t d = 0; d < 3; ++d) {
+    other.pad[d] = (shape.kernel[d] - 1) * shape.dilation[d] - shape.pad[d];
+  }
+  return other;
+}
+
+// Clock cycles of one image: multiply-adds, and turning y.
+double image_cost(const ConvShape& shape, std::int64_t lanes) {
+  const double vectors = double(ceil_div(shape.out_channels, lanes));
+  const double sums = double(shape.in_channels * shape.taps());
+  return double(shape.out_plane()) * vectors * (std::max(sums, 4.0) / 2 + 0.3 * double(lanes));
+}
+
 }  // namespace
 
 ConvWeightGradient::ConvWeightGradient(const ConvShape& shape)
     : shape_(shape), kernels_(conv_kernels()) {
   if (shape.weights() == 0 || shape.batch * shape.out_plane() == 0) return;
+  const ConvShape other = exchange(shape);
+  if (shape.stride == ConvShape::Axes{1, 1, 1} && other.out_plane() > 0 &&
+      image_cost(other, kernels_.lanes) < 0.9 * image_cost(shape, kernels_.lanes)) {
+    exchanged_ = true;
+    shape_ = other;
+  }
   make_source();
   make_taps();
   make_offsets();
@@ -303,8 +328,18 @@ void ConvWeightGradient::sum_block(float* partials, std::int64_t index, float* w
     const float* more = sum + chunk * shape_.groups * chunk_floats();
     for (std::int64_t i = 0; i < count * width; ++i) sum[i] += more[i];
   }
-  gemm_kernels().transpose(sum, width, std::min(width, shape_.out_channels - first), count,
-                           w + (group * shape_.out_channels + first) * rows() + row, rows());
+  const std::int64_t channels = std::min(width, shape_.out_channels - first);
+  if (!exchanged_) {
+    gemm_kernels().transpose(sum, width, channels, count,
+                             w + (group * shape_.out_channels + first) * rows() + row, rows());
+    return;
+  }
+  const std::int64_t taps = shape_.taps();
+  for (std::int64_t r = row; r < row + count; ++r, sum += width) {
+    const std::int64_t line = group * shape_.in_channels + r / taps;
+    float* to = w + (line * shape_.out_channels + first) * taps + taps - 1 - r % taps;
+    for (std::int64_t c = 0; c < channels; ++c) to[c * taps] = sum[c];
+  }
 }
 
 void ConvWeightGradient::run(const float* x, const float* y, float* w) const {
@@ -312,6 +347,7 @@ void ConvWeightGradient::run(const float* x, const float* y, float* w) const {
     std::fill_n(w, shape_.weights(), 0.0f);
     return;
   }
+  if (exchanged_) std::swap(x, y);
   const std::int64_t tasks = chunks_ * shape_.groups * panel_groups_;
   const std::int64_t parts = std::min<std::int64_t>(thread_count(), tasks);
   // Each thread's share begins on a page of its own.

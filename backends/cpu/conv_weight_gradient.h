@@ -15,7 +15,8 @@ namespace genera::cpu {
 ///     w[co][c][tap] = sum over k = (image, pixel) of y[co][k] * x[c][offset(k) + tap]
 ///
 /// in tiles of taps by output channels: y is turned so that channels lie in the vector lanes, x is
-/// read where its padded images lie. The sum over k is cut into chunks by the shape alone; chunks
+/// read where its padded images lie. Without a stride x and y may change places, which turns the
+/// kernel round: what has more channels goes into the lanes. The sum over k is cut into chunks by the shape alone; chunks
 /// are added in order.
 class ConvWeightGradient {
  public:
@@ -45,6 +46,7 @@ class ConvWeightGradient {
   std::int64_t chunk_floats() const;
   void sum_block(float* partials, std::int64_t index, float* w) const;
 
+  bool exchanged_ = false;  ///< x is y and y is x in all that follows
   ConvShape shape_;
   const ConvKernels& kernels_;
   ConvSource source_;

@@ -1,6 +1,8 @@
 #include "backends/cpu/cpu_backend.h"
 
+#include "backends/cpu/gemm.h"
 #include "backends/cpu/kernel_executor.h"
+#include "backends/cpu/matmul_step.h"
 #include "backends/cpu/primitive_steps.h"
 
 #include <algorithm>
@@ -9,20 +11,24 @@ namespace genera::cpu {
 namespace {
 
 /// A fused kernel bound to the plan's buffers.
-class KernelRunner final : public StepRunner {
+class BoundKernel {
  public:
-  explicit KernelRunner(const KernelStep& step) : step_(step), executor_(step.kernel) {
+  explicit BoundKernel(const KernelStep& step) : step_(step), executor_(step.kernel) {
     addresses_.resize(step.buffers.size());
     scalars_.resize(step.scalars.size());
   }
-  void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars) override {
+  void bind(std::span<void* const> addresses, std::span<const ScalarBinding> scalars) {
     for (std::size_t i = 0; i < addresses_.size(); ++i)
       addresses_[i] = addresses[static_cast<std::size_t>(step_.buffers[i])];
     for (std::size_t i = 0; i < scalars_.size(); ++i) {
       const ScalarBinding& scalar = scalars[static_cast<std::size_t>(step_.scalars[i])];
       scalars_[i] = {scalar.floating, scalar.integer};
     }
-    executor_.run(addresses_, scalars_);
+  }
+  void run() const { executor_.run(addresses_, scalars_); }
+  void run_block(std::int64_t row0, std::int64_t row1, std::int64_t col0, std::int64_t col1) const {
+    const std::int64_t begin[] = {row0, col0}, end[] = {row1, col1};
+    executor_.run_box(addresses_, scalars_, begin, end);
   }
 
  private:
@@ -32,12 +38,49 @@ class KernelRunner final : public StepRunner {
   std::vector<ScalarValue> scalars_;
 };
 
+class KernelRunner final : public StepRunner {
+ public:
+  explicit KernelRunner(const KernelStep& step) : kernel_(step) {}
+  void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars) override {
+    kernel_.bind(addresses, scalars);
+    kernel_.run();
+  }
+
+ private:
+  BoundKernel kernel_;
+};
+
+/// A matrix product with a kernel on each finished block.
+class EpilogueRunner final : public StepRunner, private GemmEpilogue {
+ public:
+  explicit EpilogueRunner(const PlanStep& step) : kernel_(step.kernel), product_(make_matmul_runner(step.primitive, this)) {}
+  void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars) override {
+    kernel_.bind(addresses, scalars);
+    product_->run(addresses, scalars);
+  }
+
+ private:
+  void run(std::int64_t, std::int64_t row0, std::int64_t row1, std::int64_t col0, std::int64_t col1) const override {
+    kernel_.run_block(row0, row1, col0, col1);
+  }
+
+  BoundKernel kernel_;
+  std::unique_ptr<StepRunner> product_;
+};
+
+std::unique_ptr<StepRunner> make_runner(const PlanStep& step) {
+  switch (step.kind) {
+    case PlanStep::Kind::kernel: return std::make_unique<KernelRunner>(step.kernel);
+    case PlanStep::Kind::epilogue: return std::make_unique<EpilogueRunner>(step);
+    default: return make_primitive_runner(step.primitive);
+  }
+}
+
 class CpuExecutable final : public Executable {
  public:
   explicit CpuExecutable(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {
     for (const PlanStep& step : plan_->steps)
-      steps_.push_back(step.kind == PlanStep::Kind::kernel ? std::make_unique<KernelRunner>(step.kernel)
-                                                           : make_primitive_runner(step.primitive));
+      steps_.push_back(make_runner(step));
   }
 
   void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars, const StepHook& hook) override {
@@ -72,6 +115,7 @@ class CpuBackend final : public Backend {
     return std::all_of(types.begin(), types.end(),
                        [&](DType t) { return has_lanes(t) || (moves && is_stored_only(t)); });
   }
+  bool matmul_epilogue(DType dtype) const override { return dtype == DType::f32; }
   bool strided_matmul(DType dtype) const override { return dtype == DType::f32; }
 
   std::unique_ptr<Executable> compile(std::shared_ptr<const Plan> plan) override {

@@ -208,7 +208,8 @@ void KernelExecutor::run_box(std::span<void* const> buffers, std::span<const Sca
     elements *= std::max<std::int64_t>(extents[d], 0);
   }
   if (elements == 0) return;
-  std::array<IndexMap, Program::max_values> maps;
+  thread_local std::vector<IndexMap> maps;  // grows only
+  if (maps.size() < program.map_views.size()) maps.resize(program.map_views.size());
   for (std::size_t i = 0; i < program.map_views.size(); ++i) {
     const auto& [view, full] = program.map_views[i];
     AffineView moved = view;

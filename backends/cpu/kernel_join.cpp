@@ -1,6 +1,6 @@
 // Pairs of instructions that one tile kernel does in one pass over memory, with the bits that both
 // would give.
-#include <bit>
+#include <utility>
 
 #include "backends/cpu/kernel_program.h"
 

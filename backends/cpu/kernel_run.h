@@ -33,9 +33,9 @@ struct Run {
 /// Results of chunks, combined like a binary counter: the tree depends on the number of chunks
 /// alone.
 struct Cascade {
-  std::uint32_t* levels = nullptr;
-  std::size_t pitch = 0, width = 0;
-  std::uint64_t count = 0;
+  std::uint32_t* levels;
+  std::size_t pitch, width;
+  std::uint64_t count;
 
   /// `x` holds `width` results of the next chunk and is overwritten.
   void push(const ReduceKernels& kernels, std::uint32_t* x);

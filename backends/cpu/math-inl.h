@@ -2,9 +2,9 @@
 // Vulkan backend's GLSL prelude repeats these formulas, so they are plain polynomials without
 // tables (but for sin of huge arguments).
 //
-// Bounds in units in the last place, measured by tests/kernel_test.cpp against f64 over dense grids
-// of all exponents: exp 1.5, expm1 2.5, log 1.5, log1p 2, sin 1.5 (any argument), tanh 3, sigmoid
-// 3, erf 2. Specials as in <cmath>.
+// Bounds in units in the last place, measured by tests/kernel_math_test.cpp against f64 over dense
+// grids of all exponents: exp 1.5, expm1 2.5, log 1.5, log1p 2, sin 2.5 (any argument), tanh 3,
+// sigmoid 3, erf 2. Specials as in <cmath>.
 //
 // No include guard of the usual kind: foreach_target.h includes this file once per target.
 #if defined(GENERA_CPU_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -28,7 +28,7 @@ struct BatchAxis {
 
 class MatMulRunner final : public StepRunner {
  public:
-  explicit MatMulRunner(const PrimitiveStep& step) : step_(step) {
+  MatMulRunner(const PrimitiveStep& step, const GemmEpilogue* epilogue) : step_(step) {
     const auto& attrs = *reinterpret_cast<const MatMulAttrs*>(step.attrs.data());
     const int rank = step.outputs[0].shape.rank();
     const auto row = static_cast<std::size_t>(rank - 2), col = static_cast<std::size_t>(rank - 1);
@@ -43,6 +43,7 @@ class MatMulRunner final : public StepRunner {
     product_.b.matrix.row_stride = b.stride[attrs.transpose_b ? col : row];
     product_.b.matrix.col_stride = b.stride[attrs.transpose_b ? row : col];
     product_.c.row_stride = product_.n;
+    product_.epilogue = epilogue;
     merge_batch(a, b, c, rank - 2);
   }
 
@@ -106,6 +107,8 @@ class MatMulRunner final : public StepRunner {
 
 }  // namespace
 
-std::unique_ptr<StepRunner> make_matmul_runner(const PrimitiveStep& step) { return std::make_unique<MatMulRunner>(step); }
+std::unique_ptr<StepRunner> make_matmul_runner(const PrimitiveStep& step, const GemmEpilogue* epilogue) {
+  return std::make_unique<MatMulRunner>(step, epilogue);
+}
 
 }  // namespace genera::cpu

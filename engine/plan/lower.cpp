@@ -381,12 +381,13 @@ PlanStep primitive_step(const PlanGraph& graph, const Fusion& fusion, BufferTabl
 
 StepAccess access_of(const PlanStep& step) {
   StepAccess access;
-  if (step.kind == PlanStep::Kind::kernel) {
+  if (step.kind != PlanStep::Kind::primitive) {
     for (const KernelInstr& instr : step.kernel.kernel.code)
       if (instr.op == KernelOp::Load) access.reads.push_back(step.kernel.buffers[static_cast<std::size_t>(instr.imm)]);
     for (const KernelStore& store : step.kernel.kernel.stores)
       access.writes.push_back(step.kernel.buffers[static_cast<std::size_t>(store.buffer)]);
-  } else {
+  }
+  if (step.kind != PlanStep::Kind::kernel) {
     for (const PlanOperand& input : step.primitive.inputs) access.reads.push_back(input.buffer);
     for (const PlanOperand& output : step.primitive.outputs) access.writes.push_back(output.buffer);
   }

@@ -17,6 +17,9 @@ struct StepAccess {
 };
 StepAccess access_of(const PlanStep& step);
 
+/// Makes a kernel that alone reads a matrix product, element by element, that product's epilogue.
+void attach_epilogues(Plan& plan, const Backend& backend);
+
 /// A donated leaf (its buffer) and the output buffer that may take its memory.
 struct DonatedBuffer {
   int leaf_buffer;

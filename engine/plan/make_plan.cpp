@@ -69,6 +69,7 @@ std::shared_ptr<const Plan> make_plan(const CanonicalGraph& canonical, const Bac
   const Fusion fusion = fuse(graph, backend, options.fuse);
   lower(graph, fusion, backend, *plan);
   place_outputs(*plan);
+  if (options.fuse) attach_epilogues(*plan, backend);
   const std::vector<DonatedBuffer> donated = donated_buffers(canonical, *plan);
   order_steps(*plan, donated);
   assign_donors(*plan, donated);

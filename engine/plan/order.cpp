@@ -38,7 +38,7 @@ Precedence hard_precedence(const Plan& plan, const std::vector<StepAccess>& acce
 /// Steps that may find bad data while they run. They come before any donated memory is overwritten, so that an error leaves
 /// every state as it was.
 bool may_fail(const PlanStep& step) {
-  return step.kind == PlanStep::Kind::primitive &&
+  return step.kind != PlanStep::Kind::kernel &&
          (step.primitive.op == Op::Gather || step.primitive.op == Op::ScatterAdd);
 }
 
@@ -115,7 +115,9 @@ bool may_overwrite(const Plan& plan, int leaf, int output) {
     const bool writes = std::count(access.writes.begin(), access.writes.end(), output) > 0;
     if ((reads || may_fail(step)) && written) return false;
     if (reads && writes) {  // only element by element: the same view for every load and the store
-      if (step.kind != PlanStep::Kind::kernel) return false;
+      if (step.kind == PlanStep::Kind::primitive) return false;
+      for (const PlanOperand& operand : step.primitive.inputs)
+        if (operand.buffer == leaf) return false;
       const Kernel& kernel = step.kernel.kernel;
       if (std::count(kernel.reduced.begin(), kernel.reduced.end(), true) > 0) return false;
       for (const KernelStore& store : kernel.stores) {

@@ -56,7 +56,11 @@ struct PrimitiveStep {
 };
 
 struct PlanStep {
-  enum class Kind : std::uint8_t { kernel, primitive };
+  enum class Kind : std::uint8_t {
+    kernel,     ///< `kernel` alone
+    primitive,  ///< `primitive` alone
+    epilogue,   ///< a rank-2 MatMul `primitive` whose output `kernel` reads element by element, block by block while it is in cache
+  };
   Kind kind{};
   KernelStep kernel;
   PrimitiveStep primitive;

@@ -26,8 +26,10 @@ class Simplifier {
 
   PlanGraph run() {
     map_.resize(old_.nodes.size());
+    const std::vector<int> uses = count_uses();
     for (int i = 0; i < old_.size(); ++i) {
       PlanNode node = old_[i];
+      sole_user_ = node.inputs.size() == 1 && uses[static_cast<std::size_t>(node.inputs[0].node)] == 1;
       for (PlanValue& input : node.inputs) input = mapped(input);
       if (node.op == Op::Call) continue;  // its users already name its body
       map_[static_cast<std::size_t>(i)] = rewrite_ ? simplified(std::move(node)) : add(std::move(node));
@@ -41,6 +43,15 @@ class Simplifier {
   }
 
  private:
+  /// By node: its users, and one more when it is a result.
+  std::vector<int> count_uses() const {
+    std::vector<int> uses(old_.nodes.size(), 0);
+    for (const PlanNode& node : old_.nodes)
+      for (const PlanValue& input : node.inputs) ++uses[static_cast<std::size_t>(input.node)];
+    for (const PlanGraph::Result& result : old_.results) ++uses[static_cast<std::size_t>(result.value.node)];
+    return uses;
+  }
+
   PlanValue mapped(PlanValue value) const {
     const PlanValue base = map_[static_cast<std::size_t>(value.node)];
     return {base.node, value.output == 0 ? base.output : value.output};
@@ -90,6 +101,8 @@ class Simplifier {
         if (is_splat(x)) return resplat(x, node.shape());
         if (node.op != Op::Permute && at(x).op == node.op) return with_input(std::move(node), at(x).inputs[0]);
         if (node.op == Op::Permute && at(x).op == Op::Permute) return merged_permutes(std::move(node));
+        if (node.op == Op::Permute && at(x).op == Op::MatMul && sole_user_ && swaps_last_two(node))
+          return transposed_product(node);
         break;
       case Op::Slice:
         if (one_input && is_splat(x)) return resplat(x, node.shape());
@@ -140,6 +153,32 @@ class Simplifier {
     node.set_attr(attrs);
     node.inputs = {input};
     return add(std::move(node));
+  }
+
+  static bool swaps_last_two(const PlanNode& permute) {
+    const auto& axes = permute.attr<PermuteAttrs>().axes;
+    const int rank = permute.shape().rank();
+    for (int d = 0; d < rank - 2; ++d)
+      if (axes[static_cast<std::size_t>(d)] != d) return false;
+    return rank >= 2 && axes[static_cast<std::size_t>(rank - 1)] == rank - 2;
+  }
+  /// (A B)^T = B^T A^T: each element is the same sum in the same order, and it comes out in the layout that is wanted. Weight
+  /// gradients of linear layers are such products.
+  PlanValue transposed_product(const PlanNode& permute) {
+    const PlanNode product = at(permute.inputs[0]);
+    const auto transposed = [&](PlanValue operand) {
+      PlanNode node = permute;
+      const Shape& s = shape(operand);
+      const int rank = s.rank();
+      node.inputs = {operand};
+      node.outputs[0].shape = s.with(rank - 2, s[rank - 1]).with(rank - 1, s[rank - 2]);
+      return simplified(std::move(node));
+    };
+    PlanNode result = product;
+    result.outputs[0].shape = permute.shape();
+    sole_user_ = false;
+    result.inputs = {transposed(product.inputs[1]), transposed(product.inputs[0])};
+    return add(std::move(result));
   }
 
   /// x as parts along one axis, when it is a Pad along one axis or a sum of such.
@@ -228,6 +267,7 @@ class Simplifier {
 
   const PlanGraph& old_;
   const bool rewrite_;
+  bool sole_user_ = false;  ///< the node being simplified is its input's only user
   PlanGraph graph_;
   std::vector<PlanValue> map_;
   std::unordered_map<std::string, int> known_;

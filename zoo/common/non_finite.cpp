@@ -16,10 +16,10 @@ class NanCheck {
 
 }  // namespace
 
-std::string find_first_non_finite(const std::vector<Tensor>& roots) {
+std::string find_first_non_finite(const std::function<void()>& computation) {
   const NanCheck on;
   try {
-    eval(roots);
+    computation();
     return {};
   } catch (const NumericError& error) {
     return error.what();

@@ -282,9 +282,14 @@ void Loop::fail_on_non_finite(const std::string& seen) {
                               seen, failed, step + 1));
     for (; step < failed && found.empty(); ++step) {
       const StepInfo info{step, options_.steps};
-      found = find_first_non_finite(experiment_.step_graph(info));
+      found = find_first_non_finite([&] { eval(experiment_.step_graph(info)); });
       if (!found.empty()) found += fmt::format(" in step {}", step + 1);
       if (found.empty()) experiment_.step(info);
+    }
+    if (found.empty()) {
+      found = find_first_non_finite(
+          [&] { experiment_.with_evaluation_weights([&] { experiment_.validate(); }); });
+      if (!found.empty()) found += fmt::format(" in the validation after step {}", step);
     }
   } catch (const DataError& error) {
     found = fmt::format("no replay: {}", error.what());
