@@ -9,7 +9,8 @@ namespace {
 
 class Generator {
  public:
-  // An odd factor other than the step's: neighbouring seeds would give shifted copies of one sequence.
+  // An odd factor other than the step's: neighbouring seeds would give shifted copies of one
+  // sequence.
   explicit Generator(std::uint64_t seed) : state_((seed + 1) * 0xd1b54a32d192ed03u) {}
   double uniform() {
     state_ += 0x9e3779b97f4a7c15u;
@@ -29,55 +30,69 @@ std::uint64_t seed_of(Op op, std::size_t number, std::size_t input) {
 
 Tensor leaf(const Input& input, std::uint64_t seed, DType dtype) {
   switch (input.kind) {
-    case Input::Kind::index: return Tensor::from(input.indices, input.shape);
-    case Input::Kind::condition: return numbers(input.shape, 0, 1, seed, DType::boolean);
-    default: break;
+    case Input::Kind::index:
+      return Tensor::from(input.indices, input.shape);
+    case Input::Kind::condition:
+      return numbers(input.shape, 0, 1, seed, DType::boolean);
+    default:
+      break;
   }
   Tensor x = numbers(input.shape, input.low, input.high, seed, dtype);
   if (input.diagonal == 0 || x.elements() == 0) return x;
   std::vector<double> values = cast(x, DType::f64).to_vector<double>();
   const auto n = static_cast<std::size_t>(x.size(-1));
   for (std::size_t i = 0; i < values.size(); ++i)
-    if ((i / n + n - static_cast<std::size_t>(input.turn)) % n == i % n) values[i] += input.diagonal;
+    if ((i / n + n - static_cast<std::size_t>(input.turn)) % n == i % n)
+      values[i] += input.diagonal;
   return detach(cast(Tensor::from(values, input.shape), dtype));
 }
 
 std::string case_name(Op op, const std::string& kind, const std::vector<Tensor>& inputs) {
   std::string text = std::string(name(op)) + " " + kind;
-  for (const Tensor& x : inputs) text += " " + to_string(x.shape()) + " " + std::string(name(x.dtype()));
+  for (const Tensor& x : inputs)
+    text += " " + to_string(x.shape()) + " " + std::string(name(x.dtype()));
   return text;
 }
 
 Tensor unary(Op op, const Tensor& x) {
   switch (op) {
 #define GENERA_UNARY(Name, function, ...) \
-  case Op::Name: return genera::function(x);
+  case Op::Name:                          \
+    return genera::function(x);
 #include "engine/graph/primitives.def"
-    default: return {};
+    default:
+      return {};
   }
 }
 Tensor binary(Op op, const Tensor& a, const Tensor& b) {
   switch (op) {
 #define GENERA_BINARY(Name, function, ...) \
-  case Op::Name: return genera::function(a, b);
+  case Op::Name:                           \
+    return genera::function(a, b);
 #include "engine/graph/primitives.def"
-    default: return {};
+    default:
+      return {};
   }
 }
 Tensor ternary(Op op, const Tensor& a, const Tensor& b, const Tensor& c) {
   switch (op) {
 #define GENERA_TERNARY(Name, function, ...) \
-  case Op::Name: return genera::function(a, b, c);
+  case Op::Name:                            \
+    return genera::function(a, b, c);
 #include "engine/graph/primitives.def"
-    default: return {};
+    default:
+      return {};
   }
 }
 
 bool accepts(Op op, DType dtype) {
   switch (info(op).accepts) {
-    case Accepts::Floating: return is_floating(dtype);
-    case Accepts::Numeric: return dtype != DType::boolean;
-    default: return true;
+    case Accepts::Floating:
+      return is_floating(dtype);
+    case Accepts::Numeric:
+      return dtype != DType::boolean;
+    default:
+      return true;
   }
 }
 
@@ -89,16 +104,21 @@ std::vector<Shape> plain_shapes(bool large) {
 
 void add_unary(Table& table) {
   const OpInfo& row = info(table.op());
-  const Build build = [op = table.op()](const std::vector<Tensor>& x) { return std::vector{unary(op, x[0])}; };
+  const Build build = [op = table.op()](const std::vector<Tensor>& x) {
+    return std::vector{unary(op, x[0])};
+  };
   for (const Shape& shape : plain_shapes(table.large()))
     table.add(kind_of(shape), {number(shape, row.low, row.high)}, build);
 }
 
 void add_binary(Table& table) {
   const OpInfo& row = info(table.op());
-  const Build build = [op = table.op()](const std::vector<Tensor>& x) { return std::vector{binary(op, x[0], x[1])}; };
+  const Build build = [op = table.op()](const std::vector<Tensor>& x) {
+    return std::vector{binary(op, x[0], x[1])};
+  };
   const auto in = [&](const Shape& shape) { return number(shape, row.low, row.high); };
-  for (const Shape& shape : plain_shapes(table.large())) table.add(kind_of(shape), {in(shape), in(shape)}, build);
+  for (const Shape& shape : plain_shapes(table.large()))
+    table.add(kind_of(shape), {in(shape), in(shape)}, build);
   table.add("broadcast", {in({3, 1}), in({1, 5})}, build);
   table.add("broadcast", {in({4}), in({2, 3, 4})}, build);
   table.add("broadcast", {in({2, 3}), in({})}, build);
@@ -115,7 +135,9 @@ void add_ternary(Table& table) {
     return std::vector{ternary(op, x[0], x[1], x[2])};
   };
   const auto in = [&](const Shape& shape) { return number(shape, row.low, row.high); };
-  const auto first = [&](const Shape& shape) { return table.op() == Op::Select ? condition(shape) : in(shape); };
+  const auto first = [&](const Shape& shape) {
+    return table.op() == Op::Select ? condition(shape) : in(shape);
+  };
   for (const Shape& shape : plain_shapes(table.large()))
     table.add(kind_of(shape), {first(shape), in(shape), in(shape)}, build);
   table.add("broadcast", {first({3, 1}), in({1, 5}), in({})}, build);
@@ -130,14 +152,18 @@ void add_cast(Table& table) {
     // Negative numbers and numbers past the range have no portable meaning as unsigned: 0…2 only.
     const double low = target == DType::u8 || target == DType::u32 ? 0 : -2;
     for (const Shape& shape : plain_shapes(table.large())) {
-      const Build build = [target](const std::vector<Tensor>& x) { return std::vector{cast(x[0], target)}; };
+      const Build build = [target](const std::vector<Tensor>& x) {
+        return std::vector{cast(x[0], target)};
+      };
       if (target == DType::f16 || target == DType::bf16)
         table.set_differences(0, 0);  // too coarse for differences
       else if (is_floating(target))
-        table.set_differences(0.25, 1e-4);  // linear: a long step keeps the narrow type's rounding out
+        table.set_differences(0.25,
+                              1e-4);  // linear: a long step keeps the narrow type's rounding out
       else
         table.set_differences(1e-5, 2e-6);
-      table.add(kind_of(shape), {number(shape, low, 2)}, build).name += " to " + std::string(name(target));
+      table.add(kind_of(shape), {number(shape, low, 2)}, build).name +=
+          " to " + std::string(name(target));
     }
   }
 }
@@ -160,7 +186,9 @@ Tensor numbers(const Shape& shape, double low, double high, std::uint64_t seed, 
   std::vector<double> values(static_cast<std::size_t>(shape.elements()));
   for (double& value : values) {
     value = low + (high - low) * generator.uniform();
-    if (is_integer(dtype)) value = std::floor(dtype == DType::u8 || dtype == DType::u32 ? std::abs(value * 9) : value * 9);
+    if (is_integer(dtype))
+      value =
+          std::floor(dtype == DType::u8 || dtype == DType::u32 ? std::abs(value * 9) : value * 9);
     if (dtype == DType::boolean) value = generator.uniform() < 0.5 ? 0 : 1;
   }
   return detach(cast(Tensor::from(values, shape), dtype));
@@ -173,12 +201,14 @@ std::string kind_of(const Shape& shape) {
   return shape.elements() > 500 ? "large" : "odd";
 }
 
-Case& Table::add(const std::string& kind, const std::vector<Input>& inputs, const Build& build, bool broadcasts) {
+Case& Table::add(const std::string& kind, const std::vector<Input>& inputs, const Build& build,
+                 bool broadcasts) {
   Case made;
   made.op = op_;
   made.kind = kind;
   made.build = build;
-  for (const Input& input : inputs) made.inputs.push_back(leaf(input, seed_of(op_, cases_.size(), made.inputs.size()), dtype()));
+  for (const Input& input : inputs)
+    made.inputs.push_back(leaf(input, seed_of(op_, cases_.size(), made.inputs.size()), dtype()));
   made.name = case_name(op_, kind, made.inputs);
   made.step = step_;
   made.tolerance = tolerance_;
@@ -243,9 +273,12 @@ void add_elementwise(Table& table) {
   if (table.op() == Op::Cast) return add_cast(table);
   if (!accepts(table.op(), table.dtype())) return;
   switch (info(table.op()).inputs) {
-    case 1: return add_unary(table);
-    case 2: return add_binary(table);
-    default: return add_ternary(table);
+    case 1:
+      return add_unary(table);
+    case 2:
+      return add_binary(table);
+    default:
+      return add_ternary(table);
   }
 }
 
@@ -253,17 +286,23 @@ void add_create(Table& table) {
   const DType dtype = table.dtype();
   for (const Shape& shape : plain_shapes(table.large())) {
     const auto made = [&](const std::function<Tensor()>& make) {
-      table.add(kind_of(shape), {}, [make](const std::vector<Tensor>&) { return std::vector{make()}; });
+      table.add(kind_of(shape), {},
+                [make](const std::vector<Tensor>&) { return std::vector{make()}; });
     };
     switch (table.op()) {
-      case Op::Const: made([=] { return full(shape, 1, dtype); }); break;
-      case Op::Scalar: made([=] { return scalar(1, dtype, shape); }); break;
+      case Op::Const:
+        made([=] { return full(shape, 1, dtype); });
+        break;
+      case Op::Scalar:
+        made([=] { return scalar(1, dtype, shape); });
+        break;
       case Op::Leaf:
         table.add(kind_of(shape), {number(shape)}, [](const std::vector<Tensor>& x) { return x; });
         break;
       case Op::Iota:
         for (int axis = 0; axis < shape.rank(); ++axis)
-          if (dtype == DType::i32 || is_floating(dtype)) made([=] { return iota(shape, axis, dtype); });
+          if (dtype == DType::i32 || is_floating(dtype))
+            made([=] { return iota(shape, axis, dtype); });
         break;
       default:  // Random
         if (dtype == DType::f32) made([=] { return random_uniform(Key(7), shape); });
@@ -279,23 +318,41 @@ bool differentiable(Op op) {
     case Op::Less:
     case Op::Equal:
     case Op::ArgMax:
-    case Op::ArgSort: return false;
-    default: return info(op).op_class != OpClass::Create;
+    case Op::ArgSort:
+      return false;
+    default:
+      return info(op).op_class != OpClass::Create;
   }
 }
 
 std::vector<Case> cases_of(Op op, const Request& request) {
   Table table(op, request);
   switch (info(op).op_class) {
-    case OpClass::Create: add_create(table); break;
-    case OpClass::Elementwise: add_elementwise(table); break;
+    case OpClass::Create:
+      add_create(table);
+      break;
+    case OpClass::Elementwise:
+      add_elementwise(table);
+      break;
     case OpClass::Reduction:
-    case OpClass::Scan: add_reductions(table); break;
-    case OpClass::Movement: add_movement(table); break;
-    case OpClass::Index: add_index(table); break;
-    case OpClass::Contraction: add_contractions(table); break;
-    case OpClass::LinearAlgebra: add_linear_algebra(table); break;
-    case OpClass::Structure: add_structure(table); break;
+    case OpClass::Scan:
+      add_reductions(table);
+      break;
+    case OpClass::Movement:
+      add_movement(table);
+      break;
+    case OpClass::Index:
+      add_index(table);
+      break;
+    case OpClass::Contraction:
+      add_contractions(table);
+      break;
+    case OpClass::LinearAlgebra:
+      add_linear_algebra(table);
+      break;
+    case OpClass::Structure:
+      add_structure(table);
+      break;
   }
   return table.take();
 }

@@ -1,5 +1,5 @@
-/// Cases of every primitive: what the gradient matrix and the conformance suite run. Both loop over the table of
-/// primitives, so that a primitive without a generator here fails them.
+/// Cases of every primitive: what the gradient matrix and the conformance suite run. Both loop over
+/// the table of primitives, so that a primitive without a generator here fails them.
 #pragma once
 
 #include <genera/ops.h>
@@ -17,12 +17,12 @@ using Build = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
 
 struct Case {
   Op op{};
-  std::string kind;            ///< "0-dim", "empty", "size-1", "broadcast", "permuted", "odd" or "large"
-  std::string name;            ///< for messages: primitive, kind, input shapes
+  std::string kind;  ///< "0-dim", "empty", "size-1", "broadcast", "permuted", "odd" or "large"
+  std::string name;  ///< for messages: primitive, kind, input shapes
   std::vector<Tensor> inputs;  ///< leaves
-  Build build;                 ///< the primitive's outputs; also the permutation or broadcast that precedes it
-  double step = 1e-5;          ///< of differences; 0: not comparable with differences
-  double tolerance = 2e-6;     ///< of gradients against differences, relative above 1
+  Build build;  ///< the primitive's outputs; also the permutation or broadcast that precedes it
+  double step = 1e-5;       ///< of differences; 0: not comparable with differences
+  double tolerance = 2e-6;  ///< of gradients against differences, relative above 1
 };
 
 struct Request {
@@ -36,7 +36,8 @@ std::vector<Case> cases_of(Op op, const Request& request);
 /// Whether the primitive's output depends smoothly on some input.
 bool differentiable(Op op);
 
-/// Numbers uniform in [low, high), the same for the same seed; integers for integer types; false and true for bool.
+/// Numbers uniform in [low, high), the same for the same seed; integers for integer types; false
+/// and true for bool.
 Tensor numbers(const Shape& shape, double low, double high, std::uint64_t seed, DType dtype);
 
 // For the files that make the table.
@@ -48,7 +49,8 @@ struct Input {
   Kind kind = Kind::number;
   double low = -2, high = 2;
   std::vector<std::int32_t> indices;
-  /// Added to the diagonal of the last two axes, moved down by `turn` rows: keeps matrices far from singular.
+  /// Added to the diagonal of the last two axes, moved down by `turn` rows: keeps matrices far from
+  /// singular.
   double diagonal = 0;
   int turn = 0;
 };
@@ -63,8 +65,10 @@ class Table {
   Op op() const { return op_; }
   DType dtype() const { return request_.dtype; }
   bool large() const { return request_.large; }
-  /// Adds the case; of kind "odd" also with its number inputs permuted and, where `broadcasts`, broadcast.
-  Case& add(const std::string& kind, const std::vector<Input>& inputs, const Build& build, bool broadcasts = true);
+  /// Adds the case; of kind "odd" also with its number inputs permuted and, where `broadcasts`,
+  /// broadcast.
+  Case& add(const std::string& kind, const std::vector<Input>& inputs, const Build& build,
+            bool broadcasts = true);
   /// Step and tolerance of the cases added from now on.
   void set_differences(double step, double tolerance) {
     step_ = step;

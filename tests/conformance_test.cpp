@@ -1,5 +1,5 @@
-// Conformance: every primitive on every backend against the reference backend, which runs in f64 on the same inputs; integers
-// and indices exactly.
+// Conformance: every primitive on every backend against the reference backend, which runs in f64 on
+// the same inputs; integers and indices exactly.
 #include <doctest/doctest.h>
 
 #include "backends/backend.h"
@@ -21,7 +21,9 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 /// New graphs run on the named backend as long as this lives.
 class OnBackend {
  public:
-  explicit OnBackend(const char* wanted) : before_(current_backend().name()) { set_current_backend(wanted); }
+  explicit OnBackend(const char* wanted) : before_(current_backend().name()) {
+    set_current_backend(wanted);
+  }
   ~OnBackend() { set_current_backend(before_); }
   OnBackend(const OnBackend&) = delete;
   OnBackend& operator=(const OnBackend&) = delete;
@@ -32,26 +34,38 @@ class OnBackend {
 
 double epsilon_of(DType dtype) {
   switch (dtype) {
-    case DType::f64: return 0x1p-52;
-    case DType::f16: return 0x1p-10;
-    case DType::bf16: return 0x1p-7;
-    default: return 0x1p-23;
+    case DType::f64:
+      return 0x1p-52;
+    case DType::f16:
+      return 0x1p-10;
+    case DType::bf16:
+      return 0x1p-7;
+    default:
+      return 0x1p-23;
   }
 }
 
-/// What a primitive may be off, in units of its type's epsilon, relative to the larger of the result and `scale` of the inputs:
-/// the sum of what is added up cancels, the terms' rounding stays.
+/// What a primitive may be off, in units of its type's epsilon, relative to the larger of the
+/// result and `scale` of the inputs: the sum of what is added up cancels, the terms' rounding
+/// stays.
 double tolerance_of(Op op) {
   switch (info(op).op_class) {
-    case OpClass::Elementwise: return 4;
+    case OpClass::Elementwise:
+      return 4;
     case OpClass::Reduction:
-    case OpClass::Scan: return 16;
+    case OpClass::Scan:
+      return 16;
     case OpClass::Movement:
-    case OpClass::Index: return 8;  // Fold and ScatterAdd add
-    case OpClass::Contraction: return 32;
-    case OpClass::LinearAlgebra: return 128;
-    case OpClass::Structure: return 8;
-    case OpClass::Create: return 0;
+    case OpClass::Index:
+      return 8;  // Fold and ScatterAdd add
+    case OpClass::Contraction:
+      return 32;
+    case OpClass::LinearAlgebra:
+      return 128;
+    case OpClass::Structure:
+      return 8;
+    case OpClass::Create:
+      return 0;
   }
   return 0;
 }
@@ -63,8 +77,8 @@ std::vector<std::vector<double>> values(const Tensors& outputs) {
   return result;
 }
 
-std::string first_difference(const Case& c, const std::vector<double>& got, const std::vector<double>& expected,
-                             DType dtype, bool exact) {
+std::string first_difference(const Case& c, const std::vector<double>& got,
+                             const std::vector<double>& expected, DType dtype, bool exact) {
   double scale = 1;
   for (const double e : expected)
     if (std::isfinite(e)) scale = std::max(scale, std::abs(e));
@@ -76,7 +90,8 @@ std::string first_difference(const Case& c, const std::vector<double>& got, cons
       const double against = elementwise ? std::max(std::abs(e), 1e-30) : scale;
       same = std::abs(got[i] - e) <= tolerance_of(c.op) * epsilon_of(dtype) * against;
     }
-    if (!same) return fmt::format("{}: element {} is {}, the reference gives {}", c.name, i, got[i], e);
+    if (!same)
+      return fmt::format("{}: element {} is {}, the reference gives {}", c.name, i, got[i], e);
   }
   return {};
 }
@@ -93,7 +108,8 @@ std::vector<double> rounded(const std::vector<double>& expected, DType dtype) {
 std::string compare(const Case& c, DType dtype) {
   const bool widen = is_floating(dtype);
   Tensors wide;
-  for (const Tensor& x : c.inputs) wide.push_back(widen && x.dtype() == dtype ? detach(cast(x, DType::f64)) : x);
+  for (const Tensor& x : c.inputs)
+    wide.push_back(widen && x.dtype() == dtype ? detach(cast(x, DType::f64)) : x);
   Tensors got, expected;
   {
     const OnBackend cpu("cpu");
@@ -118,11 +134,12 @@ std::string compare(const Case& c, DType dtype) {
   return {};
 }
 
-constexpr DType dtypes[] = {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i32,
+constexpr DType dtypes[] = {DType::f32, DType::f64, DType::f16, DType::bf16,   DType::i32,
                             DType::i64, DType::u8,  DType::u32, DType::boolean};
 
 /// Special numbers for every pair of inputs.
-const std::vector<double> specials{0.0, -0.0, 1.0, -1.5, infinity, -infinity, std::nan(""), 100.0, -100.0, 3e38, 1e-20};
+const std::vector<double> specials{0.0,          -0.0,  1.0,    -1.5, infinity, -infinity,
+                                   std::nan(""), 100.0, -100.0, 3e38, 1e-20};
 
 Case special_case(Op op) {
   Case c;
@@ -176,7 +193,8 @@ TEST_CASE("conformance: NaN, infinities, signed zeros and extremes") {
     if (!is_elementwise(op) || op == Op::Cast) continue;
     const Case c = special_case(op);
     REQUIRE(c.build);
-    if (op == Op::Sin) continue;  // accurate for moderate arguments only: kernel_math_test holds its range
+    if (op == Op::Sin)
+      continue;  // accurate for moderate arguments only: kernel_math_test holds its range
     ++executed;
     const std::string difference = compare(c, DType::f32);
     INFO(difference);
@@ -188,21 +206,30 @@ TEST_CASE("conformance: NaN, infinities, signed zeros and extremes") {
 TEST_CASE("conformance: NaN and infinities in reductions, scans, sorts, products") {
   const std::vector<double> line{1, std::nan(""), 2, infinity, -infinity, 0.5};
   const std::vector<TensorFunction> functions{
-      [](const Tensors& x) { return Tensors{sum(x[0], {1}), max(x[0], {1}), max(x[0], {0})}; },
-      [](const Tensors& x) { return Tensors{argmax(x[0], 1), argmax(x[0], 0), argsort(x[0], 1)}; },
-      [](const Tensors& x) { return Tensors{cumsum(x[0], 1), cummax(x[0], 1), cummax(x[0], 0, true)}; },
+      [](const Tensors& x) {
+        return Tensors{sum(x[0], {1}), max(x[0], {1}), max(x[0], {0})};
+      },
+      [](const Tensors& x) {
+        return Tensors{argmax(x[0], 1), argmax(x[0], 0), argsort(x[0], 1)};
+      },
+      [](const Tensors& x) {
+        return Tensors{cumsum(x[0], 1), cummax(x[0], 1), cummax(x[0], 0, true)};
+      },
       [](const Tensors& x) { return Tensors{matmul(x[0], transpose(x[0]))}; },
       [](const Tensors& x) { return Tensors{fold(x[0], Shape{7}, {0}, {2}, {1})}; }};
   std::vector<double> rows;
   for (int r = 0; r < 6; ++r)
-    for (std::size_t k = 0; k < line.size(); ++k) rows.push_back(r < 3 || k > 2 ? line[(k + static_cast<std::size_t>(r)) % 6] : r);
+    for (std::size_t k = 0; k < line.size(); ++k)
+      rows.push_back(r < 3 || k > 2 ? line[(k + static_cast<std::size_t>(r)) % 6] : r);
   for (std::size_t f = 0; f < functions.size(); ++f) {
     Case c;
     c.op = Op::ReduceSum;
     c.name = fmt::format("special numbers, function {}", f);
     c.build = functions[f];
     const Shape shape = f == 4 ? Shape{6, 2} : Shape{6, 6};
-    c.inputs = {detach(cast(Tensor::from(std::vector<double>(rows.begin(), rows.begin() + shape.elements()), shape), DType::f32))};
+    c.inputs = {detach(cast(
+        Tensor::from(std::vector<double>(rows.begin(), rows.begin() + shape.elements()), shape),
+        DType::f32))};
     const std::string difference = compare(c, DType::f32);
     INFO(difference);
     CHECK(difference.empty());

@@ -1,4 +1,5 @@
-// Bad arguments: each gives an ArgumentError where the call is made; it names the operation and what it got.
+// Bad arguments: each gives an ArgumentError where the call is made; it names the operation and
+// what it got.
 #include <doctest/doctest.h>
 #include <genera/autodiff.h>
 #include <genera/functions.h>
@@ -13,7 +14,7 @@ namespace genera {
 namespace {
 
 struct Row {
-  std::string function;                ///< the message begins with [function]
+  std::string function;  ///< the message begins with [function]
   std::function<void()> call;
   std::vector<std::string> mentioned;  ///< shapes, dtypes or numbers that the message must contain
 };
@@ -55,27 +56,83 @@ TEST_CASE("wrong shapes") {
       {"multiply", [&] { x* y; }, {"(3,5)", "(4,2)"}},
       {"where", [&] { where(equal(x, x), y, y); }, {"(3,5)", "(4,2)"}},
       {"matmul", [&] { matmul(x, y); }, {"(3,5)", "(4,2)"}},
-      {"matmul", [&] { matmul(zeros({2, 3, 4}), zeros({5, 4, 2})); }, {}},
-      {"reshape", [&] { reshape(x, {4, 4}); }, {"(3,5)"}},
-      {"reshape", [&] { reshape(x, {-1, -1}); }, {}},
-      {"reshape", [&] { reshape(x, {-1, 4}); }, {"(3,5)"}},
-      {"broadcast_to", [&] { broadcast_to(x, {3, 6}); }, {"(3,5)", "(3,6)"}},
-      {"concat", [&] { concat({x, y}, 0); }, {"(3,5)", "(4,2)"}},
+      {"matmul",
+       [&] {
+         matmul(zeros({2, 3, 4}), zeros({5, 4, 2}));
+       },
+       {}},
+      {"reshape",
+       [&] {
+         reshape(x, {4, 4});
+       },
+       {"(3,5)"}},
+      {"reshape",
+       [&] {
+         reshape(x, {-1, -1});
+       },
+       {}},
+      {"reshape",
+       [&] {
+         reshape(x, {-1, 4});
+       },
+       {"(3,5)"}},
+      {"broadcast_to",
+       [&] {
+         broadcast_to(x, {3, 6});
+       },
+       {"(3,5)", "(3,6)"}},
+      {"concat",
+       [&] {
+         concat({x, y}, 0);
+       },
+       {"(3,5)", "(4,2)"}},
       {"concat", [&] { concat({}, 0); }, {}},
-      {"conv", [&] { conv(zeros({8, 1, 28, 28}), zeros({32, 3, 5, 5})); }, {"(32,3,5,5)", "(8,1,28,28)"}},
-      {"conv", [&] { conv(zeros({1, 1, 3, 3}), zeros({1, 1, 5, 5})); }, {}},
+      {"conv",
+       [&] {
+         conv(zeros({8, 1, 28, 28}), zeros({32, 3, 5, 5}));
+       },
+       {"(32,3,5,5)", "(8,1,28,28)"}},
+      {"conv",
+       [&] {
+         conv(zeros({1, 1, 3, 3}), zeros({1, 1, 5, 5}));
+       },
+       {}},
       {"conv", [&] { conv(x, x); }, {"(3,5)"}},
-      {"solve_triangular", [&] { solve_triangular(zeros({3, 3}), zeros({4, 2})); }, {"(3,3)", "(4,2)"}},
+      {"solve_triangular",
+       [&] {
+         solve_triangular(zeros({3, 3}), zeros({4, 2}));
+       },
+       {"(3,3)", "(4,2)"}},
       {"cholesky", [&] { cholesky(x); }, {"(3,5)"}},
       {"lu", [&] { lu(x); }, {"(3,5)"}},
       {"pad", [&] { pad(x, {1}, {1}); }, {}},
-      {"pad", [&] { pad(x, {-1, 0}, {0, 0}); }, {"-1"}},
+      {"pad",
+       [&] {
+         pad(x, {-1, 0}, {0, 0});
+       },
+       {"-1"}},
       {"window", [&] { window(x, {1}, {9}, {1}); }, {"(3,5)"}},
       {"fold", [&] { fold(x, {7}, {0}, {2}, {1}); }, {"(3,5)"}},
-      {"scatter_add", [&] { scatter_add(x, whole(), zeros({2, 5})); }, {"(3,5)", "(2,5)"}},
-      {"slice_update", [&] { slice_update(x, zeros({2, 5}), {2, 0}); }, {"(2,5)", "(3,5)"}},
-      {"strided_slice", [&] { strided_slice(x, {0, 4}, {3, 2}, {1, 1}); }, {"(3,5)"}},
-      {"dynamic_slice", [&] { dynamic_slice(x, zeros({2}, DType::i32), {4, 5}); }, {"(4,5)", "(3,5)"}},
+      {"scatter_add",
+       [&] {
+         scatter_add(x, whole(), zeros({2, 5}));
+       },
+       {"(3,5)", "(2,5)"}},
+      {"slice_update",
+       [&] {
+         slice_update(x, zeros({2, 5}), {2, 0});
+       },
+       {"(2,5)", "(3,5)"}},
+      {"strided_slice",
+       [&] {
+         strided_slice(x, {0, 4}, {3, 2}, {1, 1});
+       },
+       {"(3,5)"}},
+      {"dynamic_slice",
+       [&] {
+         dynamic_slice(x, zeros({2}, DType::i32), {4, 5});
+       },
+       {"(4,5)", "(3,5)"}},
   });
   CHECK_THROWS_AS(Tensor::from({1.0f, 2.0f}, Shape{3}), ArgumentError);
   CHECK_THROWS_AS((Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}), ArgumentError);
@@ -96,11 +153,17 @@ TEST_CASE("wrong dtypes") {
       {"sum", [&] { sum(b); }, {"bool"}},
       {"logcumsumexp", [&] { logcumsumexp(n, 0); }, {"i32"}},
       {"matmul", [&] { matmul(n, n); }, {"i32"}},
-      {"matmul", [&] { matmul(x, zeros({5, 2}, DType::f64)); }, {"f32", "f64"}},
+      {"matmul",
+       [&] {
+         matmul(x, zeros({5, 2}, DType::f64));
+       },
+       {"f32", "f64"}},
       {"gather", [&] { gather(x, x); }, {"f32"}},
       {"iota", [&] { iota({3}, 0, DType::u8); }, {"u8"}},
       {"grad", [&] { grad(sum(n), {x}); }, {"i32"}},
-      {"vjp", [&] { vjp(std::vector{sum(x)}, std::vector{zeros({}, DType::f64)}, std::vector{x}); }, {"f64"}},
+      {"vjp",
+       [&] { vjp(std::vector{sum(x)}, std::vector{zeros({}, DType::f64)}, std::vector{x}); },
+       {"f64"}},
   });
   CHECK_THROWS_AS(x.to_vector<double>(), ArgumentError);
 }
@@ -109,22 +172,42 @@ TEST_CASE("wrong axes and counts") {
   const Tensor& x = matrix();
   check({
       {"sum", [&] { sum(x, {2}); }, {"2"}},
-      {"sum", [&] { sum(x, {0, -2}); }, {}},
+      {"sum",
+       [&] {
+         sum(x, {0, -2});
+       },
+       {}},
       {"max", [&] { max(x, {-3}); }, {"-3"}},
       {"argmax", [&] { argmax(x, 5); }, {"5"}},
       {"argmax", [&] { argmax(zeros({0}), 0); }, {"(0)"}},
       {"argsort", [&] { argsort(x, 2); }, {"2"}},
       {"cumsum", [&] { cumsum(x, -3); }, {"-3"}},
       {"permute", [&] { permute(x, {0}); }, {"(3,5)"}},
-      {"permute", [&] { permute(x, {0, 0}); }, {}},
-      {"concat", [&] { concat({x, x}, 2); }, {"2"}},
+      {"permute",
+       [&] {
+         permute(x, {0, 0});
+       },
+       {}},
+      {"concat",
+       [&] {
+         concat({x, x}, 2);
+       },
+       {"2"}},
       {"slice", [&] { slice(x, 3, 0, 1); }, {"3"}},
       {"slice", [&] { slice(x, 0, 0, 3, 0); }, {}},
       {"gather", [&] { gather(x, whole(), 7); }, {"7"}},
       {"iota", [&] { iota({3}, 1); }, {"1"}},
       {"grad", [&] { grad(x, {x}); }, {"(3,5)"}},
-      {"conv", [&] { conv(zeros({1, 2, 5}), zeros({3, 1, 2}), {.groups = 2}); }, {"3", "2"}},
-      {"conv", [&] { conv(zeros({1, 1, 5}), zeros({1, 1, 2}), {.stride = {0}}); }, {"0"}},
+      {"conv",
+       [&] {
+         conv(zeros({1, 2, 5}), zeros({3, 1, 2}), {.groups = 2});
+       },
+       {"3", "2"}},
+      {"conv",
+       [&] {
+         conv(zeros({1, 1, 5}), zeros({1, 1, 2}), {.stride = {0}});
+       },
+       {"0"}},
   });
   CHECK_THROWS_AS(x.size(2), ArgumentError);
   CHECK_THROWS_AS(x.item<float>(), ArgumentError);

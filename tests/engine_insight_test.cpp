@@ -15,7 +15,9 @@ namespace {
 
 Tensor ramp(std::int64_t n) { return detach(cast(arange(n), DType::f32)); }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 std::string numeric_error(const Tensor& x) {
   set_nan_check(true);
@@ -62,7 +64,8 @@ TEST_CASE("a graph as text and in Graphviz's language") {
   const Tensor y = sum(exp(ramp(5)));
   const std::string text = graph_text({y});
   INFO(text);
-  for (const char* part : {"Leaf", "Exp", "ReduceSum", "(5)", "f32", "encoder"}) CHECK(contains(text, part));
+  for (const char* part : {"Leaf", "Exp", "ReduceSum", "(5)", "f32", "encoder"})
+    CHECK(contains(text, part));
   const std::string dot = graph_dot({y});
   CHECK(dot.rfind("digraph", 0) == 0);
   CHECK(contains(dot, "->"));
@@ -98,18 +101,21 @@ TEST_CASE("the profiler counts steps, time and FLOP by scope") {
   start_profile();
   for (int i = 0; i < 3; ++i) work();
   const std::vector<ProfileEntry> entries = stop_profile();
-  const auto found = std::find_if(entries.begin(), entries.end(), [](const ProfileEntry& e) { return e.label == "MatMul"; });
+  const auto found = std::find_if(entries.begin(), entries.end(),
+                                  [](const ProfileEntry& e) { return e.label == "MatMul"; });
   REQUIRE(found != entries.end());
   CHECK(found->scope == "attention");
   CHECK(found->runs == 3);
   CHECK(found->flops == 3 * 2.0 * 64 * 64 * 64);
   CHECK(found->seconds > 0);
-  CHECK(std::is_sorted(entries.begin(), entries.end(), [](const auto& p, const auto& q) { return p.seconds > q.seconds; }));
+  CHECK(std::is_sorted(entries.begin(), entries.end(),
+                       [](const auto& p, const auto& q) { return p.seconds > q.seconds; }));
   CHECK(contains(format_profile(entries), "MatMul"));
   const auto trace = nlohmann::json::parse(profile_trace());
   CHECK(trace["traceEvents"].size() >= 6);
   work();
-  CHECK(nlohmann::json::parse(profile_trace())["traceEvents"].size() == trace["traceEvents"].size());
+  CHECK(nlohmann::json::parse(profile_trace())["traceEvents"].size() ==
+        trace["traceEvents"].size());
 }
 
 TEST_CASE("modules name the scopes of what they build") {

@@ -18,7 +18,8 @@ Tensor weighted(const Tensor& y, std::uint64_t seed) {
   return sum(real * numbers(y.shape(), -1, 1, seed, real.dtype()) * outer);
 }
 
-/// What is differentiated: the case's primitive between two factors, or a projection of the gradient of that.
+/// What is differentiated: the case's primitive between two factors, or a projection of the
+/// gradient of that.
 Tensor loss_of(const Case& c, const Tensors& x, Order order) {
   if (order == Order::second) {
     const Tensors grads = [&] {
@@ -35,7 +36,8 @@ Tensor loss_of(const Case& c, const Tensors& x, Order order) {
     return total;
   }
   Tensors scaled;
-  for (const Tensor& input : x) scaled.push_back(is_floating(input.dtype()) ? input * inner : input);
+  for (const Tensor& input : x)
+    scaled.push_back(is_floating(input.dtype()) ? input * inner : input);
   Tensor total;
   const Tensors outputs = c.build(scaled);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -45,14 +47,17 @@ Tensor loss_of(const Case& c, const Tensors& x, Order order) {
   return total;
 }
 
-/// The case's inputs, so that the factor before the primitive brings them back to the table's values.
+/// The case's inputs, so that the factor before the primitive brings them back to the table's
+/// values.
 Tensors starting_points(const Case& c) {
   Tensors x;
-  for (const Tensor& input : c.inputs) x.push_back(is_floating(input.dtype()) ? detach(input / inner) : input);
+  for (const Tensor& input : c.inputs)
+    x.push_back(is_floating(input.dtype()) ? detach(input / inner) : input);
   return x;
 }
 
-double moved_loss(const Case& c, Tensors x, std::size_t input, std::size_t element, double by, Order order) {
+double moved_loss(const Case& c, Tensors x, std::size_t input, std::size_t element, double by,
+                  Order order) {
   std::vector<double> values = x[input].to_vector<double>();
   values[element] += by;
   x[input] = Tensor::from(values, x[input].shape());
@@ -76,7 +81,8 @@ Verdict check_gradients(const Case& c, Order order) {
   const Tensors grads = grad(loss_of(c, x, order), wanted).values;
   for (std::size_t k = 0; k < grads.size(); ++k) {
     if (!(grads[k].shape() == wanted[k].shape())) {
-      verdict.mismatch = fmt::format("{}: gradient {} has shape {}", c.name, k, to_string(grads[k].shape()));
+      verdict.mismatch =
+          fmt::format("{}: gradient {} has shape {}", c.name, k, to_string(grads[k].shape()));
       return verdict;
     }
     const std::vector<double> got = grads[k].to_vector<double>();
@@ -86,8 +92,9 @@ Verdict check_gradients(const Case& c, Order order) {
       const double expected = (after - before) / (2 * c.step);
       ++verdict.compared;
       if (std::abs(got[i] - expected) <= c.tolerance * std::max(1.0, std::abs(expected))) continue;
-      verdict.mismatch = fmt::format("{}, order {}: input {} element {}: rule gives {}, differences give {}", c.name,
-                                     order == Order::first ? 1 : 2, position[k], i, got[i], expected);
+      verdict.mismatch =
+          fmt::format("{}, order {}: input {} element {}: rule gives {}, differences give {}",
+                      c.name, order == Order::first ? 1 : 2, position[k], i, got[i], expected);
       return verdict;
     }
   }
@@ -95,7 +102,8 @@ Verdict check_gradients(const Case& c, Order order) {
 }
 
 bool has_gradient(const Case& c, std::size_t input) {
-  if (c.step == 0 || input >= c.inputs.size() || !is_floating(c.inputs[input].dtype())) return false;
+  if (c.step == 0 || input >= c.inputs.size() || !is_floating(c.inputs[input].dtype()))
+    return false;
   const Tensors x = starting_points(c);
   for (const double g : grad(loss_of(c, x, Order::first), {x[input]})[0].to_vector<double>())
     if (std::abs(g) > 1e-3) return true;

@@ -10,15 +10,16 @@ namespace genera::cases {
 
 enum class Order { first, second };
 
-/// What the check found: nothing wrong, or the first element that differs; and how many elements it compared.
+/// What the check found: nothing wrong, or the first element that differs; and how many elements it
+/// compared.
 struct Verdict {
   std::string mismatch;
   int compared = 0;
   bool ok() const { return mismatch.empty(); }
 };
 
-/// Checks d/dx sum(1.7 * f(1.3 x) * w) for every floating input of the case (f64); of second order: the gradient of a random
-/// projection of that gradient.
+/// Checks d/dx sum(1.7 * f(1.3 x) * w) for every floating input of the case (f64); of second order:
+/// the gradient of a random projection of that gradient.
 Verdict check_gradients(const Case& c, Order order);
 
 /// Whether the loss of the case has a gradient other than 0 for input number `input`.

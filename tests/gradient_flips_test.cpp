@@ -1,5 +1,5 @@
-// Is the gradient matrix able to see a wrong rule? Each rule is distorted at run time, once by a flipped sign and once by a
-// factor; the check of that primitive's cases must fail every time.
+// Is the gradient matrix able to see a wrong rule? Each rule is distorted at run time, once by a
+// flipped sign and once by a factor; the check of that primitive's cases must fail every time.
 #include <doctest/doctest.h>
 
 #include "engine/autodiff/rules.h"
@@ -13,7 +13,9 @@ namespace {
 /// The rule stays distorted as long as this lives.
 class Distorted {
  public:
-  Distorted(Op op, int input, double factor) : op_(op), input_(input) { autodiff::distort_rule(op, input, factor); }
+  Distorted(Op op, int input, double factor) : op_(op), input_(input) {
+    autodiff::distort_rule(op, input, factor);
+  }
   ~Distorted() { autodiff::distort_rule(op_, input_, 1); }
   Distorted(const Distorted&) = delete;
   Distorted& operator=(const Distorted&) = delete;
@@ -25,7 +27,8 @@ class Distorted {
 
 bool caught(const std::vector<Case>& all, Op op, std::size_t input, double factor) {
   const Distorted distorted(op, static_cast<int>(input), factor);
-  return std::any_of(all.begin(), all.end(), [](const Case& c) { return !check_gradients(c, Order::first).ok(); });
+  return std::any_of(all.begin(), all.end(),
+                     [](const Case& c) { return !check_gradients(c, Order::first).ok(); });
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The gradient matrix: every primitive and Call, in all kinds of shapes, first and second order, against differences.
+// The gradient matrix: every primitive and Call, in all kinds of shapes, first and second order,
+// against differences.
 #include <doctest/doctest.h>
 #include <genera/autodiff.h>
 #include <genera/functions.h>
@@ -43,7 +44,9 @@ Case composite(const std::string& name, const std::vector<Tensor>& inputs, const
   return c;
 }
 
-Tensor noise(const Shape& shape, std::uint64_t seed) { return numbers(shape, -1.5, 1.5, seed, DType::f64); }
+Tensor noise(const Shape& shape, std::uint64_t seed) {
+  return numbers(shape, -1.5, 1.5, seed, DType::f64);
+}
 
 }  // namespace
 
@@ -84,17 +87,22 @@ TEST_CASE("gradients of Calls: attention, user calls, checkpoints") {
     return std::vector{tanh(matmul(x[0], x[1])), softmax(matmul(x[0], x[1]))};
   };
   const std::vector<Tensor> matrices{noise({3, 5}, 4), noise({5, 2}, 5)};
-  all.push_back(composite("call", matrices, [=](const std::vector<Tensor>& x) { return call("block", block, x); }));
-  all.push_back(composite("checkpoint", matrices, [=](const std::vector<Tensor>& x) { return checkpoint(block, x); }));
+  all.push_back(composite("call", matrices,
+                          [=](const std::vector<Tensor>& x) { return call("block", block, x); }));
+  all.push_back(composite("checkpoint", matrices,
+                          [=](const std::vector<Tensor>& x) { return checkpoint(block, x); }));
   all.push_back(composite("call in checkpoint", matrices, [=](const std::vector<Tensor>& x) {
     return checkpoint([=](const std::vector<Tensor>& y) { return call("block", block, y); }, x);
   }));
   all.push_back(composite("checkpoint in checkpoint", matrices, [=](const std::vector<Tensor>& x) {
     return checkpoint([=](const std::vector<Tensor>& y) { return checkpoint(block, y); }, x);
   }));
-  all.push_back(composite("checkpoint of a captured tensor", matrices, [=](const std::vector<Tensor>& x) {
-    return checkpoint([w = x[1]](const std::vector<Tensor>& y) { return std::vector{sin(matmul(y[0], w))}; }, {x[0]});
-  }));
+  all.push_back(
+      composite("checkpoint of a captured tensor", matrices, [=](const std::vector<Tensor>& x) {
+        return checkpoint(
+            [w = x[1]](const std::vector<Tensor>& y) { return std::vector{sin(matmul(y[0], w))}; },
+            {x[0]});
+      }));
   const Row row = run(all);
   CHECK(row.cases == 11);
   CHECK(row.compared[0] > 0);
@@ -106,10 +114,12 @@ TEST_CASE("a checkpoint's values and gradients are those of its body, bit for bi
     const Tensor hidden = tanh(matmul(x[0], x[1]));
     return std::vector{sum(hidden * sigmoid(hidden))};
   };
-  const Tensor a = numbers({17, 33}, -1, 1, 1, DType::f32), b = numbers({33, 7}, -1, 1, 2, DType::f32);
+  const Tensor a = numbers({17, 33}, -1, 1, 1, DType::f32),
+               b = numbers({33, 7}, -1, 1, 2, DType::f32);
   const Gradients plain = grad(block({a, b})[0], {a, b});
   const Gradients again = grad(checkpoint(block, {a, b})[0], {a, b});
-  for (std::size_t i = 0; i < 2; ++i) CHECK(plain[i].to_vector<float>() == again[i].to_vector<float>());
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(plain[i].to_vector<float>() == again[i].to_vector<float>());
 }
 
 TEST_CASE("stop_gradient stops, detach cuts") {

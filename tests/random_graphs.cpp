@@ -26,8 +26,12 @@ class Dice {
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
   }
-  std::int64_t below(std::int64_t n) { return static_cast<std::int64_t>(bits() % static_cast<std::uint64_t>(n)); }
-  double uniform(double low, double high) { return low + (high - low) * (static_cast<double>(bits() >> 11) * 0x1p-53); }
+  std::int64_t below(std::int64_t n) {
+    return static_cast<std::int64_t>(bits() % static_cast<std::uint64_t>(n));
+  }
+  double uniform(double low, double high) {
+    return low + (high - low) * (static_cast<double>(bits() >> 11) * 0x1p-53);
+  }
   bool chance(int one_in) { return below(one_in) == 0; }
 
  private:
@@ -43,7 +47,8 @@ struct Item {
 
 class Builder {
  public:
-  explicit Builder(const Recipe& recipe) : dice_(recipe.seed), recipe_(recipe), large_(recipe.seed % 50 == 7) {}
+  explicit Builder(const Recipe& recipe)
+      : dice_(recipe.seed), recipe_(recipe), large_(recipe.seed % 50 == 7) {}
 
   Graph build() {
     const std::int64_t leaves = 2 + dice_.below(3);
@@ -81,13 +86,18 @@ class Builder {
     if (value.elements() > (large_ ? 200000 : 4000) || value.rank() > 6) return;
     pool_.push_back({value, bound, error + (error == 0 ? 0 : epsilon * bound)});
   }
-  void push_rounded(const Tensor& value, double bound, double error) { push(value, bound, error + epsilon * bound); }
+  void push_rounded(const Tensor& value, double bound, double error) {
+    push(value, bound, error + epsilon * bound);
+  }
 
   /// Some float of the pool, brought back to a moderate range when it left it.
   Item pick() {
     for (int tries = 0; tries < 40; ++tries) {
-      Item item = pool_[static_cast<std::size_t>(dice_.chance(2) ? dice_.below(static_cast<std::int64_t>(pool_.size()))
-                                                                 : static_cast<std::int64_t>(pool_.size()) - 1 - dice_.below(std::min<std::int64_t>(4, static_cast<std::int64_t>(pool_.size()))))];
+      Item item = pool_[static_cast<std::size_t>(
+          dice_.chance(2) ? dice_.below(static_cast<std::int64_t>(pool_.size()))
+                          : static_cast<std::int64_t>(pool_.size()) - 1 -
+                                dice_.below(std::min<std::int64_t>(
+                                    4, static_cast<std::int64_t>(pool_.size()))))];
       if (item.value.dtype() != DType::f32) continue;
       if (item.bound > 20) return {tanh(item.value), 1, item.error + epsilon};
       return item;
@@ -98,9 +108,12 @@ class Builder {
     std::vector<std::size_t> found;
     for (std::size_t i = 0; i < pool_.size(); ++i)
       if (pool_[i].value.dtype() == dtype) found.push_back(i);
-    if (!found.empty() && !dice_.chance(4)) return pool_[found[static_cast<std::size_t>(dice_.below(static_cast<std::int64_t>(found.size())))]];
+    if (!found.empty() && !dice_.chance(4))
+      return pool_[found[static_cast<std::size_t>(
+          dice_.below(static_cast<std::int64_t>(found.size())))]];
     const Item x = pick();
-    if (dtype == DType::boolean) return {less(x.value, full_like(x.value, 0.25)), 1, x.error == 0 ? 0 : never};
+    if (dtype == DType::boolean)
+      return {less(x.value, full_like(x.value, 0.25)), 1, x.error == 0 ? 0 : never};
     return {cast(floor(x.value * 3.0), DType::i32), 3 * x.bound + 1, x.error == 0 ? 0 : never};
   }
   /// Another float whose shape broadcasts with x's; x itself if need be.
@@ -128,16 +141,24 @@ class Builder {
     switch (dice_.below(12)) {
       case 0:
       case 1:
-      case 2: return add_unary();
+      case 2:
+        return add_unary();
       case 3:
-      case 4: return add_binary();
+      case 4:
+        return add_binary();
       case 5:
-      case 6: return add_movement();
-      case 7: return add_reduction();
-      case 8: return add_pattern();
-      case 9: return add_contraction();
-      case 10: return add_integers();
-      default: return add_index();
+      case 6:
+        return add_movement();
+      case 7:
+        return add_reduction();
+      case 8:
+        return add_pattern();
+      case 9:
+        return add_contraction();
+      case 10:
+        return add_integers();
+      default:
+        return add_index();
     }
   }
 
@@ -146,17 +167,28 @@ class Builder {
     if (x.bound > 3) x = {sin(x.value), 1, x.error + epsilon};
     const double b = x.bound, e = x.error;
     switch (dice_.below(11)) {
-      case 0: return push(negative(x.value), b, e);
-      case 1: return push_rounded(exp(x.value), std::exp(b), e * std::exp(b));
-      case 2: return push_rounded(expm1(x.value), std::exp(b), e * std::exp(b));
-      case 3: return push_rounded(log1p(x.value * x.value), 1 + b, e + epsilon * b * b);
-      case 4: return push_rounded(sqrt(x.value * x.value + 0.5), b + 1, e + epsilon * b);
-      case 5: return push_rounded(log(x.value * x.value + 0.5), b + 1, 4 * b * (e + epsilon * b));
-      case 6: return push_rounded(tanh(x.value), 1, e);
-      case 7: return push_rounded(sigmoid(x.value), 1, e);
-      case 8: return push_rounded(erf(x.value), 1, 1.2 * e);
-      case 9: return push(floor(x.value), b + 1, e == 0 ? 0 : never);
-      default: return push_rounded(x.value * 0.7 - 0.3, b, e + epsilon * b);
+      case 0:
+        return push(negative(x.value), b, e);
+      case 1:
+        return push_rounded(exp(x.value), std::exp(b), e * std::exp(b));
+      case 2:
+        return push_rounded(expm1(x.value), std::exp(b), e * std::exp(b));
+      case 3:
+        return push_rounded(log1p(x.value * x.value), 1 + b, e + epsilon * b * b);
+      case 4:
+        return push_rounded(sqrt(x.value * x.value + 0.5), b + 1, e + epsilon * b);
+      case 5:
+        return push_rounded(log(x.value * x.value + 0.5), b + 1, 4 * b * (e + epsilon * b));
+      case 6:
+        return push_rounded(tanh(x.value), 1, e);
+      case 7:
+        return push_rounded(sigmoid(x.value), 1, e);
+      case 8:
+        return push_rounded(erf(x.value), 1, 1.2 * e);
+      case 9:
+        return push(floor(x.value), b + 1, e == 0 ? 0 : never);
+      default:
+        return push_rounded(x.value * 0.7 - 0.3, b, e + epsilon * b);
     }
   }
 
@@ -164,23 +196,31 @@ class Builder {
     const Item x = pick(), y = partner(x);
     const double error = x.error + y.error;
     switch (dice_.below(7)) {
-      case 0: return push_rounded(x.value + y.value, x.bound + y.bound, error);
-      case 1: return push_rounded(x.value - y.value, x.bound + y.bound, error);
-      case 2: return push_rounded(x.value * y.value, x.bound * y.bound, x.error * y.bound + y.error * x.bound);
+      case 0:
+        return push_rounded(x.value + y.value, x.bound + y.bound, error);
+      case 1:
+        return push_rounded(x.value - y.value, x.bound + y.bound, error);
+      case 2:
+        return push_rounded(x.value * y.value, x.bound * y.bound,
+                            x.error * y.bound + y.error * x.bound);
       case 3: {
         const double below = y.bound * y.bound + 0.5;
-        return push_rounded(x.value / (y.value * y.value + 0.5), 2 * x.bound,
-                            2 * x.error + 4 * x.bound * (2 * y.bound * y.error + 2 * epsilon * below));
+        return push_rounded(
+            x.value / (y.value * y.value + 0.5), 2 * x.bound,
+            2 * x.error + 4 * x.bound * (2 * y.bound * y.error + 2 * epsilon * below));
       }
-      case 4: return push(dice_.chance(2) ? maximum(x.value, y.value) : minimum(x.value, y.value),
-                          std::max(x.bound, y.bound), error);
-      case 5: return push_rounded(fma(x.value, y.value, x.value), x.bound * (y.bound + 1),
-                                  x.error * (y.bound + 1) + y.error * x.bound);
+      case 4:
+        return push(dice_.chance(2) ? maximum(x.value, y.value) : minimum(x.value, y.value),
+                    std::max(x.bound, y.bound), error);
+      case 5:
+        return push_rounded(fma(x.value, y.value, x.value), x.bound * (y.bound + 1),
+                            x.error * (y.bound + 1) + y.error * x.bound);
       default: {
         const bool exact = x.error == 0 && y.error == 0;
         const Tensor condition = dice_.chance(2) ? less(x.value, y.value) : equal(x.value, y.value);
         push(condition, 1, exact ? 0 : never);
-        return push(where(condition, y.value, x.value * 1.0), std::max(x.bound, y.bound), exact ? 0 : never);
+        return push(where(condition, y.value, x.value * 1.0), std::max(x.bound, y.bound),
+                    exact ? 0 : never);
       }
     }
   }
@@ -197,7 +237,8 @@ class Builder {
     const auto n = static_cast<std::size_t>(rank);
     std::vector<std::int64_t> a(n), b(n), c(n);
     switch (dice_.below(9)) {
-      case 0: return reshape(x, {-1});
+      case 0:
+        return reshape(x, {-1});
       case 1: {
         if (rank == 0) return reshape(x, {1, 1});
         std::vector<std::int64_t> extents(x.shape().begin(), x.shape().end());
@@ -213,7 +254,9 @@ class Builder {
       case 2: {
         Axes axes(n);
         std::iota(axes.begin(), axes.end(), 0);
-        for (std::size_t i = n; i > 1; --i) std::swap(axes[i - 1], axes[static_cast<std::size_t>(dice_.below(static_cast<std::int64_t>(i)))]);
+        for (std::size_t i = n; i > 1; --i)
+          std::swap(axes[i - 1],
+                    axes[static_cast<std::size_t>(dice_.below(static_cast<std::int64_t>(i)))]);
         return permute(x, axes);
       }
       case 3: {
@@ -241,16 +284,19 @@ class Builder {
         const int along = axis(x);
         return concat({x, slice(x, along, 0, (x.shape()[along] + 1) / 2), x}, along);
       }
-      case 6: return broadcast_to(unsqueeze(x, 0), [&] {
-        std::vector<std::int64_t> extents{dice_.below(4) + 1};
-        extents.insert(extents.end(), x.shape().begin(), x.shape().end());
-        return Shape(std::span<const std::int64_t>(extents));
-      }());
-      case 7: return rank == 0 ? x : flip(x, {axis(x)});
+      case 6:
+        return broadcast_to(unsqueeze(x, 0), [&] {
+          std::vector<std::int64_t> extents{dice_.below(4) + 1};
+          extents.insert(extents.end(), x.shape().begin(), x.shape().end());
+          return Shape(std::span<const std::int64_t>(extents));
+        }());
+      case 7:
+        return rank == 0 ? x : flip(x, {axis(x)});
       default: {
         if (rank == 0) return barrier(x);
         const int along = axis(x);
-        const std::int64_t size = 1 + dice_.below(std::min<std::int64_t>(3, std::max<std::int64_t>(1, x.shape()[along])));
+        const std::int64_t size =
+            1 + dice_.below(std::min<std::int64_t>(3, std::max<std::int64_t>(1, x.shape()[along])));
         if (size > x.shape()[along]) return x;
         return window(x, {along}, {size}, {1 + dice_.below(2)});
       }
@@ -272,15 +318,23 @@ class Builder {
     const auto length = static_cast<double>(x.value.shape()[along]);
     const bool reverse = dice_.chance(2);
     switch (dice_.below(7)) {
-      case 0: return push_rounded(sum(x.value, axes, keep), n * x.bound, n * (x.error + epsilon * x.bound));
-      case 1: return push_rounded(mean(x.value, axes, keep), x.bound, x.error + n * epsilon * x.bound);
-      case 2: return push(max(x.value, axes, keep), x.bound, x.error);
-      case 3: return push_rounded(cumsum(x.value, along, reverse), length * x.bound,
-                                  length * (x.error + length * epsilon * x.bound));
-      case 4: return push(cummax(x.value, along, reverse), x.bound, x.error);
-      case 5: return push_rounded(logcumsumexp(x.value, along, reverse), x.bound + std::log(length),
-                                  2 * x.error + length * epsilon * (x.bound + 8));
-      default: return push(argmax(x.value, along), length, x.error == 0 ? 0 : never);
+      case 0:
+        return push_rounded(sum(x.value, axes, keep), n * x.bound,
+                            n * (x.error + epsilon * x.bound));
+      case 1:
+        return push_rounded(mean(x.value, axes, keep), x.bound, x.error + n * epsilon * x.bound);
+      case 2:
+        return push(max(x.value, axes, keep), x.bound, x.error);
+      case 3:
+        return push_rounded(cumsum(x.value, along, reverse), length * x.bound,
+                            length * (x.error + length * epsilon * x.bound));
+      case 4:
+        return push(cummax(x.value, along, reverse), x.bound, x.error);
+      case 5:
+        return push_rounded(logcumsumexp(x.value, along, reverse), x.bound + std::log(length),
+                            2 * x.error + length * epsilon * (x.bound + 8));
+      default:
+        return push(argmax(x.value, along), length, x.error == 0 ? 0 : never);
     }
   }
 
@@ -292,9 +346,12 @@ class Builder {
     const auto n = static_cast<double>(x.value.shape()[along]);
     const double error = 2 * x.error + (n + 4) * epsilon * (x.bound + 1);
     switch (dice_.below(5)) {
-      case 0: return push_rounded(softmax(x.value, along), 1, error);
-      case 1: return push_rounded(log_softmax(x.value, along), 2 * x.bound + std::log(n), 2 * error);
-      case 2: return push_rounded(logsumexp(x.value, {along}), x.bound + std::log(n), error);
+      case 0:
+        return push_rounded(softmax(x.value, along), 1, error);
+      case 1:
+        return push_rounded(log_softmax(x.value, along), 2 * x.bound + std::log(n), 2 * error);
+      case 2:
+        return push_rounded(logsumexp(x.value, {along}), x.bound + std::log(n), error);
       case 3: {
         const Tensor centred = x.value - mean(x.value, {along}, true);
         const Tensor scaled = centred / sqrt(mean(centred * centred, {along}, true) + 0.5);
@@ -313,13 +370,16 @@ class Builder {
     const auto k = static_cast<double>(last);
     if (dice_.chance(3)) {  // convolution over the elements as one line, or as a plane
       const bool plane = x.value.rank() >= 2;
-      const Tensor image = plane ? reshape(x.value, {1, 1, -1, last}) : reshape(x.value, {1, 1, -1});
+      const Tensor image =
+          plane ? reshape(x.value, {1, 1, -1, last}) : reshape(x.value, {1, 1, -1});
       const Tensor weight = floats(plane ? Shape{2, 1, 3, 2} : Shape{2, 1, 3});
       const ConvOptions options{.stride = {1 + dice_.below(2)}, .pad_lo = {1 + dice_.below(2)}};
       if (image.size(-1) + 2 < 3) return push_rounded(x.value * 1.5, 1.5 * x.bound, 1.5 * x.error);
-      return push_rounded(conv(image, weight, options), 12 * x.bound, 12 * (x.error + 8 * epsilon * x.bound));
+      return push_rounded(conv(image, weight, options), 12 * x.bound,
+                          12 * (x.error + 8 * epsilon * x.bound));
     }
-    const Tensor rows = dice_.chance(2) && x.value.rank() >= 2 ? x.value : reshape(x.value, {-1, last});
+    const Tensor rows =
+        dice_.chance(2) && x.value.rank() >= 2 ? x.value : reshape(x.value, {-1, last});
     const double error = k * (2 * x.error + k * 2 * epsilon * x.bound);
     if (dice_.chance(3) && rows.size(-2) <= 100)
       return push_rounded(matmul(rows, transpose(rows)), k * x.bound * x.bound, error * x.bound);
@@ -328,20 +388,29 @@ class Builder {
     const Tensor weight = floats(turned ? Shape{columns, last} : Shape{last, columns});
     const Tensor product = matmul(rows, turned ? transpose(weight) : weight);
     if (dice_.chance(2)) return push_rounded(product, 2 * k * x.bound, error);
-    push_rounded(maximum(product + floats(Shape{columns}), full_like(product, 0)), 2 * k * x.bound + 2, error + epsilon);
+    push_rounded(maximum(product + floats(Shape{columns}), full_like(product, 0)),
+                 2 * k * x.bound + 2, error + epsilon);
   }
 
   void add_integers() {
     const Item x = pick_of(DType::i32);
     const Item c = pick_of(DType::boolean);
     switch (dice_.below(7)) {
-      case 0: return push(x.value + x.value * 3.0, 4 * x.bound, x.error);
-      case 1: return push(less(x.value, full_like(x.value, 2)), 1, x.error);
-      case 2: return push(cast(x.value, DType::f32), x.bound, x.error);
-      case 3: return push(x.value / 2.0, x.bound, x.error);
-      case 4: return push(cast(c.value, DType::f32), 1, c.error);
-      case 5: return push(maximum(c.value, equal(c.value, full_like(c.value, 0))), 1, c.error);
-      default: return push(where(c.value, full(c.value.shape(), 1.5), full(c.value.shape(), -0.5)), 2, c.error);
+      case 0:
+        return push(x.value + x.value * 3.0, 4 * x.bound, x.error);
+      case 1:
+        return push(less(x.value, full_like(x.value, 2)), 1, x.error);
+      case 2:
+        return push(cast(x.value, DType::f32), x.bound, x.error);
+      case 3:
+        return push(x.value / 2.0, x.bound, x.error);
+      case 4:
+        return push(cast(c.value, DType::f32), 1, c.error);
+      case 5:
+        return push(maximum(c.value, equal(c.value, full_like(c.value, 0))), 1, c.error);
+      default:
+        return push(where(c.value, full(c.value.shape(), 1.5), full(c.value.shape(), -0.5)), 2,
+                    c.error);
     }
   }
 
@@ -353,7 +422,8 @@ class Builder {
     if (n == 0) return;
     const Tensor rows = indices(Shape{1 + dice_.below(4)}, n);
     switch (dice_.below(5)) {
-      case 0: return push(gather(x.value, rows, along), x.bound, x.error);
+      case 0:
+        return push(gather(x.value, rows, along), x.bound, x.error);
       case 1: {
         const Tensor updates = gather(x.value, rows, along);
         return push_rounded(scatter_add(x.value, rows, updates, along), 5 * x.bound, 5 * x.error);
@@ -387,10 +457,12 @@ class Builder {
     Tensor loss;
     for (std::int64_t i = 0; i < roots; ++i) {
       const auto n = static_cast<std::int64_t>(pool_.size());
-      const Item& item = pool_[static_cast<std::size_t>(n - 1 - dice_.below(std::min<std::int64_t>(n, 5)))];
+      const Item& item =
+          pool_[static_cast<std::size_t>(n - 1 - dice_.below(std::min<std::int64_t>(n, 5)))];
       take(graph.roots, item);
       graph.error.push_back(item.error);
-      if (item.value.dtype() == DType::f32) loss = loss ? loss + sum(tanh(item.value)) : sum(tanh(item.value));
+      if (item.value.dtype() == DType::f32)
+        loss = loss ? loss + sum(tanh(item.value)) : sum(tanh(item.value));
     }
     if (loss && dice_.chance(3))
       for (const Tensor& g : grad(loss, leaves_).values) {
@@ -399,7 +471,8 @@ class Builder {
       }
     const std::int64_t held = dice_.below(3);
     for (std::int64_t i = 0; i < held; ++i) {
-      const Item& item = pool_[static_cast<std::size_t>(dice_.below(static_cast<std::int64_t>(pool_.size())))];
+      const Item& item =
+          pool_[static_cast<std::size_t>(dice_.below(static_cast<std::int64_t>(pool_.size())))];
       take(graph.held, item);
       held_error.push_back(item.error);
     }

@@ -20,8 +20,8 @@ struct Recipe {
 struct Graph {
   std::vector<Tensor> roots;
   std::vector<Tensor> held;
-  /// Of each root, then each held tensor: by how much rounding may have moved a value; infinite after a comparison of
-  /// rounded numbers.
+  /// Of each root, then each held tensor: by how much rounding may have moved a value; infinite
+  /// after a comparison of rounded numbers.
   std::vector<double> error;
 };
 

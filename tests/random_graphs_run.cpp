@@ -16,8 +16,7 @@ namespace {
 /// All switches as the mode says, until it goes away.
 class Switched {
  public:
-  explicit Switched(const Mode& mode)
-      : options_(plan_options()), threads_(thread_count()) {
+  explicit Switched(const Mode& mode) : options_(plan_options()), threads_(thread_count()) {
     set_plan_options({.fuse = mode.fuse, .plan_memory = mode.plan_memory, .poison = mode.poison});
     set_eager_mode(mode.eager);
     set_thread_count(mode.threads);
@@ -68,7 +67,8 @@ std::string difference(const std::vector<Tensor>& tensors, const Values& a, cons
       const DType dtype = tensors[t].dtype();
       if (is_nan(dtype, &a[t][at]) && is_nan(dtype, &b[t][at])) continue;
       return fmt::format("tensor {} {} {}: element {} is {}, before it was {}", t, name(dtype),
-                         to_string(tensors[t].shape()), at / size, shown(dtype, &b[t][at]), shown(dtype, &a[t][at]));
+                         to_string(tensors[t].shape()), at / size, shown(dtype, &b[t][at]),
+                         shown(dtype, &a[t][at]));
     }
   }
   return {};
@@ -85,9 +85,10 @@ double as_number(DType dtype, const std::byte* at) {
   return value;
 }
 
-/// Rounding may move a value by what the generator worked out, twice over, and what is left of it has to be small for the comparison
-/// to mean something.
-std::string far_apart(const Graph& graph, const Values& got, const Values& expected, int& compared) {
+/// Rounding may move a value by what the generator worked out, twice over, and what is left of it
+/// has to be small for the comparison to mean something.
+std::string far_apart(const Graph& graph, const Values& got, const Values& expected,
+                      int& compared) {
   constexpr double meaningful = 0.05;
   const std::vector<Tensor> tensors = all_of(graph);
   for (std::size_t t = 0; t < tensors.size(); ++t) {
@@ -99,8 +100,10 @@ std::string far_apart(const Graph& graph, const Values& got, const Values& expec
     for (std::size_t at = 0; at < got[t].size(); at += size) {
       const double a = as_number(dtype, &got[t][at]), b = as_number(dtype, &expected[t][at]);
       if (a == b || std::abs(a - b) <= allowed || (std::isnan(a) && std::isnan(b))) continue;
-      return fmt::format("tensor {} {} {}: element {} is {:.9g}, the reference backend gives {:.9g}, allowed {:.2g}", t,
-                         name(dtype), to_string(tensors[t].shape()), at / size, a, b, allowed);
+      return fmt::format(
+          "tensor {} {} {}: element {} is {:.9g}, the reference backend gives {:.9g}, allowed "
+          "{:.2g}",
+          t, name(dtype), to_string(tensors[t].shape()), at / size, a, b, allowed);
     }
   }
   return {};
@@ -130,7 +133,8 @@ Values run(const Recipe& recipe, const Mode& mode) {
   eval(graph.roots);
   Values values;
   for (const Tensor& tensor : all_of(graph)) {
-    std::vector<std::byte> bytes(static_cast<std::size_t>(tensor.elements()) * size_of(tensor.dtype()));
+    std::vector<std::byte> bytes(static_cast<std::size_t>(tensor.elements()) *
+                                 size_of(tensor.dtype()));
     tensor.copy_to(bytes);
     values.push_back(std::move(bytes));
   }
@@ -146,8 +150,8 @@ Outcome check(const Recipe& recipe) {
     for (std::size_t m = 1; m < modes().size(); ++m) {
       const std::string what = difference(tensors, first, run(recipe, modes()[m]));
       if (what.empty()) continue;
-      outcome.failure = fmt::format("seed {}, mode \"{}\" against \"{}\": {}", recipe.seed, modes()[m].name,
-                                    modes()[0].name, what);
+      outcome.failure = fmt::format("seed {}, mode \"{}\" against \"{}\": {}", recipe.seed,
+                                    modes()[m].name, modes()[0].name, what);
       return outcome;
     }
     set_current_backend("reference");
@@ -167,8 +171,10 @@ std::string explain(const Recipe& recipe) {
   for (smallest.operations = 1; smallest.operations < 64; ++smallest.operations)
     if (!check(smallest).failure.empty()) break;
   const std::vector<Tensor> tensors = all_of(build(smallest));
-  return fmt::format("smallest failing prefix: {} operations\n{}\n{}\n{}\nreplay: GENERA_TEST_SEED={}", smallest.operations,
-                     check(smallest).failure, graph_text(tensors), plan_text(tensors), recipe.seed);
+  return fmt::format(
+      "smallest failing prefix: {} operations\n{}\n{}\n{}\nreplay: GENERA_TEST_SEED={}",
+      smallest.operations, check(smallest).failure, graph_text(tensors), plan_text(tensors),
+      recipe.seed);
 }
 
 }  // namespace genera::random_graphs

@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 time=${1:-2m}
-build=build-demo
+build="build-demo"
 # What other configurations of the shell may have set is not meant for this run.
 for name in $(env | grep -o '^GENERA_[A-Z_]*' || true); do
   [ "$name" = GENERA_DATA ] || unset "$name"
@@ -71,11 +71,11 @@ if [ -f "$run/summary.json" ]; then
   echo "$run is trained already (remove that folder to train again)"
 elif [ -f "$run/checkpoints/last.safetensors" ]; then
   echo "Going on with $run"
-  $vae train --resume "$run"
+  $vae train --resume "$run" >/dev/null
 else
   rm -rf "$run"
   echo "Training on $data for $time"
-  $vae train --model mlp --data $data --time "$time" --out "$run"
+  $vae train --model mlp --data $data --time "$time" --out "$run" >/dev/null
 fi
 echo
 echo "Test set, nats per image (lower is better for negative_elbo):"

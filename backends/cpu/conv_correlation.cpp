@@ -4,15 +4,19 @@
 #include <array>
 #include <cstddef>
 
+#include "backends/cpu/conv_pack.h"
 #include "backends/cpu/gemm_core.h"
-#include "backends/cpu/gemm_kernels.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
 namespace {
 
-// Two tiles' rows: turning a tile reads whole vectors of rows from any of its rows on.
-constexpr std::int64_t kTileFloats = 2 * kConvTileRows * kConvMaxVectors * kConvMaxLanes;
+// Turning a tile reads whole vectors of rows from any of its rows on.
+constexpr std::int64_t kTileFloats =
+    (kMaxJoinedPhases * kConvMaxRows + kConvMaxLanes) * kConvMaxVectors * kConvMaxLanes;
+
+// Below so many multiply-adds a second thread costs more than it gives.
+constexpr std::int64_t kSerialWork = 128 * 1024;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 // Parts of scratch begin on cache lines.
@@ -54,7 +58,11 @@ class Worker {
     const std::int64_t end = (panel_group + 1) * panels / plan_.panel_groups;
     for (std::int64_t p = panel_group * panels / plan_.panel_groups; p < end; ++p) {
       const CorrelationPanel& panel = plan_.panels[static_cast<std::size_t>(p)];
-      for (const CorrelationPhase& phase : plan_.phases) run_phase(phase, panel);
+      if (plan_.lanes == CorrelationLanes::channels) {
+        run_lane_tiles(panel);
+      } else {
+        run_pixel_tiles(panel);
+      }
       if (plan_.dest_scratch > 0) merge_phases(panel);
     }
   }
@@ -119,6 +127,11 @@ class Worker {
                        plan_.dest_plane();
   }
 
+  // Rows of a phase in the current unit.
+  std::int64_t unit_rows(const CorrelationPhase& phase) const {
+    return phase.count[2] == 0 ? 0 : images_ * phase.count[0] * rows_of(phase);
+  }
+
   Row row_of(const CorrelationPhase& phase, const CorrelationPanel& panel,
              std::int64_t index) const {
     const std::int64_t rows = rows_of(phase);
@@ -128,62 +141,92 @@ class Worker {
     Row row;
     row.from = unit_source_ + image * unit_image_stride_ + d * plan_.source.depth_stride() +
                h * plan_.source.row_stride();
-    row.to = plan_.dest_scratch > 0
-                 ? dest_scratch_ + image * plan_.dest_scratch + phase.scratch +
-                       (d * std::min(plan_.band, phase.count[1]) + h) * phase.count[2]
-                 : dest_at(image, panel.channel) +
-                       (d * phase.count[1] + first_row_ + h) * phase.count[2];
+    if (plan_.dest_scratch > 0) {
+      row.to = dest_scratch_ + image * plan_.dest_scratch + phase.scratch +
+               (d * std::min(plan_.band, phase.count[1]) + h) * phase.count[2];
+    } else {
+      const std::int64_t plane = d * plan_.dest_step[0] + phase.residue[0];
+      const std::int64_t line = (first_row_ + h) * plan_.dest_step[1] + phase.residue[1];
+      row.to =
+          dest_at(image, panel.channel) + (plane * plan_.dest_size[1] + line) * plan_.dest_size[2];
+    }
     return row;
   }
 
-  void run_phase(const CorrelationPhase& phase, const CorrelationPanel& panel) {
-    const std::int64_t rows = images_ * phase.count[0] * rows_of(phase);
+  const float* weights_of(const CorrelationPhase& phase, const CorrelationPanel& panel) const {
+    return packed_ + group_ * plan_.group_weights() + phase.weights + panel.begin * phase.depth();
+  }
+
+  void run_lane_tiles(const CorrelationPanel& panel) {
+    const CorrelationPhase& phase = plan_.phases[0];
     const std::int64_t width = phase.count[2];
-    if (rows == 0 || width == 0) return;
-    const float* weights =
-        packed_ + group_ * plan_.group_weights() + phase.weights + panel.begin * phase.depth();
-    const std::int64_t most =
-        plan_.lanes == CorrelationLanes::pixels ? kernels_.lanes : kernels_.rows;
-    const std::int64_t piece = ceil_div(width, ceil_div(width, most));
+    const std::int64_t rows = images_ * phase.count[0] * rows_of(phase);
+    const std::int64_t piece = ceil_div(width, ceil_div(width, std::int64_t{kernels_.rows}));
+    const std::int64_t most = std::clamp<std::int64_t>(kernels_.rows / piece, 1, kConvMaxGroups);
     for (std::int64_t first = 0; first < width; first += piece) {
       const std::int64_t count = std::min(piece, width - first);
-      if (plan_.lanes == CorrelationLanes::pixels) {
-        run_pixel_tiles(phase, panel, weights, rows, first, count);
-      } else {
-        run_lane_tiles(phase, panel, weights, rows, first, count);
+      for (std::int64_t r = 0; r < rows; r += most) {
+        // All phases of some rows in turn: they share cache lines of dest.
+        for (std::size_t p = 0; p < plan_.phases.size(); p += std::size_t(plan_.joined)) {
+          const CorrelationPhase* phases = &plan_.phases[p];
+          const std::int64_t groups = std::min(most, unit_rows(phases[0]) - r);
+          if (groups > 0) run_lane_tile(phases, panel, r, groups, first, count);
+        }
       }
     }
   }
 
-  void run_lane_tiles(const CorrelationPhase& phase, const CorrelationPanel& panel,
-                      const float* weights, std::int64_t rows, std::int64_t first,
-                      std::int64_t count) {
-    const std::int64_t most = std::clamp<std::int64_t>(kernels_.rows / count, 1, kConvMaxGroups);
+  // `count` pixels from `first` on of `groups` rows from `row` on, in phases that take turns in the
+  // rows of dest.
+  void run_lane_tile(const CorrelationPhase* phases, const CorrelationPanel& panel,
+                     std::int64_t row, std::int64_t groups, std::int64_t first,
+                     std::int64_t count) {
     const auto& kernels = kernels_.lane_tile[panel.width / kernels_.lanes - 1];
-    for (std::int64_t r = 0; r < rows; r += most) {
-      const std::int64_t groups = std::min(most, rows - r);
-      const float* from[kConvMaxGroups];
-      float* to[kConvMaxGroups];
-      for (std::int64_t g = 0; g < groups; ++g) {
-        const Row row = row_of(phase, panel, r + g);
-        from[g] = row.from + first;
-        to[g] = row.to + first;
+    const float* from[kConvMaxGroups];
+    float* to[kConvMaxGroups];
+    for (std::int64_t g = 0; g < groups; ++g) {
+      const Row at = row_of(phases[0], panel, row + g);
+      from[g] = at.from + first;
+      to[g] = at.to + first * plan_.joined;
+    }
+    const std::int64_t stride = plan_.joined * panel.width;
+    std::int64_t pixels = 0;
+    for (std::int64_t w = 0; w < plan_.joined; ++w) {
+      const CorrelationPhase& phase = phases[w];
+      const std::int64_t size = std::min(count, phase.count[2] - first);
+      if (size <= 0) continue;
+      pixels += size;
+      // A phase with fewer pixels leaves gaps between its rows.
+      const std::int64_t together = size == count ? groups : 1;
+      for (std::int64_t g = 0; g < groups; g += together) {
+        kernels[together - 1][size - 1](
+            phase.depth(), from + g, phase.offsets.data(), weights_of(phase, panel),
+            tile_ + g * count * stride + w * panel.width, stride, false);
       }
-      kernels[groups - 1][count - 1](phase.depth(), from, phase.offsets.data(), weights, tile_,
-                                     false);
-      for (std::int64_t g = 0; g < groups;) {
-        // Rows that lie side by side are turned together.
-        const std::int64_t begin = g++;
-        while (g < groups && to[g] == to[g - 1] + count) ++g;
-        kernels_.turn_tile(tile_ + begin * count * panel.width, panel.width, (g - begin) * count,
-                           panel.count, to[begin], channel_stride());
+    }
+    for (std::int64_t g = 0; g < groups;) {
+      // Rows that lie side by side are turned together.
+      const std::int64_t begin = g++;
+      while (g < groups && pixels == count * plan_.joined && to[g] == to[g - 1] + pixels) ++g;
+      kernels_.turn_tile(tile_ + begin * count * stride, panel.width, (g - begin) * pixels,
+                         panel.count, to[begin], channel_stride());
+    }
+  }
+
+  void run_pixel_tiles(const CorrelationPanel& panel) {
+    for (const CorrelationPhase& phase : plan_.phases) {
+      const std::int64_t rows = unit_rows(phase);
+      if (rows == 0) continue;
+      const std::int64_t width = phase.count[2];
+      const std::int64_t piece = ceil_div(width, ceil_div(width, std::int64_t{kernels_.lanes}));
+      for (std::int64_t first = 0; first < width; first += piece) {
+        run_pixel_tiles(phase, panel, rows, first, std::min(piece, width - first));
       }
     }
   }
 
   void run_pixel_tiles(const CorrelationPhase& phase, const CorrelationPanel& panel,
-                       const float* weights, std::int64_t rows, std::int64_t first,
-                       std::int64_t count) {
+                       std::int64_t rows, std::int64_t first, std::int64_t count) {
     const auto channel = static_cast<std::size_t>(panel.count - 1);
     int size = panel.count <= kernels_.wide_rows ? 2 : 1;
     for (std::int64_t r = 0; r < rows;) {
@@ -195,8 +238,8 @@ class Worker {
         from[v] = row.from + first;
         to[v] = row.to + first;
       }
-      kernels_.pixel_tile[size][channel](phase.depth(), from, phase.offsets.data(), weights, to,
-                                         channel_stride(), count);
+      kernels_.pixel_tile[size][channel](phase.depth(), from, phase.offsets.data(),
+                                         weights_of(phase, panel), to, channel_stride(), count);
       r += std::int64_t{1} << size;
     }
   }
@@ -327,38 +370,6 @@ class Worker {
   std::int64_t unit_image_stride_ = 0;
 };
 
-// The weights of one panel as [k][width].
-void pack_panel(const CorrelationPlan& plan, const CorrelationPhase& phase,
-                const CorrelationPanel& panel, const float* weights, float* to) {
-  weights += panel.channel * plan.dest_weight_stride;
-  const auto taps = static_cast<std::int64_t>(phase.taps.size());
-  if (taps == plan.taps && plan.source_weight_stride == taps) {
-    gemm_kernels().pack_transposed(weights, plan.dest_weight_stride, panel.count, phase.depth(),
-                                   panel.width, to);
-    return;
-  }
-  for (std::int64_t c = 0; c < plan.source_channels; ++c) {
-    for (std::int64_t t = 0; t < taps; ++t, to += panel.width) {
-      const float* from =
-          weights + c * plan.source_weight_stride + phase.taps[static_cast<std::size_t>(t)];
-      for (std::int64_t m = 0; m < panel.count; ++m) to[m] = from[m * plan.dest_weight_stride];
-      std::fill(to + panel.count, to + panel.width, 0.0f);
-    }
-  }
-}
-
-// The weights of one panel of (channel, tap) pairs as [source channel][pair].
-void pack_tap_panel(const CorrelationPlan& plan, const CorrelationPanel& panel,
-                    const float* weights, float* to) {
-  for (std::int64_t c = 0; c < plan.source_channels; ++c, to += panel.width) {
-    for (std::int64_t i = 0; i < panel.count; ++i) {
-      const std::int64_t line = panel.channel + i;
-      to[i] = weights[c * plan.source_weight_stride + line / plan.taps * plan.dest_weight_stride +
-                      line % plan.taps];
-    }
-  }
-}
-
 bool has_work(const ConvShape& shape) {
   const std::int64_t channels =
       shape.role == ConvAttrs::out ? shape.out_channels : shape.in_channels;
@@ -372,46 +383,17 @@ ConvCorrelation::ConvCorrelation(const ConvShape& shape) : empty_(!has_work(shap
   if (!empty_) plan_ = plan_correlation(shape);
 }
 
-void ConvCorrelation::pack_weights(const float* weights, float* packed) const {
-  const auto phases = static_cast<std::int64_t>(plan_.phases.size());
-  const auto panels = static_cast<std::int64_t>(plan_.panels.size());
-  const std::int64_t group_floats = plan_.dest_channels * plan_.source_channels * plan_.taps;
-  const auto pack = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t group = i / phases / panels;
-      const CorrelationPanel& panel = plan_.panels[static_cast<std::size_t>(i / phases % panels)];
-      const CorrelationPhase& phase = plan_.phases[static_cast<std::size_t>(i % phases)];
-      float* to =
-          packed + group * plan_.group_weights() + phase.weights + panel.begin * phase.depth();
-      pack_panel(plan_, phase, panel, weights + group * group_floats, to);
-    }
-  };
-  const std::int64_t count = plan_.groups * phases * panels;
-  if (plan_.lanes == CorrelationLanes::taps) {
-    for (std::int64_t i = 0; i < plan_.groups * panels; ++i) {
-      const CorrelationPanel& panel = plan_.panels[static_cast<std::size_t>(i % panels)];
-      pack_tap_panel(
-          plan_, panel, weights + i / panels * group_floats,
-          packed + i / panels * plan_.group_weights() + panel.begin * plan_.source_channels);
-    }
-    return;
-  }
-  if (plan_.groups * plan_.group_weights() < 4096) {
-    pack(0, count);
-  } else {
-    parallel_for(count, pack);
-  }
-}
-
 void ConvCorrelation::run(const float* source, const float* weights, float* dest) const {
   if (empty_) return;
   const std::int64_t tasks = plan_.panel_groups * Worker::units(plan_);
-  const std::int64_t parts = std::min<std::int64_t>(thread_count(), tasks);
+  const std::int64_t threads = plan_.multiply_adds() < kSerialWork ? 1 : thread_count();
+  const std::int64_t parts = std::min(threads, tasks);
+  const std::int64_t floats = std::max(Worker::floats(plan_), pack_scratch(plan_));
   // Each thread's share begins on a page of its own.
-  const std::int64_t share = ceil_div(Worker::floats(plan_), 1024) * 1024;
+  const std::int64_t share = ceil_div(floats, 1024) * 1024;
   float* scratch = gemm_scratch(parts * share + plan_.groups * plan_.group_weights());
   float* packed = scratch + parts * share;
-  pack_weights(weights, packed);
+  pack_weights(plan_, weights, parts, scratch, share, packed);
   parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t part = first; part < last; ++part) {
       Worker worker(plan_, source, packed, dest, scratch + part * share);

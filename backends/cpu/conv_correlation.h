@@ -21,8 +21,6 @@ class ConvCorrelation {
   void run(const float* source, const float* weights, float* dest) const;
 
  private:
-  void pack_weights(const float* weights, float* packed) const;
-
   bool empty_ = false;
   CorrelationPlan plan_;
 };

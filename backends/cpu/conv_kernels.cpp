@@ -31,7 +31,7 @@ constexpr int kWideRows = kRows / 2;
 template <int kGroups, int kPixels, int kV>
 void lane_tile(std::int64_t depth, const float* const* from,
                const std::int64_t* HWY_RESTRICT offsets, const float* HWY_RESTRICT panel,
-               float* HWY_RESTRICT tile, bool accumulate) {
+               float* HWY_RESTRICT tile, std::int64_t stride, bool accumulate) {
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   V sum[kGroups][kPixels][kV];
@@ -64,11 +64,12 @@ void lane_tile(std::int64_t depth, const float* const* from,
 #pragma GCC unroll 4
   for (int g = 0; g < kGroups; ++g) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kPixels; ++i) {
+    for (int i = 0; i < kPixels; ++i, tile += stride) {
 #pragma GCC unroll 4
-      for (int j = 0; j < kV; ++j, tile += lanes) {
-        if (accumulate) sum[g][i][j] = hn::Add(hn::LoadU(d, tile), sum[g][i][j]);
-        hn::StoreU(sum[g][i][j], d, tile);
+      for (int j = 0; j < kV; ++j) {
+        float* to = tile + j * lanes;
+        if (accumulate) sum[g][i][j] = hn::Add(hn::LoadU(d, to), sum[g][i][j]);
+        hn::StoreU(sum[g][i][j], d, to);
       }
     }
   }
@@ -106,6 +107,46 @@ void pixel_tile(std::int64_t depth, const float* const* from,
 #pragma GCC unroll 16
     for (int i = 0; i < kR; ++i, line += channel_stride) hn::BlendedStore(sum[i][j], mask, d, line);
   }
+}
+
+template <int kT>
+void dot_tile(std::int64_t rows, std::int64_t width, const float* HWY_RESTRICT y,
+              const float* HWY_RESTRICT x, std::int64_t x_row,
+              const std::int64_t* HWY_RESTRICT offsets, float* HWY_RESTRICT sums) {
+  const D d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t whole = width / lanes * lanes;
+  const auto mask = hn::FirstN(d, static_cast<std::size_t>(width - whole));
+  V sum[kT];
+  const float* at[kT];
+#pragma GCC unroll 16
+  for (int t = 0; t < kT; ++t) {
+    sum[t] = hn::LoadU(d, sums + t * lanes);
+    at[t] = x + offsets[t];
+  }
+  for (std::int64_t r = 0; r < rows; ++r, y += width) {
+    for (std::int64_t i = 0; i < whole; i += lanes) {
+      const V factor = hn::LoadU(d, y + i);
+#pragma GCC unroll 16
+      for (int t = 0; t < kT; ++t) {
+        sum[t] = hn::MulAdd(factor, hn::LoadU(d, at[t] + r * x_row + i), sum[t]);
+      }
+    }
+    if (whole == width) continue;
+    const V factor = hn::MaskedLoad(mask, d, y + whole);
+#pragma GCC unroll 16
+    for (int t = 0; t < kT; ++t) {
+      sum[t] = hn::MulAdd(factor, hn::MaskedLoad(mask, d, at[t] + r * x_row + whole), sum[t]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int t = 0; t < kT; ++t) hn::StoreU(sum[t], d, sums + t * lanes);
+}
+
+template <int kT>
+void fill_dot_tiles(ConvKernels& kernels) {
+  kernels.dot_tile[kT - 1] = dot_tile<kT>;
+  if constexpr (kT > 1) fill_dot_tiles<kT - 1>(kernels);
 }
 
 template <int kV, int kGroups, int kPixels>
@@ -330,6 +371,7 @@ const ConvKernels& target_conv_kernels() {
     fill_lane_groups<1>(made);
     fill_lane_groups<2>(made);
     fill_pixel_tiles<kRows>(made);
+    fill_dot_tiles<kConvMaxDots>(made);
     made.turn_tile = turn_tile;
     made.copy_rows = copy_rows;
     made.sum_planes = sum_planes;

@@ -9,19 +9,17 @@ namespace genera::cpu {
 inline constexpr int kConvMaxRows = 14;
 inline constexpr int kConvMaxVectors = 2;
 inline constexpr int kConvMaxGroups = 4;
-/// Tile buffers have this many rows: whole vectors of rows are read when a tile is turned.
-inline constexpr int kConvTileRows = 16;
 inline constexpr int kConvMaxLanes = 16;
 
 /// A tile of `groups * pixels` rows by V vectors, channels in the lanes:
 ///
-///     tile[(g * pixels + i) * V * lanes + l] = sum over k of from[g][offsets[k] + i] * panel[k * V
-///     * lanes + l]
+///     tile[(g * pixels + i) * stride + l] = sum over k of
+///         from[g][offsets[k] + i] * panel[k * V * lanes + l]
 ///
 /// or the old value of tile plus that sum. One chain of multiply-adds per element, in the order of
 /// k. Only elements that enter the sum are read.
 using LaneTile = void (*)(std::int64_t k, const float* const* from, const std::int64_t* offsets,
-                          const float* panel, float* tile, bool accumulate);
+                          const float* panel, float* tile, std::int64_t stride, bool accumulate);
 
 /// A tile of R channels by V vectors of pixels:
 ///
@@ -31,6 +29,18 @@ using LaneTile = void (*)(std::int64_t k, const float* const* from, const std::i
 using PixelTile = void (*)(std::int64_t k, const float* const* from, const std::int64_t* offsets,
                            const float* weights, float* const* to, std::int64_t channel_stride,
                            std::int64_t count);
+
+/// Most sums of a DotTile.
+inline constexpr int kConvMaxDots = 9;
+
+/// T dot products of rows of pixels, lane by lane:
+///
+///     sums[t * lanes + l] += sum over rows r and i with i % lanes == l of
+///         y[r * width + i] * x[r * x_row + offsets[t] + i]
+///
+/// for i < width. Only elements that enter the sum are read.
+using DotTile = void (*)(std::int64_t rows, std::int64_t width, const float* y, const float* x,
+                         std::int64_t x_row, const std::int64_t* offsets, float* sums);
 
 /// Rows of pixels to copy: `blocks` times `rows` rows. One side of the copy is plain, the other may
 /// be two rows that take turns (phase 0: even pixels).
@@ -68,6 +78,7 @@ struct ConvKernels {
   /// [log2 vectors][channels - 1]; 4 vectors for at most `wide_rows` channels.
   PixelTile pixel_tile[3][kConvMaxRows];
   int wide_rows;
+  DotTile dot_tile[kConvMaxDots];  ///< [T - 1]
 
   /// to[c * channel_stride + p] = tile[p * tile_stride + c] for p < pixels, c < channels. Reads
   /// whole vectors of rows and of channels of the tile.

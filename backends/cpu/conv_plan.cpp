@@ -11,8 +11,8 @@ namespace {
 constexpr std::int64_t kSourceBudget = 32 * 1024;
 // Beyond this an image is cut into bands of rows.
 constexpr std::int64_t kBandBudget = 256 * 1024;
-// Floats of packed weights that stay in L2 while units pass over them.
-constexpr std::int64_t kWeightBudget = 192 * 1024;
+// Floats of packed weights that stay in a large L2 while units pass over them.
+constexpr std::int64_t kWeightBudget = 288 * 1024;
 // Units that a batch is cut into at least, for the threads.
 constexpr std::int64_t kUnits = 16;
 // Loads at odd addresses mostly cross two cache lines; measured, in plain loads.
@@ -161,7 +161,11 @@ void add_offsets(const ConvShape& shape, const PhaseTaps& taps, const ConvSource
     phase.scratch = scratch;
     scratch += phase.count[0] * std::min(plan.band, phase.count[1]) * phase.count[2];
   }
-  if (plan.phases.size() > 1) plan.dest_scratch = scratch;
+  if (plan.lanes == CorrelationLanes::channels && plan.dest_step[2] <= kMaxJoinedPhases) {
+    plan.joined = plan.dest_step[2];
+  } else if (plan.phases.size() > 1) {
+    plan.dest_scratch = scratch;
+  }
   for (std::int64_t c = 0; c < plan.source_channels && planes; ++c) {
     plan.channel_offsets.push_back(c * plan.source.channel_stride());
   }
@@ -308,6 +312,15 @@ void make_units(const PhaseTaps& taps, ConvSource::Axes axes, CorrelationPlan& p
 }
 
 }  // namespace
+
+std::int64_t CorrelationPlan::multiply_adds() const {
+  std::int64_t pixels = 0;
+  for (const CorrelationPhase& phase : phases) {
+    pixels += phase.count[0] * phase.count[1] * phase.count[2] *
+              static_cast<std::int64_t>(phase.taps.size());
+  }
+  return batch * groups * dest_channels * source_channels * pixels;
+}
 
 CorrelationPlan plan_correlation(const ConvShape& shape) {
   const bool forward = shape.role == ConvAttrs::out;

@@ -35,6 +35,9 @@ enum class CorrelationLanes {
              ///< with their shifts, where dest has very few channels
 };
 
+/// Most phases along axis 2 that one tile can hold.
+inline constexpr std::int64_t kMaxJoinedPhases = 4;
+
 /// Dest channels that are computed together; (channel, tap) pairs with CorrelationLanes::taps.
 struct CorrelationPanel {
   std::int64_t channel = 0;  ///< the first one in its group
@@ -69,10 +72,12 @@ struct CorrelationPlan {
   std::int64_t images = 1;        ///< of one unit of work
   std::int64_t band = 0;          ///< rows of a phase of one unit of work
   std::int64_t bands = 1;
+  std::int64_t joined = 1;        ///< phases along axis 2 that become one tile
   std::int64_t dest_scratch = 0;  ///< floats of a dest channel of one image; 0: written in place
   std::vector<std::int64_t> channel_offsets;  ///< of the source, with CorrelationLanes::taps
 
   std::int64_t dest_plane() const { return dest_size[0] * dest_size[1] * dest_size[2]; }
+  std::int64_t multiply_adds() const;
   /// Floats of a group's packed weights.
   std::int64_t group_weights() const {
     return source_channels * panel_width * (lanes == CorrelationLanes::taps ? 1 : taps);

@@ -1,6 +1,7 @@
 #include "backends/cpu/conv_step.h"
 
 #include "backends/cpu/conv_correlation.h"
+#include "backends/cpu/conv_dots.h"
 #include "backends/cpu/conv_shape.h"
 #include "backends/cpu/conv_weight_gradient.h"
 #include "backends/cpu/gemm.h"
@@ -25,32 +26,20 @@ struct Operands {
   }
 };
 
-class CorrelationRunner final : public StepRunner {
+// A convolution by ConvCorrelation, ConvWeightGradient or ConvDots.
+template <class Convolution>
+class ConvRunner final : public StepRunner {
  public:
-  CorrelationRunner(const PrimitiveStep& step, const ConvShape& shape)
-      : step_(step), correlation_(shape) {}
+  ConvRunner(const PrimitiveStep& step, const ConvShape& shape)
+      : step_(step), convolution_(shape) {}
   void run(std::span<void* const> addresses, std::span<const ScalarBinding>) override {
     const Operands operands(step_, addresses);
-    correlation_.run(operands.first, operands.second, operands.output);
+    convolution_.run(operands.first, operands.second, operands.output);
   }
 
  private:
   const PrimitiveStep& step_;
-  ConvCorrelation correlation_;
-};
-
-class WeightGradientRunner final : public StepRunner {
- public:
-  WeightGradientRunner(const PrimitiveStep& step, const ConvShape& shape)
-      : step_(step), gradient_(shape) {}
-  void run(std::span<void* const> addresses, std::span<const ScalarBinding>) override {
-    const Operands operands(step_, addresses);
-    gradient_.run(operands.first, operands.second, operands.output);
-  }
-
- private:
-  const PrimitiveStep& step_;
-  ConvWeightGradient gradient_;
+  Convolution convolution_;
 };
 
 // A convolution that is one matrix product: y has one pixel, or there are only 1 x 1 products.
@@ -132,8 +121,9 @@ std::unique_ptr<StepRunner> make_conv_runner(const PrimitiveStep& step) {
   if (shape.groups == 1 && (shape.dense() || (!weight && shape.pointwise()))) {
     return std::make_unique<ProductRunner>(step, shape);
   }
-  if (weight) return std::make_unique<WeightGradientRunner>(step, shape);
-  return std::make_unique<CorrelationRunner>(step, shape);
+  if (!weight) return std::make_unique<ConvRunner<ConvCorrelation>>(step, shape);
+  if (ConvDots::suits(shape)) return std::make_unique<ConvRunner<ConvDots>>(step, shape);
+  return std::make_unique<ConvRunner<ConvWeightGradient>>(step, shape);
 }
 
 }  // namespace genera::cpu

@@ -16,7 +16,7 @@ constexpr std::int64_t kSourceBudget = 32 * 1024;
 // Beyond this an image is cut into bands of rows.
 constexpr std::int64_t kBandBudget = 256 * 1024;
 // Floats of sums that stay in L2 while units add to them.
-constexpr std::int64_t kSumBudget = 160 * 1024;
+constexpr std::int64_t kSumBudget = 288 * 1024;
 // Pixels that pass over all taps at a time: turned, they stay in L1.
 constexpr std::int64_t kPixels = 224;
 // Chunks of the sum over pixels, for the threads, and floats of all their sums.
@@ -24,6 +24,9 @@ constexpr std::int64_t kChunks = 8;
 constexpr std::int64_t kChunkBudget = 8 * 1024 * 1024;
 // Taps that are summed up and turned at a time.
 constexpr std::int64_t kSumRows = 64;
+
+// Below so many multiply-adds a second thread costs more than it gives.
+constexpr std::int64_t kSerialWork = 128 * 1024;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t aligned(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
@@ -288,7 +291,7 @@ class ConvWeightGradient::Worker {
         from[groups++] = source_ + conv_.taps_[t++].offset;
       }
       kernels[groups - 1][first.count - 1](pixels, from, offsets, turned, sums + first.tap * width,
-                                           accumulate);
+                                           width, accumulate);
     }
   }
 
@@ -349,7 +352,8 @@ void ConvWeightGradient::run(const float* x, const float* y, float* w) const {
   }
   if (exchanged_) std::swap(x, y);
   const std::int64_t tasks = chunks_ * shape_.groups * panel_groups_;
-  const std::int64_t parts = std::min<std::int64_t>(thread_count(), tasks);
+  const std::int64_t work = shape_.batch * shape_.out_plane() * shape_.weights();
+  const std::int64_t parts = std::min<std::int64_t>(work < kSerialWork ? 1 : thread_count(), tasks);
   // Each thread's share begins on a page of its own.
   const std::int64_t share = ceil_div(Worker::floats(*this), 1024) * 1024;
   float* scratch = gemm_scratch(parts * share + chunks_ * shape_.groups * chunk_floats());

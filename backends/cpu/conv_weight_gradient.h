@@ -16,8 +16,8 @@ namespace genera::cpu {
 ///
 /// in tiles of taps by output channels: y is turned so that channels lie in the vector lanes, x is
 /// read where its padded images lie. Without a stride x and y may change places, which turns the
-/// kernel round: what has more channels goes into the lanes. The sum over k is cut into chunks by the shape alone; chunks
-/// are added in order.
+/// kernel round: what has more channels goes into the lanes. The sum over k is cut into chunks by
+/// the shape alone; chunks are added in order.
 class ConvWeightGradient {
  public:
   explicit ConvWeightGradient(const ConvShape& shape);

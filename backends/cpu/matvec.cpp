@@ -1,6 +1,7 @@
 #include "backends/cpu/matvec.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "backends/cpu/gemm_core.h"
 #include "backends/cpu/matvec_kernels.h"
@@ -9,13 +10,10 @@
 namespace genera::cpu {
 namespace {
 
-// Most lines of one task: their sums are on the stack.
-constexpr std::int64_t kMaxBlock = 256;
-constexpr std::int64_t kDotBlock = 64;
 // Below so many multiply-adds a second thread costs more than it gives.
 constexpr std::int64_t kSerialWork = 64 * 1024;
 
-// The product seen as: C(line, v) = sum over k of matrix(line, k) x(v, k), few vectors v.
+// The product seen as: C(line) = sum over k of matrix(line, k) x(k).
 struct Lines {
   const float* matrix = nullptr;
   std::int64_t lines = 0;
@@ -23,94 +21,79 @@ struct Lines {
   std::int64_t k_stride = 0;
   std::int64_t matrix_batch = 0;
   const float* x = nullptr;
-  std::int64_t vectors = 0;
-  std::int64_t vector_stride = 0;
   std::int64_t x_k_stride = 0;
   std::int64_t x_batch = 0;
   std::int64_t c_line_stride = 0;
-  std::int64_t c_vector_stride = 0;
   bool lines_are_rows = false;
 };
 
 Lines by_lines(const Gemm& gemm) {
   const MatrixView& a = gemm.a.matrix;
   const MatrixView& b = gemm.b.matrix;
-  if (gemm.m <= gemm.n) {
-    return {b.data,
-            gemm.n,
-            b.col_stride,
-            b.row_stride,
-            b.batch_stride,
-            a.data,
-            gemm.m,
-            a.row_stride,
-            a.col_stride,
-            a.batch_stride,
-            1,
-            gemm.c.row_stride,
-            false};
+  if (gemm.m == 1) {
+    return {b.data, gemm.n, b.col_stride, b.row_stride, b.batch_stride, a.data, a.col_stride, a.batch_stride, 1, false};
   }
-  return {a.data, gemm.m,       a.row_stride, a.col_stride,   a.batch_stride,    b.data,
-          gemm.n, b.col_stride, b.row_stride, b.batch_stride, gemm.c.row_stride, 1,
-          true};
+  return {a.data, gemm.m, a.row_stride, a.col_stride, a.batch_stride, b.data, b.row_stride, b.batch_stride,
+          gemm.c.row_stride, true};
 }
 
-bool is_dot(const Lines& at, std::int64_t k) {
-  return (at.k_stride == 1 || k == 1) && (at.x_k_stride == 1 || k == 1);
+// x of one batch entry, contiguous.
+const float* contiguous_x(const Lines& at, std::int64_t batch, std::int64_t k) {
+  const float* x = at.x + batch * at.x_batch;
+  if (at.x_k_stride == 1 || k <= 1) return x;
+  thread_local std::vector<float> copy;  // grows only
+  if (copy.size() < static_cast<std::size_t>(k)) copy.resize(static_cast<std::size_t>(k));
+  for (std::int64_t i = 0; i < k; ++i) copy[static_cast<std::size_t>(i)] = x[i * at.x_k_stride];
+  return copy.data();
 }
 
 // Sums of one block of lines to C.
-void store(const Gemm& gemm, const Lines& at, std::int64_t batch, std::int64_t line0,
-           std::int64_t lines, const float* sums) {
+void store(const Gemm& gemm, const Lines& at, std::int64_t batch, std::int64_t line0, std::int64_t lines,
+           const float* sums) {
   float* c = gemm.c.data + batch * gemm.c.batch_stride + line0 * at.c_line_stride;
-  for (std::int64_t v = 0; v < at.vectors; ++v) {
-    float* to = c + v * at.c_vector_stride;
-    for (std::int64_t i = 0; i < lines; ++i) {
-      float& element = to[i * at.c_line_stride];
-      element = gemm.accumulate ? element + sums[v * lines + i] : sums[v * lines + i];
-    }
+  for (std::int64_t i = 0; i < lines; ++i) {
+    float& element = c[i * at.c_line_stride];
+    element = gemm.accumulate ? element + sums[i] : sums[i];
   }
   if (gemm.epilogue == nullptr) return;
   if (at.lines_are_rows) {
-    gemm.epilogue->run(batch, line0, line0 + lines, 0, at.vectors);
+    gemm.epilogue->run(batch, line0, line0 + lines, 0, 1);
   } else {
-    gemm.epilogue->run(batch, 0, at.vectors, line0, line0 + lines);
+    gemm.epilogue->run(batch, 0, 1, line0, line0 + lines);
   }
 }
 
 }  // namespace
 
 bool matvec_can(const Gemm& gemm) {
-  if (gemm.a.packer != nullptr || gemm.b.packer != nullptr || gemm.c.group != 0) return false;
-  const Lines at = by_lines(gemm);
-  if (at.vectors > kMaxVectors) return false;
-  return is_dot(at, gemm.k) || (at.vectors == 1 && (at.line_stride == 1 || at.lines == 1));
+  return gemm.a.packer == nullptr && gemm.b.packer == nullptr && gemm.c.group == 0 && (gemm.m == 1 || gemm.n == 1);
 }
 
 void matvec(const Gemm& gemm) {
   const Lines at = by_lines(gemm);
   const MatvecKernels& kernels = matvec_kernels();
-  const bool dots = is_dot(at, gemm.k);
-  const std::int64_t block = dots ? kDotBlock : kMaxBlock;
-  const std::int64_t blocks = (at.lines + block - 1) / block;
+  const bool dots = at.k_stride == 1 || gemm.k <= 1;
+  const std::int64_t blocks = (at.lines + kMatvecBlock - 1) / kMatvecBlock;
   const auto run = [&](std::int64_t first, std::int64_t last) {
-    alignas(64) float sums[kMaxBlock * kMaxVectors];
+    alignas(64) float sums[kMatvecBlock];
+    std::int64_t x_of = -1;
+    const float* x = nullptr;
     for (std::int64_t task = first; task < last; ++task) {
       const std::int64_t batch = task / blocks;
-      const std::int64_t line0 = task % blocks * block;
-      const std::int64_t lines = std::min(block, at.lines - line0);
+      if (batch != x_of) x = contiguous_x(at, x_of = batch, gemm.k);
+      const std::int64_t line0 = task % blocks * kMatvecBlock;
+      const std::int64_t lines = std::min(kMatvecBlock, at.lines - line0);
       const float* matrix = at.matrix + batch * at.matrix_batch + line0 * at.line_stride;
-      const float* x = at.x + batch * at.x_batch;
       if (dots) {
-        kernels.dot(matrix, at.line_stride, lines, x, at.vector_stride, at.vectors, gemm.k, sums);
+        kernels.dot(matrix, at.line_stride, lines, x, gemm.k, sums);
       } else {
-        kernels.weighted_sum(matrix, at.k_stride, lines, x, at.x_k_stride, gemm.k, sums);
+        kernels.weighted_sum(matrix, at.k_stride, at.line_stride, lines, x, gemm.k, sums);
       }
       store(gemm, at, batch, line0, lines, sums);
     }
   };
   const std::int64_t tasks = gemm.batch * blocks;
-  if (gemm.batch * at.lines * at.vectors * gemm.k < kSerialWork) {
+  if (gemm.batch * at.lines * gemm.k < kSerialWork) {
     run(0, tasks);
   } else {
     parallel_for(tasks, run);

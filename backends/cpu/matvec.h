@@ -5,9 +5,8 @@
 
 namespace genera::cpu {
 
-/// Whether matvec() computes the product: plain matrices and C; one of m and n is 1, and the larger
-/// matrix is contiguous along one of its axes; or one of them is at most 4, and both matrices are
-/// contiguous along k.
+/// Whether matvec() computes the product: plain matrices and C, and one of m and n is 1. Only the shape decides, so that
+/// the bits do not depend on how the operands lie in memory.
 bool matvec_can(const Gemm& gemm);
 
 /// Computes a product for which matvec_can() holds. Same contract as gemm().

@@ -18,118 +18,105 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
-// kLines sums for each of kX vectors. One vector has two accumulators per line, to hide the latency
-// of the multiply-add.
-template <int kLines, int kX>
-HWY_INLINE void dot_lines(const float* HWY_RESTRICT matrix, std::int64_t stride,
-                          const float* HWY_RESTRICT x, std::int64_t x_stride, std::int64_t depth,
-                          float* HWY_RESTRICT sums, std::int64_t sums_stride) {
+// Every element is the same sum however the matrix lies in memory: product k goes to partial sum k mod (2 lanes), those
+// after the last whole round to partial sum (their number) mod lanes, and the partial sums are added as a tree.
+constexpr std::int64_t kRounds = 2;
+constexpr std::int64_t kMostLanes = 16;  // of the targets that are built
+
+// The sum of the partial sums, in the order of the tree: i + (i + half), halving.
+HWY_INLINE float tree_sum(float* partial, std::int64_t count) {
+  for (std::int64_t half = count / 2; half > 0; half /= 2) {
+    for (std::int64_t i = 0; i < half; ++i) partial[i] += partial[i + half];
+  }
+  return partial[0];
+}
+
+// kLines lines that are contiguous along k.
+template <int kLines>
+HWY_INLINE void dot_lines(const float* HWY_RESTRICT matrix, std::int64_t stride, const float* HWY_RESTRICT x,
+                          std::int64_t depth, float* HWY_RESTRICT sums) {
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  constexpr int kSets = kX == 1 ? 2 : 1;
-  V sum[kSets][kLines][kX];
+  V sum[kRounds][kLines];
 #pragma GCC unroll 2
-  for (int s = 0; s < kSets; ++s) {
+  for (int s = 0; s < kRounds; ++s) {
 #pragma GCC unroll 4
-    for (int i = 0; i < kLines; ++i) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kX; ++v) sum[s][i][v] = hn::Zero(d);
-    }
+    for (int i = 0; i < kLines; ++i) sum[s][i] = hn::Zero(d);
   }
   std::int64_t k = 0;
-  for (; k + kSets * lanes <= depth; k += kSets * lanes) {
+  for (; k + kRounds * lanes <= depth; k += kRounds * lanes) {
 #pragma GCC unroll 2
-    for (int s = 0; s < kSets; ++s) {
-      V factor[kX];
-#pragma GCC unroll 4
-      for (int v = 0; v < kX; ++v) factor[v] = hn::LoadU(d, x + v * x_stride + k + s * lanes);
+    for (int s = 0; s < kRounds; ++s) {
+      const V factor = hn::LoadU(d, x + k + s * lanes);
 #pragma GCC unroll 4
       for (int i = 0; i < kLines; ++i) {
-        const V line = hn::LoadU(d, matrix + i * stride + k + s * lanes);
-#pragma GCC unroll 4
-        for (int v = 0; v < kX; ++v) sum[s][i][v] = hn::MulAdd(line, factor[v], sum[s][i][v]);
+        sum[s][i] = hn::MulAdd(hn::LoadU(d, matrix + i * stride + k + s * lanes), factor, sum[s][i]);
       }
     }
   }
   for (; k < depth; k += lanes) {
     const std::int64_t part = std::min(lanes, depth - k);
-    V factor[kX];
-#pragma GCC unroll 4
-    for (int v = 0; v < kX; ++v) factor[v] = load_part(d, x + v * x_stride + k, part);
+    const V factor = load_part(d, x + k, part);
 #pragma GCC unroll 4
     for (int i = 0; i < kLines; ++i) {
-      const V line = load_part(d, matrix + i * stride + k, part);
-#pragma GCC unroll 4
-      for (int v = 0; v < kX; ++v) sum[0][i][v] = hn::MulAdd(line, factor[v], sum[0][i][v]);
+      sum[0][i] = hn::MulAdd(load_part(d, matrix + i * stride + k, part), factor, sum[0][i]);
     }
   }
+  HWY_ALIGN float partial[kMostLanes];
 #pragma GCC unroll 4
   for (int i = 0; i < kLines; ++i) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kX; ++v) {
-      V total = sum[0][i][v];
-      if constexpr (kSets == 2) total = hn::Add(total, sum[1][i][v]);
-      sums[v * sums_stride + i] = hn::GetLane(hn::SumOfLanes(d, total));
-    }
+    hn::Store(hn::Add(sum[0][i], sum[1][i]), d, partial);
+    sums[i] = tree_sum(partial, lanes);
   }
 }
 
-template <int kX>
-void dot_vectors(const float* matrix, std::int64_t stride, std::int64_t lines, const float* x,
-                 std::int64_t x_stride, std::int64_t depth, float* sums) {
+void dot(const float* matrix, std::int64_t stride, std::int64_t lines, const float* x, std::int64_t depth,
+         float* sums) {
   std::int64_t i = 0;
-  for (; i + 4 <= lines; i += 4) {
-    dot_lines<4, kX>(matrix + i * stride, stride, x, x_stride, depth, sums + i, lines);
-  }
-  for (; i < lines; ++i) {
-    dot_lines<1, kX>(matrix + i * stride, stride, x, x_stride, depth, sums + i, lines);
-  }
+  for (; i + 4 <= lines; i += 4) dot_lines<4>(matrix + i * stride, stride, x, depth, sums + i);
+  for (; i < lines; ++i) dot_lines<1>(matrix + i * stride, stride, x, depth, sums + i);
 }
 
-void dot(const float* matrix, std::int64_t stride, std::int64_t lines, const float* x,
-         std::int64_t x_stride, std::int64_t vectors, std::int64_t depth, float* sums) {
-  constexpr decltype(&dot_vectors<1>) kTable[] = {dot_vectors<1>, dot_vectors<2>, dot_vectors<3>,
-                                                  dot_vectors<4>};
-  kTable[vectors - 1](matrix, stride, lines, x, x_stride, depth, sums);
-}
-
-// Adds kRows rows of the matrix, each times its factor, in their order.
-template <int kRows>
-HWY_INLINE void add_rows(const float* HWY_RESTRICT matrix, std::int64_t stride, std::int64_t lines,
-                         const float* HWY_RESTRICT x, std::int64_t x_stride,
-                         float* HWY_RESTRICT sums) {
+// sums[i] += factor * row[i * line_stride].
+HWY_INLINE void add_row(const float* HWY_RESTRICT row, std::int64_t line_stride, std::int64_t lines, float factor,
+                        float* HWY_RESTRICT sums) {
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  V factor[kRows];
-#pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r) factor[r] = hn::Set(d, x[r * x_stride]);
+  const V weight = hn::Set(d, factor);
   std::int64_t i = 0;
-  for (; i + lanes <= lines; i += lanes) {
-    V sum = hn::LoadU(d, sums + i);
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      sum = hn::MulAdd(hn::LoadU(d, matrix + r * stride + i), factor[r], sum);
+  if (line_stride == 1) {
+    for (; i + lanes <= lines; i += lanes) {
+      hn::StoreU(hn::MulAdd(hn::LoadU(d, row + i), weight, hn::LoadU(d, sums + i)), d, sums + i);
     }
-    hn::StoreU(sum, d, sums + i);
+    if (i < lines) {
+      const std::int64_t part = lines - i;
+      store_part(hn::MulAdd(load_part(d, row + i, part), weight, load_part(d, sums + i, part)), d, sums + i, part);
+    }
+    return;
   }
-  if (i == lines) return;
-  V sum = load_part(d, sums + i, lines - i);
-#pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r) {
-    sum = hn::MulAdd(load_part(d, matrix + r * stride + i, lines - i), factor[r], sum);
+  for (; i < lines; ++i) {
+    const V one = hn::MulAdd(hn::Set(d, row[i * line_stride]), weight, hn::Set(d, sums[i]));
+    sums[i] = hn::GetLane(one);
   }
-  store_part(sum, d, sums + i, lines - i);
 }
 
-void weighted_sum(const float* matrix, std::int64_t stride, std::int64_t lines, const float* x,
-                  std::int64_t x_stride, std::int64_t depth, float* sums) {
-  std::fill(sums, sums + lines, 0.0f);
-  std::int64_t k = 0;
-  for (; k + 8 <= depth; k += 8) {
-    add_rows<8>(matrix + k * stride, stride, lines, x + k * x_stride, x_stride, sums);
+void weighted_sum(const float* matrix, std::int64_t k_stride, std::int64_t line_stride, std::int64_t lines,
+                  const float* x, std::int64_t depth, float* sums) {
+  const D d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  HWY_ALIGN float partial[kRounds * kMostLanes * kMatvecBlock];
+  std::fill(partial, partial + kRounds * lanes * lines, 0.0f);
+  const std::int64_t whole = depth / (kRounds * lanes) * (kRounds * lanes);
+  for (std::int64_t k = 0; k < depth; ++k) {
+    const std::int64_t to = k < whole ? k % (kRounds * lanes) : (k - whole) % lanes;
+    add_row(matrix + k * k_stride, line_stride, lines, x[k], partial + to * lines);
   }
-  for (; k < depth; ++k) {
-    add_rows<1>(matrix + k * stride, stride, lines, x + k * x_stride, x_stride, sums);
+  HWY_ALIGN float line[kMostLanes];
+  for (std::int64_t i = 0; i < lines; ++i) {
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+      line[lane] = partial[lane * lines + i] + partial[(lanes + lane) * lines + i];
+    }
+    sums[i] = tree_sum(line, lanes);
   }
 }
 

@@ -315,7 +315,8 @@ class Fuser {
 
   /// Whether something that uses `node` outside cluster c must run before c: then c cannot compute `node`.
   bool reaches(int node, int c) {
-    constexpr std::size_t most_visits = 4096;  // beyond it, assume the worst
+    // Beyond this many, assume the worst; less patiently once a huge graph has used up what planning may cost.
+    const std::size_t most_visits = visits_ < 4000000 ? 4096 : 64;
     std::vector<Unit> pending;
     units_using(node, pending);
     std::erase(pending, c);
@@ -325,6 +326,7 @@ class Fuser {
       const Unit unit = pending.back();
       pending.pop_back();
       if (!seen.insert(unit).second) continue;
+      ++visits_;
       if (seen.size() > most_visits) return true;
       next.clear();
       if (unit < 0) {
@@ -347,6 +349,7 @@ class Fuser {
   std::vector<std::vector<Use>> uses_;   // by node, until it is placed
   std::vector<std::vector<int>> units_;  // by node: the clusters it is computed in
   std::vector<std::vector<int>> users_;
+  std::size_t visits_ = 0;  // of reaches(), all calls together
   Fusion result_;
 };
 

@@ -264,6 +264,7 @@ class KernelWriter {
     instr.c = static_cast<std::int16_t>(operands[2]);
     instr.kept = node.op == Op::ReduceSum || node.op == Op::ReduceMax || all_kept;
     names_.push_back(name(node.op));
+    ++scopes_[node.scope];
     return push(instr);
   }
 
@@ -299,6 +300,12 @@ class KernelWriter {
   void finish() {
     step_.kind = PlanStep::Kind::kernel;
     step_.scope = graph_[cluster_.roots[0].target].scope;
+    int most = 0;
+    for (const auto& [scope, nodes] : scopes_)
+      if (nodes > most) {
+        most = nodes;
+        step_.scope = scope;
+      }
     constexpr std::size_t most_names = 6;
     if (names_.empty()) names_.push_back(name(graph_[cluster_.roots[0].target].op));
     const std::size_t shown = std::min(names_.size(), most_names);
@@ -323,6 +330,7 @@ class KernelWriter {
   PlanStep step_;
   std::vector<Written> written_;
   std::vector<std::string_view> names_;
+  std::map<std::uint32_t, int> scopes_;  // operations by scope
 };
 
 /// A matrix operand seen through the views that fusion left uncomputed.
@@ -377,6 +385,29 @@ PlanStep primitive_step(const PlanGraph& graph, const Fusion& fusion, BufferTabl
   return step;
 }
 
+/// What the step reads and writes of its buffers: a part of one counts as that part.
+std::int64_t moved_bytes(const PlanStep& step, const Plan& plan) {
+  std::int64_t total = 0;
+  if (step.kind == PlanStep::Kind::primitive) {
+    const StepAccess access = access_of(step);
+    for (const int b : access.reads) total += plan.buffers[static_cast<std::size_t>(b)].bytes;
+    for (const int b : access.writes) total += plan.buffers[static_cast<std::size_t>(b)].bytes;
+    return total;
+  }
+  const Kernel& kernel = step.kernel.kernel;
+  const auto add = [&](int number, const AffineView& view) {
+    const PlanBuffer& buffer = plan.buffers[static_cast<std::size_t>(step.kernel.buffers[static_cast<std::size_t>(number)])];
+    std::int64_t bytes = static_cast<std::int64_t>(size_of(buffer.dtype));
+    for (std::size_t d = 0; d < static_cast<std::size_t>(kernel.rank); ++d)
+      if (view.stride[d] != 0) bytes *= kernel.extents[d];
+    total += std::min(bytes, buffer.bytes);
+  };
+  for (const KernelInstr& instr : kernel.code)
+    if (instr.op == KernelOp::Load) add(instr.imm, instr.view);
+  for (const KernelStore& store : kernel.stores) add(store.buffer, store.view);
+  return total;
+}
+
 }  // namespace
 
 StepAccess access_of(const PlanStep& step) {
@@ -409,11 +440,7 @@ void lower(const PlanGraph& graph, const Fusion& fusion, const Backend& backend,
     if (kind_of(graph[node], graph, backend) == NodeKind::primitive)
       plan.steps.push_back(primitive_step(graph, fusion, table, node));
   }
-  for (PlanStep& step : plan.steps) {
-    const StepAccess access = access_of(step);
-    for (const int b : access.reads) step.bytes += plan.buffers[static_cast<std::size_t>(b)].bytes;
-    for (const int b : access.writes) step.bytes += plan.buffers[static_cast<std::size_t>(b)].bytes;
-  }
+  for (PlanStep& step : plan.steps) step.bytes = moved_bytes(step, plan);
   for (const PlanGraph::Result& result : graph.results)
     plan.outputs.push_back({result.node, result.output, table.of(result.value)});
 }

@@ -96,7 +96,7 @@ std::string recipe_of(const TrainedVae& trained, const std::string& verb) {
                      settings.train.seed);
 }
 
-int sample(TrainedVae trained, const ReadFlags& flags) {
+int sample(const TrainedVae& trained, const ReadFlags& flags) {
   const auto images = sample_images(trained.objective, flags.count, flags.seed, flags.draws);
   const std::string recipe = fmt::format("sample --count {} --seed {}{}", flags.count, flags.seed,
                                          flags.draws ? " --draws" : "");
@@ -104,7 +104,7 @@ int sample(TrainedVae trained, const ReadFlags& flags) {
                         {.columns = flags.columns});
 }
 
-int reconstruct(TrainedVae trained, const ReadFlags& flags) {
+int reconstruct(const TrainedVae& trained, const ReadFlags& flags) {
   const data::Images images = test_images(trained, flags);
   const auto indices = chosen_images(images, flags.count, flags.seed);
   const std::int64_t columns =
@@ -116,7 +116,7 @@ int reconstruct(TrainedVae trained, const ReadFlags& flags) {
                         {.columns = columns});
 }
 
-int interpolate(TrainedVae trained, const ReadFlags& flags) {
+int interpolate(const TrainedVae& trained, const ReadFlags& flags) {
   const data::Images images = test_images(trained, flags);
   auto indices = chosen_images(images, 2 * flags.count, flags.seed);
   indices.resize(indices.size() / 2 * 2);
@@ -129,7 +129,7 @@ int interpolate(TrainedVae trained, const ReadFlags& flags) {
                         {.columns = flags.steps + 2});
 }
 
-int eval(TrainedVae trained, const ReadFlags& flags) {
+int eval(const TrainedVae& trained, const ReadFlags& flags) {
   Console console(flags.compute.quiet);
   const data::Images images = test_images(trained, flags);
   Summary summary = read_summary(trained.folder.summary());
@@ -141,7 +141,7 @@ int eval(TrainedVae trained, const ReadFlags& flags) {
   return exit_done;
 }
 
-int info(TrainedVae trained, const ReadFlags& flags) {
+int info(const TrainedVae& trained, const ReadFlags& flags) {
   const VaeSettings& settings = trained.settings;
   const VaeShape& shape = trained.objective.vae().shape();
   const nlohmann::ordered_json facts = {
@@ -214,7 +214,8 @@ int run(int argc, char** argv) {
   if (chosen == &train)
     return train_verb(program, train, settings.train,
                       [&] { return std::make_unique<VaeExperiment>(settings); });
-  const auto with_model = [&](const ReadFlags& flags, int (*verb)(TrainedVae, const ReadFlags&)) {
+  const auto with_model = [&](const ReadFlags& flags,
+                              int (*verb)(const TrainedVae&, const ReadFlags&)) {
     apply(flags.compute);
     return verb(open_trained(flags.run, train, settings), flags);
   };
