@@ -214,6 +214,11 @@ std::vector<Case> listed_cases() {
       make_case(2, 5, 7, {Axis{13, 2, 3, 2, 2, 2}, Axis{17, 4, 2, 1, 0, 3}}),
       make_case(2, 4, 4, {Axis{5, 1, 3}, Axis{6, 2, 5, 0, 1}}),
       make_case(1, 2, 3, square(2, 2, 1, 3)),
+      make_case(2, 8, 8, {Axis{9, 3, 2, 1, 1}, Axis{37, 5, 2, 2, 2}}, 8),
+      make_case(1, 4, 4, square(70, 3, 1, 1), 4),
+      make_case(3, 64, 1, square(16, 3, 1, 1)),
+      make_case(3, 16, 1, square(6, 4, 2, 1)),
+      make_case(2, 5, 2, {Axis{3, 2}, Axis{8, 3, 1, 1, 1}, Axis{20, 3, 1, 1, 1}}),
       // One and three axes.
       make_case(3, 8, 20, {Axis{50, 5, 1, 2, 2}}),
       make_case(3, 3, 5, {Axis{37, 4, 3, 1, 0, 2}}),

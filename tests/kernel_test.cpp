@@ -317,4 +317,27 @@ TEST_CASE("kernel executor: malformed kernels are refused") {
 }
 
 }  // namespace
+TEST_CASE("a copy that is broadcast along the outer dimension fills every tile of its destination") {
+  // The load repeats every 119 elements, so tiles hold whole periods; the store takes them straight.
+  Kernel kernel;
+  kernel.rank = 3;
+  kernel.extents = {40, 17, 7};
+  kernel.buffers = {DType::f32, DType::f32};
+  KernelInstr load;
+  load.op = KernelOp::Load;
+  load.imm = 0;
+  load.view.stride = {0, 1, 0};
+  kernel.code = {load};
+  KernelStore store;
+  store.value = 0;
+  store.buffer = 1;
+  store.view.stride = {119, 7, 1};
+  kernel.stores = {store};
+  std::vector<float> from(17), to(40 * 119, -1.0f);
+  for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<float>(i);
+  void* const buffers[] = {from.data(), to.data()};
+  cpu::KernelExecutor(kernel).run(buffers, {});
+  for (std::size_t i = 0; i < to.size(); ++i) REQUIRE(to[i] == from[i / 7 % 17]);
+}
+
 }  // namespace genera

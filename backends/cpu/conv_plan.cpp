@@ -231,10 +231,11 @@ double tap_cost(const CorrelationPlan& plan, const ConvSource::Axes& axes) {
          sum * double(rows) * lines;
 }
 
-CorrelationLanes choose_lanes(const CorrelationPlan& plan, const ConvSource::Axes& axes) {
+CorrelationLanes choose_lanes(const CorrelationPlan& plan, const ConvSource::Axes& axes,
+                              bool allow_taps) {
   const double lane = lane_cost(plan);
   const double pixel = pixel_cost(plan);
-  const double tap = tap_cost(plan, axes);
+  const double tap = allow_taps ? tap_cost(plan, axes) : kNever;
   if (tap < lane && tap < pixel) return CorrelationLanes::taps;
   return pixel < lane ? CorrelationLanes::pixels : CorrelationLanes::channels;
 }
@@ -322,7 +323,7 @@ std::int64_t CorrelationPlan::multiply_adds() const {
   return batch * groups * dest_channels * source_channels * pixels;
 }
 
-CorrelationPlan plan_correlation(const ConvShape& shape) {
+CorrelationPlan plan_correlation(const ConvShape& shape, bool allow_taps) {
   const bool forward = shape.role == ConvAttrs::out;
   CorrelationPlan plan;
   plan.kernels = &conv_kernels();
@@ -347,7 +348,7 @@ CorrelationPlan plan_correlation(const ConvShape& shape) {
     // Only the number of offsets counts for the choice.
     phase.offsets.resize(phase.taps.size() * static_cast<std::size_t>(plan.source_channels));
   }
-  plan.lanes = choose_lanes(plan, axes);
+  plan.lanes = choose_lanes(plan, axes, allow_taps);
   for (CorrelationPhase& phase : plan.phases) phase.offsets.clear();
   make_panels(plan);
   make_units(taps, axes, plan);

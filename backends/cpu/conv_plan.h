@@ -84,7 +84,8 @@ struct CorrelationPlan {
   }
 };
 
-/// Plans shape.role `out` or `grad_input` for non-empty batch and dest.
-CorrelationPlan plan_correlation(const ConvShape& shape);
+/// Plans shape.role `out` or `grad_input` for non-empty batch and dest. Without `allow_taps` the
+/// source lies padded, and every phase has its offsets.
+CorrelationPlan plan_correlation(const ConvShape& shape, bool allow_taps = true);
 
 }  // namespace genera::cpu

@@ -42,23 +42,32 @@ ConvShape exchange(const ConvShape& shape) {
   return other;
 }
 
-// Clock cycles of one image: multiply-adds, and turning y.
-double image_cost(const ConvShape& shape, std::int64_t lanes) {
+// Clock cycles of one image and group as it is: multiply-adds, and turning y.
+double direct_cost(const ConvShape& shape, int lanes) {
   const double vectors = double(ceil_div(shape.out_channels, lanes));
   const double sums = double(shape.in_channels * shape.taps());
   return double(shape.out_plane()) * vectors * (std::max(sums, 4.0) / 2 + 0.3 * double(lanes));
 }
 
+bool prefers_exchange(const ConvShape& shape) {
+  const int lanes = conv_kernels().lanes;
+  const ConvShape other = exchange(shape);
+  return shape.stride == ConvShape::Axes{1, 1, 1} && other.out_plane() > 0 &&
+         direct_cost(other, lanes) < 0.9 * direct_cost(shape, lanes);
+}
+
 }  // namespace
+
+double ConvWeightGradient::cost(const ConvShape& shape) {
+  return direct_cost(prefers_exchange(shape) ? exchange(shape) : shape, conv_kernels().lanes);
+}
 
 ConvWeightGradient::ConvWeightGradient(const ConvShape& shape)
     : shape_(shape), kernels_(conv_kernels()) {
   if (shape.weights() == 0 || shape.batch * shape.out_plane() == 0) return;
-  const ConvShape other = exchange(shape);
-  if (shape.stride == ConvShape::Axes{1, 1, 1} && other.out_plane() > 0 &&
-      image_cost(other, kernels_.lanes) < 0.9 * image_cost(shape, kernels_.lanes)) {
+  if (prefers_exchange(shape)) {
     exchanged_ = true;
-    shape_ = other;
+    shape_ = exchange(shape);
   }
   make_source();
   make_taps();

@@ -20,6 +20,9 @@ namespace genera::cpu {
 /// the shape alone; chunks are added in order.
 class ConvWeightGradient {
  public:
+  /// Estimated clock cycles of one image and group.
+  static double cost(const ConvShape& shape);
+
   explicit ConvWeightGradient(const ConvShape& shape);
 
   /// All three are contiguous. The result's bits depend on the shape and the SIMD target, never on

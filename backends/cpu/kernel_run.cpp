@@ -269,12 +269,14 @@ void Worker::execute(const Pass& pass, std::int64_t flat, std::int64_t local, st
     const Source& source = pass.sources[i];
     void*& p = value_[at(source.value)];
     if (source.period > 0 && source.period == run_.geometry.period) {
-      // Tiles start at multiples of the period: all tiles see the same elements.
-      if (repeated_[i] >= n) continue;
+      // Tiles start at multiples of the period: all tiles see the same elements. A value that goes straight to its
+      // destination has another tile each time.
+      if (repeated_[i] >= n && p == repeated_at_[i]) continue;
       repeated_[i] = n;
     }
     void* tile = source.filled ? p : source.tile < 0 ? nullptr : tile_at(source.tile);
     p = const_cast<void*>(load(source, flat, n, tile));
+    repeated_at_[i] = p;
   }
   if (run_.geometry.streams)
     run_steps_ahead(pass, n);

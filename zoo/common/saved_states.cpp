@@ -20,6 +20,7 @@ bool all_finite(const io::HostArray& array) {
 
 std::vector<io::NamedArray> snapshot(const std::vector<State>& states) {
   std::vector<Tensor> values;
+  values.reserve(states.size());
   for (const State& state : states) values.push_back(state.value());
   eval(values);
   std::vector<io::NamedArray> arrays;

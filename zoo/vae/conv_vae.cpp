@@ -20,15 +20,22 @@ class ConvVae : public Vae {
   ConvVae(const VaeShape& shape, const Key& key) : Vae(shape) {
     const std::int64_t f = shape.filters, h = shape.height / 4, w = shape.width / 4;
     const std::int64_t features = 2 * f * h * w;
-    encoder_ = nn::Sequential(
-        nn::Conv2d(shape.channels, f, kernel, key.fold_in(0), {.stride = 2, .padding = 1}),
-        nn::Relu{}, nn::Conv2d(f, 2 * f, kernel, key.fold_in(1), {.stride = 2, .padding = 1}),
-        nn::Relu{}, nn::Flatten{}, nn::Linear(features, shape.hidden, key.fold_in(2)), nn::Relu{},
-        nn::Linear(shape.hidden, 2 * shape.latent, key.fold_in(3)));
+    const auto conv = [&](std::int64_t in, std::int64_t out, std::uint64_t layer) {
+      return before_relu(nn::Conv2d(in, out, kernel, key, {.stride = 2, .padding = 1}),
+                         in * kernel * kernel, key.fold_in(layer));
+    };
+    const auto linear = [&](std::int64_t in, std::int64_t out, std::uint64_t layer) {
+      return before_relu(nn::Linear(in, out, key), in, key.fold_in(layer));
+    };
+    encoder_ = nn::Sequential(conv(shape.channels, f, 0), nn::Relu{}, conv(f, 2 * f, 1), nn::Relu{},
+                              nn::Flatten{}, linear(features, shape.hidden, 2), nn::Relu{},
+                              nn::Linear(shape.hidden, 2 * shape.latent, key.fold_in(3)));
+    // Of a transposed convolution's window only every second row and column meets one output pixel.
     decoder_ = nn::Sequential(
-        nn::Linear(shape.latent, shape.hidden, key.fold_in(4)), nn::Relu{},
-        nn::Linear(shape.hidden, features, key.fold_in(5)), nn::Relu{}, nn::Reshape({2 * f, h, w}),
-        nn::ConvTranspose2d(2 * f, f, kernel, key.fold_in(6), {.stride = 2, .padding = 1}),
+        linear(shape.latent, shape.hidden, 4), nn::Relu{}, linear(shape.hidden, features, 5),
+        nn::Relu{}, nn::Reshape({2 * f, h, w}),
+        before_relu(nn::ConvTranspose2d(2 * f, f, kernel, key, {.stride = 2, .padding = 1}),
+                    2 * f * kernel * kernel / 4, key.fold_in(6)),
         nn::Relu{},
         nn::ConvTranspose2d(f, shape.channels, kernel, key.fold_in(7),
                             {.stride = 2, .padding = 1}));

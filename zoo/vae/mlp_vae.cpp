@@ -13,13 +13,16 @@ namespace {
 
 class MlpVae : public Vae {
  public:
-  MlpVae(const VaeShape& shape, const Key& key)
-      : Vae(shape),
-        encoder_(nn::Flatten{}, nn::Linear(pixels(), shape.hidden, key.fold_in(0)), nn::Relu{},
-                 nn::Linear(shape.hidden, 2 * shape.latent, key.fold_in(1))),
-        decoder_(nn::Linear(shape.latent, shape.hidden, key.fold_in(2)), nn::Relu{},
-                 nn::Linear(shape.hidden, pixels(), key.fold_in(3)),
-                 nn::Reshape({shape.channels, shape.height, shape.width})) {
+  MlpVae(const VaeShape& shape, const Key& key) : Vae(shape) {
+    const std::int64_t pixels = shape.channels * shape.height * shape.width;
+    const auto hidden = [&](std::int64_t in, std::uint64_t layer) {
+      return before_relu(nn::Linear(in, shape.hidden, key), in, key.fold_in(layer));
+    };
+    encoder_ = nn::Sequential(nn::Flatten{}, hidden(pixels, 0), nn::Relu{},
+                              nn::Linear(shape.hidden, 2 * shape.latent, key.fold_in(1)));
+    decoder_ = nn::Sequential(hidden(shape.latent, 2), nn::Relu{},
+                              nn::Linear(shape.hidden, pixels, key.fold_in(3)),
+                              nn::Reshape({shape.channels, shape.height, shape.width}));
     encoder_.set_name("encoder");
     decoder_.set_name("decoder");
   }
@@ -29,8 +32,6 @@ class MlpVae : public Vae {
   void visit(nn::Visitor& visitor) const override { visitor(encoder_, decoder_); }
 
  private:
-  std::int64_t pixels() const { return shape().channels * shape().height * shape().width; }
-
   nn::Sequential encoder_, decoder_;
 };
 

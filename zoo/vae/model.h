@@ -4,9 +4,11 @@
 #pragma once
 
 #include <genera/nn.h>
+#include <genera/ops.h>
 #include <genera/random.h>
 #include <genera/tensor.h>
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
 
@@ -45,6 +47,17 @@ class Vae : public nn::Module {
  private:
   VaeShape shape_;
 };
+
+/// The layer as it should begin before a ReLU: weights normal with variance 2 / fan_in, no bias (He
+/// et al., 1502.01852, equation 10). With less, little of x reaches z at first, and the posterior
+/// collapses onto the prior.
+template <class Layer>
+Layer before_relu(Layer layer, std::int64_t fan_in, const Key& key) {
+  const double deviation = std::sqrt(2.0 / static_cast<double>(fan_in));
+  layer.weight().set(nn::init::normal(key, layer.weight().shape(), 0, deviation));
+  layer.bias().set(zeros(layer.bias().shape()));
+  return layer;
+}
 
 /// Splits an encoder's last layer (B,2Z) into the posterior. The log-variance is clamped to [-12,
 /// 12]: outside, the bound's gradients overflow or say nothing.

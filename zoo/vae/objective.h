@@ -12,7 +12,7 @@ namespace genera::zoo {
 enum class Likelihood {
   bernoulli,  ///< of each pixel, the decoder gives its logit; a grey x counts as a probability
   logistic,   ///< discretised logistic over 256 levels (Salimans et al., 1701.05517, equation 2):
-             ///< the decoder gives the mean, the scale is learned for each pixel
+              ///< the decoder gives the mean, the scale is learned for each pixel
 };
 
 /// A VAE with its likelihood.

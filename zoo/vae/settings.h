@@ -24,8 +24,8 @@ struct VaeSettings {
   std::string binarize = "none";
   double beta = 1;
   std::int64_t kl_warmup = 0;
-  double lr = 1e-3;
-  std::int64_t lr_warmup = 0;
+  double lr = 3e-3;
+  std::int64_t lr_warmup = 300;
   std::string schedule = "cosine";
   double clip = 0;
   double weight_average = 0.999;
