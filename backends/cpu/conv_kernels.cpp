@@ -287,7 +287,6 @@ void split_rows(const RowCopy& copy) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t count = std::max(copy.count[0], copy.count[1]);
   for (std::int64_t i = 0; i < count; i += lanes) {
-    const bool narrow = copy.available - 2 * i <= lanes;
     const auto load_low = first(copy.available - 2 * i);
     const auto load_high = first(copy.available - 2 * i - lanes);
     const auto store_even = first(copy.count[0] - i), store_odd = first(copy.count[1] - i);
@@ -296,7 +295,7 @@ void split_rows(const RowCopy& copy) {
       const std::int64_t to = b * copy.to_block + i;
       for (std::int64_t r = 0; r < copy.rows; ++r, from += copy.from_row) {
         const V low = hn::MaskedLoad(load_low, d, from);
-        const V high = narrow ? low : hn::MaskedLoad(load_high, d, from + lanes);
+        const V high = hn::MaskedLoad(load_high, d, from + lanes);
         if (copy.to[0] != nullptr) {
           hn::BlendedStore(hn::ConcatEven(d, high, low), store_even, d,
                            copy.to[0] + to + r * copy.to_row);
