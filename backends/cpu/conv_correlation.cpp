@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "backends/cpu/conv_pack.h"
+#include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/gemm_core.h"
 #include "engine/core/thread_pool.h"
 
@@ -110,6 +111,19 @@ class Worker {
     }
     unit_ = unit;
     first_row_ = first_row;
+    fetch_next(from + images_ * image_floats, image_floats);
+  }
+
+  // Fetches the images that follow, if they are the next unit's.
+  void fetch_next(const float* from, std::int64_t image_floats) {
+    const std::int64_t images = std::min(images_, plan_.batch - image_ - images_);
+    if (plan_.groups > 1 || plan_.bands > 1 || images <= 0) return;
+    const bool channels = plan_.lanes == CorrelationLanes::channels;
+    const std::int64_t pixels = images * plan_.dest_plane();
+    const std::int64_t tiles = pixels /
+                               (channels ? kernels_.rows * plan_.joined : 2 * kernels_.lanes) *
+                               static_cast<std::int64_t>(plan_.panels.size()) / plan_.panel_groups;
+    prefetch_.begin(from, images * image_floats, tiles);
   }
 
   std::int64_t rows_of(const CorrelationPhase& phase) const {
@@ -181,6 +195,7 @@ class Worker {
   void run_lane_tile(const CorrelationPhase* phases, const CorrelationPanel& panel,
                      std::int64_t row, std::int64_t groups, std::int64_t first,
                      std::int64_t count) {
+    prefetch_.step();
     const auto& kernels = kernels_.lane_tile[panel.width / kernels_.lanes - 1];
     const float* from[kConvMaxGroups];
     float* to[kConvMaxGroups];
@@ -238,6 +253,7 @@ class Worker {
         from[v] = row.from + first;
         to[v] = row.to + first;
       }
+      prefetch_.step();
       kernels_.pixel_tile[size][channel](phase.depth(), from, phase.offsets.data(),
                                          weights_of(phase, panel), to, channel_stride(), count);
       r += std::int64_t{1} << size;
@@ -368,6 +384,7 @@ class Worker {
   std::int64_t first_row_ = 0;
   const float* unit_source_ = nullptr;
   std::int64_t unit_image_stride_ = 0;
+  Prefetch prefetch_;
 };
 
 bool has_work(const ConvShape& shape) {

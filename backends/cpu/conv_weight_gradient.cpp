@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/gemm_core.h"
 #include "backends/cpu/gemm_kernels.h"
 #include "engine/core/thread_pool.h"
@@ -231,6 +232,19 @@ class ConvWeightGradient::Worker {
       source_ = source_scratch_;
     }
     unit_y_ = y_ + (image * shape_.groups + group_) * shape_.out_channels * shape_.out_plane();
+    fetch_next(from + images_ * image_floats, image_floats, shape_.batch - image - images_);
+  }
+
+  // Fetches the images that follow, if they are the next unit's.
+  void fetch_next(const float* from, std::int64_t image_floats, std::int64_t left) {
+    const std::int64_t images = std::min(images_, left);
+    if (shape_.groups > 1 || conv_.bands_ > 1 || images <= 0) return;
+    const std::int64_t y_floats = shape_.out_channels * shape_.out_plane();
+    const std::int64_t tiles = static_cast<std::int64_t>(conv_.taps_.size()) / kConvMaxGroups *
+                               (last_panel_ - first_panel_) *
+                               ceil_div(images * shape_.out_plane(), kPixels);
+    prefetch_x_.begin(from, images * image_floats, tiles);
+    prefetch_y_.begin(unit_y_ + images_ * y_floats, images * y_floats, tiles);
   }
 
   // Pixels of one plane of axis 0.
@@ -276,7 +290,7 @@ class ConvWeightGradient::Worker {
   }
 
   void add_pixels(const std::int64_t* offsets, std::int64_t pixels, const float* turned,
-                  std::int64_t width, float* sums, bool accumulate) const {
+                  std::int64_t width, float* sums, bool accumulate) {
     const std::int64_t pieces = ceil_div(pixels, kPixels);
     for (std::int64_t i = 0; i < pieces; ++i) {
       const std::int64_t begin = i * pixels / pieces;
@@ -287,7 +301,7 @@ class ConvWeightGradient::Worker {
   }
 
   void add_taps(const std::int64_t* offsets, std::int64_t pixels, const float* turned,
-                std::int64_t width, float* sums, bool accumulate) const {
+                std::int64_t width, float* sums, bool accumulate) {
     const auto& kernels = conv_.kernels_.lane_tile[width / conv_.kernels_.lanes - 1];
     const std::size_t count = conv_.taps_.size();
     for (std::size_t t = 0; t < count;) {
@@ -299,6 +313,8 @@ class ConvWeightGradient::Worker {
       while (groups < most && t < count && conv_.taps_[t].count == first.count) {
         from[groups++] = source_ + conv_.taps_[t++].offset;
       }
+      prefetch_x_.step();
+      prefetch_y_.step();
       kernels[groups - 1][first.count - 1](pixels, from, offsets, turned, sums + first.tap * width,
                                            width, accumulate);
     }
@@ -323,6 +339,8 @@ class ConvWeightGradient::Worker {
   std::int64_t rows_ = 0;
   const float* source_ = nullptr;
   const float* unit_y_ = nullptr;
+  Prefetch prefetch_x_;
+  Prefetch prefetch_y_;
 };
 
 // Adds the chunks of kSumRows taps of one panel in order and turns the sum into w.

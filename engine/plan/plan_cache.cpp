@@ -65,7 +65,8 @@ void PlanCache::set_cap(std::size_t bytes) {
 void PlanCache::shrink() {
   while (bytes_ > cap_ && plans_.size() > 1) {
     const auto victim = std::prev(plans_.end());
-    for (auto it = by_hash_.begin(); it != by_hash_.end(); ++it)
+    const auto [first, last] = by_hash_.equal_range(XXH3_64bits(victim->key.data(), victim->key.size()));
+    for (auto it = first; it != last; ++it)
       if (it->second == victim) {
         by_hash_.erase(it);
         break;

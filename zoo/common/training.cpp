@@ -119,13 +119,19 @@ void Loop::begin_resumed(const io::Checkpoint& checkpoint, const std::string& so
   step_ = text_to_step(checkpoint.metadata, "step", source);
   best_step_ = text_to_step(checkpoint.metadata, "best_step", source);
   best_loss_ = text_to_double(checkpoint.metadata, "best_loss", source);
-  // The best weights of the time before; a best that is newer than this checkpoint will be found
-  // again.
+  best_ = model_snapshot();
   std::error_code missing;
-  if (std::filesystem::exists(folder_.best_checkpoint(), missing))
-    best_ = io::read_checkpoint(folder_.best_checkpoint()).tensors;
-  else
-    best_ = model_snapshot();
+  if (std::filesystem::exists(folder_.best_checkpoint(), missing)) {
+    const std::string file = folder_.best_checkpoint().string();
+    io::Checkpoint best = io::read_checkpoint(file);
+    best_ = std::move(best.tensors);
+    // One that is newer than this checkpoint will be found again. An older one than the checkpoint
+    // knows of is what a full disk left.
+    if (const std::int64_t step = text_to_step(best.metadata, "step", file); step < best_step_) {
+      best_step_ = step;
+      best_loss_ = text_to_double(best.metadata, "best_loss", file);
+    }
+  }
   for (const MetricsLine& line : log_.lines()) {
     const double seconds = value_of(line.metrics, "seconds");
     if (std::isfinite(seconds)) seconds_before_ = seconds;
