@@ -115,17 +115,15 @@ int report(const RunFolder& folder, Trainable& trainable, const TrainFlags& flag
   summary.steps = outcome.steps;
   summary.parameters = trainable.parameter_count();
   fmt::print("{}", flags.compute.json ? to_json(summary) : to_text(summary));
-  bool written = outcome.all_written;
+  std::string unwritten = outcome.unwritten;
   try {
     write_text(folder.summary(), to_json(summary));
-  } catch (const DiskError& error) {
-    console.warn(error.what());
-    written = false;
+  } catch (const DiskError&) {
+    unwritten += unwritten.empty() ? "summary" : ", summary";
   }
-  if (!written)
-    throw DiskError(fmt::format(
-        "the training is done, but not all of {} could be written; free some space and --resume it",
-        folder.path().string()));
+  if (!unwritten.empty())
+    throw DiskError(fmt::format("the training is done, but in {} could not be written: {}",
+                                folder.path().string(), unwritten));
   console.note(fmt::format("the run is in {}", folder.path().string()));
   return exit_done;
 }
@@ -166,7 +164,7 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
     write_text(folder->config(), verb.resolved());
   };
   const TrainingOutcome outcome = train(*trainable, *folder, options, resume, fix_steps, console);
-  if (!outcome.finished && outcome.all_written) {
+  if (!outcome.finished && outcome.unwritten.empty()) {
     console.note("stopped; continue with: " + options.resume_command);
     return exit_done;
   }

@@ -102,8 +102,8 @@ bool Loop::write(const std::string& what, const std::function<void()>& action) {
     unwritten_.erase(what);
     return true;
   } catch (const DiskError& error) {
-    unwritten_.insert(what);
-    console_.warn_once(fmt::format("{}; training goes on and tries again", error.what()));
+    if (unwritten_.insert(what).second)
+      console_.warn(fmt::format("{}; training goes on and tries again", error.what()));
     return false;
   }
 }
@@ -312,8 +312,9 @@ TrainingOutcome Loop::finish() {
   if (!log_.flush()) unwritten_.insert("metrics.jsonl");
   plot();
   restore(experiment_.model_states(), best_, "the best weights");
-  return {options_.steps,          seconds,           best_loss_, best_step_,
-          step_ == options_.steps, unwritten_.empty()};
+  std::string unwritten;
+  for (const std::string& what : unwritten_) unwritten += (unwritten.empty() ? "" : ", ") + what;
+  return {options_.steps, seconds, best_loss_, best_step_, step_ == options_.steps, unwritten};
 }
 
 }  // namespace

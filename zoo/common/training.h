@@ -72,8 +72,8 @@ struct TrainingOutcome {
   double seconds = 0;    ///< over all parts of a resumed run
   double best_loss = 0;  ///< on the validation set
   std::int64_t best_step = 0;
-  bool finished = true;     ///< false: stopped by stop_after
-  bool all_written = true;  ///< false: the disk refused something to the end
+  bool finished = true;   ///< false: stopped by stop_after
+  std::string unwritten;  ///< what the disk refused to the end, in words
 };
 
 /// Trains until `options.steps` (or, with `seconds`, the number of steps that fits, which
