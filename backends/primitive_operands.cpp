@@ -1,6 +1,9 @@
 #include "backends/primitive_operands.h"
 
+#include "backends/reference/primitives.h"
 #include "engine/graph/attributes.h"
+
+#include <vector>
 
 namespace genera {
 

@@ -2,11 +2,8 @@
 #pragma once
 
 #include "backends/backend.h"
-#include "backends/reference/primitives.h"
 
-#include <cstring>
 #include <span>
-#include <vector>
 
 namespace genera {
 
