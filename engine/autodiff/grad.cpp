@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -36,12 +37,22 @@ std::span<const Value> gradient_inputs(const Node* node) {
 }
 
 /// The graph behind some outputs, with everything a backward pass looks up, copied so that building more graph cannot
-/// disturb it.
+/// disturb it. A value is numbered by its node's first_value plus its output.
 struct Walk {
+  struct Entry {
+    std::uint32_t first_input;  // in `inputs`
+    std::uint32_t first_value;
+  };
   std::vector<Node*> order;
-  std::vector<std::vector<std::uint32_t>> inputs;  // by node: positions of its gradient_inputs
-  std::vector<bool> needs;                         // depends on what is differentiated for
+  std::vector<Entry> entries;         // by position in order, and one more
+  std::vector<std::uint32_t> inputs;  // positions of the nodes' gradient_inputs, node after node
+  std::vector<std::uint8_t> needs;    // depends on what is differentiated for
   std::vector<std::uint32_t> output_at, wrt_at;
+
+  std::uint32_t input(std::uint32_t at, std::size_t k) const { return inputs[entries[at].first_input + k]; }
+  std::size_t value(std::uint32_t at, int output) const {
+    return entries[at].first_value + static_cast<std::size_t>(output);
+  }
 };
 
 Walk walk(std::span<const Tensor> outputs, std::span<const Tensor> wrt) {
@@ -51,66 +62,92 @@ Walk walk(std::span<const Tensor> outputs, std::span<const Tensor> wrt) {
   for (const Tensor& output : outputs) roots.push_back({output.node(), output.output()});
   const std::uint64_t mark = next_mark();
   w.order = topological_order(std::span<const Value>(roots), mark, gradient_inputs);
-  w.needs.assign(w.order.size(), false);
+  w.needs.assign(w.order.size(), 0);
   for (const Tensor& x : wrt) {
     const bool reached = x.node()->mark == mark;
     w.wrt_at.push_back(reached ? x.node()->index : ~std::uint32_t{0});
-    if (reached) w.needs[x.node()->index] = true;
+    if (reached) w.needs[x.node()->index] = 1;
   }
   for (const Tensor& output : outputs) w.output_at.push_back(output.node()->index);
-  w.inputs.resize(w.order.size());
+  w.entries.reserve(w.order.size() + 1);
+  w.inputs.reserve(2 * w.order.size());
+  std::uint32_t values = 0;
   for (std::size_t i = 0; i < w.order.size(); ++i) {
     const Node* node = w.order[i];
+    w.entries.push_back({static_cast<std::uint32_t>(w.inputs.size()), values});
+    values += static_cast<std::uint32_t>(node->output_count());
     const bool passes = differentiable(node);
     for (const Value& input : gradient_inputs(node)) {
-      w.inputs[i].push_back(input.node->index);
-      if (passes && w.needs[input.node->index] && is_floating(input.node->dtype(input.output))) w.needs[i] = true;
+      w.inputs.push_back(input.node->index);
+      if (passes && w.needs[input.node->index] && is_floating(input.node->dtype(input.output))) w.needs[i] = 1;
     }
   }
+  w.entries.push_back({static_cast<std::uint32_t>(w.inputs.size()), values});
   return w;
 }
 
-/// Cotangents by node and output, added up as they arrive.
+/// Cotangents by value, added up as they arrive.
 class Cotangents {
  public:
-  explicit Cotangents(std::size_t nodes) : by_node_(nodes) {}
+  explicit Cotangents(const Walk& walk) : walk_(walk), sums_(walk.entries.back().first_value) {}
   void add(std::uint32_t node, int output, const Tensor& g) {
-    auto& list = by_node_[node];
-    if (list.size() <= static_cast<std::size_t>(output)) list.resize(static_cast<std::size_t>(output) + 1);
-    Tensor& sum = list[static_cast<std::size_t>(output)];
+    Tensor& sum = sums_[walk_.value(node, output)];
     sum = sum ? genera::add(sum, g) : g;
   }
-  const std::vector<Tensor>& of(std::uint32_t node) const { return by_node_[node]; }
-  Tensor at(std::uint32_t node, int output) const {
-    const auto& list = by_node_[node];
-    return static_cast<std::size_t>(output) < list.size() ? list[static_cast<std::size_t>(output)] : Tensor();
+  const Tensor& at(std::uint32_t node, int output) const { return sums_[walk_.value(node, output)]; }
+  /// Of all outputs of a node; empty handles where none arrived.
+  std::span<const Tensor> of(std::uint32_t node) const {
+    return {&sums_[walk_.value(node, 0)], &sums_[0] + walk_.value(node + 1, 0)};
   }
-  void forget(std::uint32_t node) { by_node_[node].clear(); }
+  bool any(std::uint32_t node) const {
+    const std::span<const Tensor> all = of(node);
+    return std::any_of(all.begin(), all.end(), [](const Tensor& g) { return static_cast<bool>(g); });
+  }
+  void forget(std::uint32_t node) {
+    for (std::size_t i = walk_.value(node, 0); i < walk_.value(node + 1, 0); ++i) sums_[i] = Tensor();
+  }
 
  private:
-  std::vector<std::vector<Tensor>> by_node_;
+  const Walk& walk_;
+  std::vector<Tensor> sums_;
 };
 
-void propagate_node(const Walk& w, std::uint32_t at, Cotangents& cotangents) {
+/// A rule's operands: kept from node to node, so that no memory is asked for.
+struct RuleOperands {
+  std::vector<Tensor> in, out, result;
+  std::unique_ptr<bool[]> needed;
+  std::size_t most_inputs = 0;
+
+  void reset(const Node* node) {
+    const std::size_t inputs = node->inputs().size();
+    in.clear();
+    out.clear();
+    result.clear();
+    result.resize(inputs);
+    if (inputs <= most_inputs) return;
+    needed = std::make_unique<bool[]>(inputs);
+    most_inputs = inputs;
+  }
+};
+
+void propagate_node(const Walk& w, std::uint32_t at, Cotangents& cotangents, RuleOperands& rule) {
   const Node* node = w.order[at];
   const std::span<const Value> inputs = node->inputs();
-  std::vector<Tensor> in, out, result(inputs.size());
-  const auto needed = std::make_unique<bool[]>(inputs.size());
+  rule.reset(node);
   for (std::size_t k = 0; k < inputs.size(); ++k) {
-    in.emplace_back(inputs[k].node, inputs[k].output);
-    needed[k] = w.needs[w.inputs[at][k]] && is_floating(in.back().dtype());
+    rule.in.emplace_back(inputs[k].node, inputs[k].output);
+    rule.needed[k] = w.needs[w.input(at, k)] && is_floating(rule.in.back().dtype());
   }
-  std::vector<Tensor> g = cotangents.of(at);
-  g.resize(static_cast<std::size_t>(node->output_count()));
   for (int output = 0; output < node->output_count(); ++output)
-    out.emplace_back(const_cast<Node*>(node), output);
-  apply_rule({*node, in, out, g, {needed.get(), inputs.size()}}, result);
-  if (distortion.input >= 0 && distortion.op == node->op() && distortion.input < static_cast<int>(result.size())) {
-    Tensor& target = result[static_cast<std::size_t>(distortion.input)];
+    rule.out.emplace_back(const_cast<Node*>(node), output);
+  apply_rule({*node, rule.in, rule.out, cotangents.of(at), {rule.needed.get(), inputs.size()}}, rule.result);
+  if (distortion.input >= 0 && distortion.op == node->op() &&
+      distortion.input < static_cast<int>(inputs.size())) {
+    Tensor& target = rule.result[static_cast<std::size_t>(distortion.input)];
     if (target) target = multiply(target, full_like(target, distortion.factor));
   }
   for (std::size_t k = 0; k < inputs.size(); ++k)
-    if (result[k] && needed[k]) cotangents.add(w.inputs[at][k], inputs[k].output, result[k]);
+    if (rule.result[k] && rule.needed[k]) cotangents.add(w.input(at, k), inputs[k].output, rule.result[k]);
 }
 
 /// The graph of `outputs` built again on replacements for some of its nodes.
@@ -124,13 +161,10 @@ class Rebuild {
   /// `order`: inputs before users.
   void rebuild(const Node* node) {
     std::vector<Tensor> inputs;
-    bool same = true;
-    for (const Value& input : node->inputs()) {
-      inputs.push_back(of(input));
-      same = same && inputs.back().node() == input.node && inputs.back().output() == input.output;
-    }
-    if (same) return;
-    const Tensor copy = make_node(node->op(), std::span<const Tensor>(inputs), node->dtype(), node->shape(), node->attr_bytes());
+    for (const Value& input : node->inputs()) inputs.push_back(of(input));
+    const std::vector<Value> operands(inputs.begin(), inputs.end());
+    if (std::equal(operands.begin(), operands.end(), node->inputs().begin())) return;
+    const Tensor copy = make_node(node->op(), operands, node->dtype(), node->shape(), node->attr_bytes());
     if (node->op() == Op::Call) {
       for (int output = 1; output < node->output_count(); ++output)
         copy.node()->add_output(node->dtype(output), node->shape(output));
@@ -183,10 +217,9 @@ void propagate_checkpoint(const Walk& w, std::uint32_t at, Cotangents& cotangent
   }
   for (const Node* node : body)
     if (node->op() != Op::Leaf) copy.rebuild(node);
-  std::vector<Tensor> outputs, gs = cotangents.of(at);
+  std::vector<Tensor> outputs;
   for (const Value& output : call->body()) outputs.push_back(copy.of(output));
-  gs.resize(outputs.size());
-  const std::vector<Tensor> result = vjp(outputs, gs, guarded);
+  const std::vector<Tensor> result = vjp(outputs, cotangents.of(at), guarded);
   std::unordered_map<const Node*, std::uint32_t> position;
   for (std::size_t i = 0; i < w.order.size(); ++i) position[w.order[i]] = static_cast<std::uint32_t>(i);
   for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -196,18 +229,18 @@ void propagate_checkpoint(const Walk& w, std::uint32_t at, Cotangents& cotangent
   }
 }
 
-void propagate(const Walk& w, std::uint32_t at, Cotangents& cotangents) {
+void propagate(const Walk& w, std::uint32_t at, Cotangents& cotangents, RuleOperands& rule) {
   const Node* node = w.order[at];
   const std::uint32_t outer = current_scope();
   set_scope(node->scope());
   if (node->op() != Op::Call) {
-    propagate_node(w, at, cotangents);
+    propagate_node(w, at, cotangents, rule);
   } else if (node->call().recompute) {
     propagate_checkpoint(w, at, cotangents);
   } else {
-    const std::vector<Tensor> g = cotangents.of(at);
+    const std::span<const Tensor> g = cotangents.of(at);
     for (std::size_t k = 0; k < g.size(); ++k)
-      if (g[k]) cotangents.add(w.inputs[at][k], node->body()[k].output, g[k]);
+      if (g[k]) cotangents.add(w.input(at, k), node->body()[k].output, g[k]);
   }
   set_scope(outer);
 }
@@ -251,16 +284,17 @@ std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor>
       fail("vjp", fmt::format("output {} has cotangent {}", describe(outputs[i]), describe(cotangents[i])));
   }
   const autodiff::Walk w = autodiff::walk(outputs, wrt);
-  autodiff::Cotangents sums(w.order.size());
+  autodiff::Cotangents sums(w);
+  autodiff::RuleOperands operands;
   for (std::size_t i = 0; i < outputs.size(); ++i)
     if (cotangents[i] && w.needs[w.output_at[i]]) sums.add(w.output_at[i], outputs[i].output(), cotangents[i]);
-  std::vector<bool> keep(w.order.size(), false);
+  std::vector<std::uint8_t> keep(w.order.size(), 0);
   for (const std::uint32_t at : w.wrt_at)
-    if (at != ~std::uint32_t{0}) keep[at] = true;
+    if (at != ~std::uint32_t{0}) keep[at] = 1;
   for (std::size_t i = w.order.size(); i-- > 0;) {
     const auto at = static_cast<std::uint32_t>(i);
-    if (!w.needs[i] || sums.of(at).empty()) continue;
-    autodiff::propagate(w, at, sums);
+    if (!w.needs[i] || !sums.any(at)) continue;
+    autodiff::propagate(w, at, sums, operands);
     if (!keep[i]) sums.forget(at);
   }
   std::vector<Tensor> result;

@@ -21,7 +21,7 @@ namespace {
 constexpr int kMaxThreads = 256;
 // Longer than the gap between two kernels of one plan, shorter than what a foreign process would
 // notice.
-constexpr std::chrono::microseconds kSpinTime{20};
+constexpr std::chrono::microseconds kSpinTime{200};
 
 // Set while this thread runs a range: nested calls then run serially.
 thread_local bool inside_range = false;

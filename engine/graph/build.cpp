@@ -8,12 +8,11 @@
 
 namespace genera {
 
-Tensor make_node(Op op, std::span<const Tensor> inputs, DType dtype, const Shape& shape,
+Tensor make_node(Op op, std::span<const Value> inputs, DType dtype, const Shape& shape,
                  std::span<const std::byte> attrs) {
   Node* node = Node::create(op, inputs, dtype, shape, attrs);
   if (op == Op::LU) node->add_output(DType::i32, Shape(shape.extents().first(shape.extents().size() - 1)));
   Tensor result(node);
-  node->drop_handle();  // the one that create() made; `result` has its own
   if (eager_mode()) eval({result});
   return result;
 }
@@ -29,7 +28,7 @@ Tensor const_node(double value, DType dtype, const Shape& shape) {
 
 Tensor random_node(const Key& key, RandomAttrs::Kind kind, const Shape& shape) {
   const HostScalar bits{0, static_cast<std::int64_t>(key.bits())};
-  const Tensor key_node = make_node(Op::Scalar, std::span<const Tensor>{}, DType::i64, Shape{},
+  const Tensor key_node = make_node(Op::Scalar, std::span<const Value>{}, DType::i64, Shape{},
                                     std::as_bytes(std::span<const HostScalar, 1>(&bits, 1)));
   const DType dtype = kind == RandomAttrs::bits ? DType::u32 : DType::f32;
   return make_node(Op::Random, {key_node}, dtype, shape, RandomAttrs{kind});

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace genera {
 namespace {
@@ -55,13 +56,12 @@ bool Node::evaluated() const {
   return true;
 }
 
-Node* Node::create(Op op, std::span<const Tensor> inputs, DType dtype, const Shape& shape,
+Node* Node::create(Op op, std::span<const Value> inputs, DType dtype, const Shape& shape,
                    std::span<const std::byte> attrs) {
   NodeSlab* free_list = slab();
   void* block = free_list ? free_list->take(sizeof(Node)) : ::operator new(sizeof(Node));
   Node* node = new (block) Node;
   node_count.fetch_add(1, std::memory_order_relaxed);
-  node->counts_.store(one_handle, std::memory_order_relaxed);
   node->op_ = op;
   node->scope_ = current_scope();
   node->first_.dtype = dtype;
@@ -76,21 +76,19 @@ Node* Node::create(Op op, std::span<const Tensor> inputs, DType dtype, const Sha
   node->input_count_ = static_cast<std::uint32_t>(inputs.size());
   node->inputs_ = inputs.size() <= inline_inputs ? node->inline_inputs_ : new Value[inputs.size()];
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    node->inputs_[i] = {inputs[i].node(), inputs[i].output()};
-    inputs[i].node()->counts_.fetch_add(one_edge, std::memory_order_relaxed);
+    node->inputs_[i] = inputs[i];
+    inputs[i].node->counts_.fetch_add(one_edge, std::memory_order_relaxed);
   }
   return node;
 }
 
 void Node::destroy(Node* first) {
   // Iterative: a chain of 100,000 nodes must not overflow the stack.
-  std::vector<Node*> dead{first};
-  while (!dead.empty()) {
-    Node* node = dead.back();
-    dead.pop_back();
+  while (first) {
+    Node* node = std::exchange(first, first->next_dead_);
     for (const Value& input : node->inputs())
       if (input.node->counts_.fetch_sub(one_edge, std::memory_order_acq_rel) == one_edge)
-        dead.push_back(input.node);
+        input.node->next_dead_ = std::exchange(first, input.node);
     if (node->inputs_ != node->inline_inputs_) delete[] node->inputs_;
     if (node->attr_bytes_ > sizeof node->inline_attrs_) delete[] node->attrs_;
     node->~Node();

@@ -23,6 +23,9 @@ namespace genera {
 struct Value {
   Node* node = nullptr;
   int output = 0;
+  Value() = default;
+  Value(Node* of, int number) : node(of), output(number) {}
+  Value(const Tensor& tensor) : node(tensor.node()), output(tensor.output()) {}
   friend bool operator==(const Value&, const Value&) = default;
 };
 
@@ -87,8 +90,8 @@ class Node {
     if (counts_.fetch_sub(one_handle, std::memory_order_acq_rel) == one_handle) destroy(this);
   }
 
-  /// A new node with one handle on it, which the caller owns. Attributes are copied.
-  static Node* create(Op op, std::span<const Tensor> inputs, DType dtype, const Shape& shape,
+  /// A new node, for the caller to put the first handle on. Attributes are copied.
+  static Node* create(Op op, std::span<const Value> inputs, DType dtype, const Shape& shape,
                       std::span<const std::byte> attrs);
 
   struct OutputSlot {
@@ -127,6 +130,7 @@ class Node {
   OutputSlot first_;
   std::vector<OutputSlot> more_;
   std::unique_ptr<CallInfo> call_;
+  Node* next_dead_ = nullptr;  // of those that destroy() has still to take apart
 };
 
 /// Walks over graphs number nodes in place, so only one walk (planning, differentiating, running) goes on at a time.

@@ -20,7 +20,7 @@ Tensor scalar(double value, DType dtype, const Shape& shape) {
     number.floating = value;
   else
     number.integer = static_cast<std::int64_t>(value);
-  return make_node(Op::Scalar, std::span<const Tensor>{}, dtype, shape,
+  return make_node(Op::Scalar, std::span<const Value>{}, dtype, shape,
                    std::as_bytes(std::span<const HostScalar, 1>(&number, 1)));
 }
 

@@ -20,7 +20,7 @@ Tensor spread(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const Node& node = *x.node();
   if (node.op() == Op::Const || node.op() == Op::Scalar)
-    return make_node(node.op(), std::span<const Tensor>{}, x.dtype(), shape, node.attr_bytes());
+    return make_node(node.op(), std::span<const Value>{}, x.dtype(), shape, node.attr_bytes());
   return broadcast_to(x, shape);
 }
 

@@ -212,7 +212,8 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
   }
   if (parts.size() == 1) return parts[0];
   const ConcatAttrs attrs{axis, 0};
-  return make_node(Op::Concat, std::span<const Tensor>(parts), parts[0].dtype(), parts[0].shape().with(axis, extent),
+  const std::vector<Value> operands(parts.begin(), parts.end());
+  return make_node(Op::Concat, operands, parts[0].dtype(), parts[0].shape().with(axis, extent),
                    std::as_bytes(std::span<const ConcatAttrs, 1>(&attrs, 1)));
 }
 

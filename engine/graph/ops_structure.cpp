@@ -13,9 +13,9 @@ std::vector<Tensor> call_node(const std::string& name, const TensorFunction& bod
   if (outputs.empty()) fail(name, "the body returned no tensor");
   for (const Tensor& output : outputs) check_tensor(name, output);
   if (eager_mode()) return outputs;
-  std::vector<Tensor> operands = inputs;
+  std::vector<Value> operands(inputs.begin(), inputs.end());
   operands.insert(operands.end(), outputs.begin(), outputs.end());
-  const Tensor result = make_node(Op::Call, std::span<const Tensor>(operands), outputs[0].dtype(), outputs[0].shape());
+  const Tensor result = make_node(Op::Call, operands, outputs[0].dtype(), outputs[0].shape());
   for (std::size_t i = 1; i < outputs.size(); ++i)
     result.node()->add_output(outputs[i].dtype(), outputs[i].shape());
   result.node()->set_call(std::make_unique<CallInfo>(CallInfo{name, inputs.size(), recompute}));

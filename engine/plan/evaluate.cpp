@@ -189,9 +189,7 @@ StorageRef evaluated_storage(const Tensor& x) {
 Tensor leaf_node(StorageRef value, DType dtype, const Shape& shape) {
   Node* node = Node::create(Op::Leaf, {}, dtype, shape, {});
   node->set_value(0, std::move(value));
-  Tensor result(node);
-  node->drop_handle();
-  return result;
+  return Tensor(node);
 }
 
 void commit(std::vector<Update> updates, std::vector<Tensor> also) {
