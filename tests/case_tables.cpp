@@ -3,6 +3,7 @@
 #include <genera/random.h>
 
 #include <cmath>
+#include <string_view>
 
 namespace genera::cases {
 namespace {
@@ -313,10 +314,19 @@ void add_create(Table& table) {
 }
 
 bool differentiable(Op op) {
+  using namespace std::string_view_literals;
+  const auto any = [](auto... gradient) { return ((gradient != "none()"sv) || ...); };
   switch (op) {
-    case Op::Floor:
-    case Op::Less:
-    case Op::Equal:
+#define GENERA_UNARY(Name, function, types, reference, glsl, gradient, ...) \
+  case Op::Name:                                                            \
+    return any(#gradient);
+#define GENERA_BINARY(Name, function, types, reference, glsl, ga, gb, ...) \
+  case Op::Name:                                                           \
+    return any(#ga, #gb);
+#define GENERA_TERNARY(Name, function, types, reference, glsl, ga, gb, gc, ...) \
+  case Op::Name:                                                                \
+    return any(#ga, #gb, #gc);
+#include "engine/graph/primitives.def"
     case Op::ArgMax:
     case Op::ArgSort:
       return false;

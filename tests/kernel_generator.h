@@ -210,6 +210,25 @@ class Generator {
     return push(instr);
   }
 
+  struct Row {
+    KernelOp kernel_op;
+    Op op;
+  };
+
+  /// An elementwise row of the table: one that accepts floating types only, or one that does not.
+  Row pick_row(bool floating) {
+    static constexpr Row rows[] = {
+#define GENERA_UNARY(Name, ...) {KernelOp::Name, Op::Name},
+#define GENERA_BINARY(...) GENERA_UNARY(__VA_ARGS__)
+#define GENERA_TERNARY(...) GENERA_UNARY(__VA_ARGS__)
+#include "engine/graph/primitives.def"
+    };
+    std::vector<Row> found;
+    for (const Row& row : rows)
+      if ((info(row.op).accepts == Accepts::Floating) == floating) found.push_back(row);
+    return found[static_cast<std::size_t>(below(static_cast<int>(found.size())))];
+  }
+
   void add_instruction() {
     if (count() > 50) return;
     KernelInstr instr;
@@ -235,28 +254,15 @@ class Generator {
       push(instr);
       return;
     }
-    static constexpr KernelOp any[] = {KernelOp::Add, KernelOp::Mul,   KernelOp::Div,
-                                       KernelOp::Max, KernelOp::Less,  KernelOp::Equal,
-                                       KernelOp::Neg, KernelOp::Select};
-    static constexpr KernelOp floating[] = {KernelOp::Exp,   KernelOp::Expm1,   KernelOp::Log,
-                                            KernelOp::Log1p, KernelOp::Sqrt,    KernelOp::Sin,
-                                            KernelOp::Tanh,  KernelOp::Sigmoid, KernelOp::Erf,
-                                            KernelOp::Floor, KernelOp::Fma};
     const Type type = chance(75) ? Type::f32 : static_cast<Type>(below(3));
-    instr.op = type == Type::f32 && chance(40) ? floating[below(11)] : any[below(8)];
-    instr.type = type;
-    if (instr.op == KernelOp::Select) {
-      instr.a = pick(Type::i32, instr.kept);
-      instr.b = pick(type, instr.kept);
-      instr.c = pick(type, instr.kept);
-    } else {
-      instr.a = pick(type, instr.kept);
-      instr.b = pick(type, instr.kept);
-      if (instr.op == KernelOp::Fma) instr.c = pick(type, instr.kept);
-      if (instr.op == KernelOp::Less || instr.op == KernelOp::Equal) {
-        instr.type = Type::i32;
-        instr.boolean = true;
-      }
+    const Row row = pick_row(type == Type::f32 && chance(40));
+    instr.op = row.kernel_op;
+    instr.type = info(row.op).compares ? Type::i32 : type;
+    instr.boolean = info(row.op).compares;
+    std::int16_t* const operands[] = {&instr.a, &instr.b, &instr.c};
+    for (int i = 0; i < info(row.op).inputs; ++i) {
+      const bool condition = row.op == Op::Select && i == 0;
+      *operands[i] = pick(condition ? Type::i32 : type, instr.kept);
     }
     push(instr);
   }

@@ -1,4 +1,4 @@
-// The formulas of backends/cpu/math-inl.h and the conversions against <cmath> in f64, on every SIMD
+// The f32 kernels of the table's rows against its `reference` in f64, within its `ulp`, and the conversions; on every SIMD
 // target.
 #include <doctest/doctest.h>
 
@@ -10,12 +10,11 @@
 #include <vector>
 
 #include "backends/cpu/tile_kernels.h"
+#include "backends/reference/arithmetic.h"
 #include "tests/simd_targets.h"
 
 namespace genera {
 namespace {
-
-using cpu::TileOp;
 
 /// |got - exact| in units of the last place of the f32 nearest to `exact`; 0 where both are NaN or
 /// the same infinity.
@@ -28,25 +27,41 @@ double error_in_ulp(float got, double exact) {
   return std::abs(static_cast<double>(got) - exact) / ulp;
 }
 
+/// A unary row of the table.
 struct Function {
   const char* name;
-  TileOp op;
+  KernelOp op;
   double (*exact)(double);
-  double bound;
+  double bound;  ///< in units in the last place; f64's own rounding comes on top
 };
 
+double bound_of(Op op) { return info(op).ulp * (1 + 1e-6); }
+
+using namespace reference;  // for the expressions of the table
+
 const Function functions[] = {
-    {"exp", TileOp::exp, [](double x) { return std::exp(x); }, 1.5},
-    {"expm1", TileOp::expm1, [](double x) { return std::expm1(x); }, 2.5},
-    {"log", TileOp::log, [](double x) { return std::log(x); }, 1.5},
-    {"log1p", TileOp::log1p, [](double x) { return std::log1p(x); }, 2.0},
-    {"sqrt", TileOp::sqrt, [](double x) { return std::sqrt(x); }, 0.5000001},
-    {"sin", TileOp::sin, [](double x) { return std::sin(x); }, 2.5},
-    {"tanh", TileOp::tanh, [](double x) { return std::tanh(x); }, 3.0},
-    {"sigmoid", TileOp::sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, 3.0},
-    {"erf", TileOp::erf, [](double x) { return std::erf(x); }, 2.0},
-    {"floor", TileOp::floor, [](double x) { return std::floor(x); }, 0},
+#define GENERA_UNARY(Name, function, types, reference, ...) \
+  {#Name, KernelOp::Name, [](double x) -> double { return reference; }, bound_of(Op::Name)},
+#include "engine/graph/primitives.def"
 };
+
+/// A binary row, or a comparison, whose kernel gives integers.
+struct BinaryFunction {
+  const char* name;
+  KernelOp op;
+  double (*exact)(double, double);
+  double bound;
+  bool compares;
+};
+
+const BinaryFunction binary_functions[] = {
+#define GENERA_BINARY(Name, function, types, reference, ...)                                    \
+  {#Name, KernelOp::Name, [](double a, double b) -> double { return reference; }, bound_of(Op::Name), \
+   info(Op::Name).compares},
+#include "engine/graph/primitives.def"
+};
+
+cpu::TileFn f32_kernel(KernelOp op) { return cpu::tile_function(cpu::tile_op(op, LaneType::f32), 0); }
 
 /// Every `step`-th f32, the two zeros, infinities, NaN and the neighbours of 1.
 std::vector<float> arguments(std::uint32_t step) {
@@ -83,7 +98,7 @@ TEST_CASE("kernel math: functions are within their bounds") {
   for_simd_targets([&](const std::string& target) {
     std::vector<float> y(x.size());
     for (const Function& f : functions) {
-      cpu::tile_function(f.op, 0)(y.data(), x.data(), nullptr, nullptr, x.size());
+      f32_kernel(f.op)(y.data(), x.data(), nullptr, nullptr, x.size());
       double worst = 0;
       float where = 0;
       for (std::size_t i = 0; i < x.size(); ++i) {
@@ -101,12 +116,41 @@ TEST_CASE("kernel math: functions are within their bounds") {
   });
 }
 
+TEST_CASE("kernel math: functions of two numbers are within their bounds") {
+  std::vector<float> a, b;
+  const std::vector<float> x = arguments(0x1000003);
+  for (const float p : x)
+    for (const float q : x) {
+      a.push_back(p);
+      b.push_back(q);
+    }
+  for_simd_targets([&](const std::string& target) {
+    std::vector<float> y(a.size());
+    for (const BinaryFunction& f : binary_functions) {
+      f32_kernel(f.op)(y.data(), a.data(), b.data(), nullptr, a.size());
+      double worst = 0;
+      std::size_t where = 0;
+      for (std::size_t i = 0; i < a.size(); ++i) {
+        const float got = f.compares ? static_cast<float>(std::bit_cast<std::int32_t>(y[i])) : y[i];
+        const double error =
+            error_in_ulp(got, f.exact(static_cast<double>(a[i]), static_cast<double>(b[i])));
+        if (error > worst) {
+          worst = error;
+          where = i;
+        }
+      }
+      CHECK_MESSAGE(worst <= f.bound, std::string(f.name), " on ", target, ": ", worst, " ulp at ",
+                    a[where], ", ", b[where]);
+    }
+  });
+}
+
 TEST_CASE("kernel math: an element has the same bits wherever it lies in a tile") {
   for_simd_targets([](const std::string& target) {
     std::vector<float> x(67), whole(67), part(67);
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i) * 0.37f - 11.0f;
     for (const Function& f : functions) {
-      const cpu::TileFn function = cpu::tile_function(f.op, 0);
+      const cpu::TileFn function = f32_kernel(f.op);
       function(whole.data(), x.data(), nullptr, nullptr, x.size());
       bool same = true;
       for (std::size_t begin = 0; begin < 20; ++begin)

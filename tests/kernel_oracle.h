@@ -1,10 +1,12 @@
 /// A Kernel executed by the simplest loops, one element at a time: what KernelExecutor is held
-/// against, bit for bit. Transcendental functions come from the tile kernels themselves
-/// (kernel_math_test.cpp holds those against <cmath>).
+/// against, bit for bit. Elementwise rows are the table's `reference`; those that the kernels only
+/// approximate come from the tile kernels themselves (kernel_math_test.cpp holds those against the
+/// reference).
 #pragma once
 
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -12,6 +14,7 @@
 
 #include "backends/cpu/kernel_executor.h"
 #include "backends/cpu/tile_kernels.h"
+#include "backends/reference/arithmetic.h"
 #include "engine/core/philox.h"
 #include "engine/plan/kernel.h"
 
@@ -23,17 +26,54 @@ inline Word bits(float f) { return std::bit_cast<Word>(f); }
 inline std::int32_t as_int(Word w) { return std::bit_cast<std::int32_t>(w); }
 inline Word bits(std::int32_t i) { return std::bit_cast<Word>(i); }
 
-inline Word larger(LaneType type, Word a, Word b) {
-  if (type == LaneType::f32) {
-    const float x = as_float(a), y = as_float(b);
-    return (x != x || x > y) ? a : b;
+using Signed = reference::Wrapping<std::int32_t>;
+inline Word bits(bool b) { return b; }
+inline Word bits(Word w) { return w; }
+inline Word bits(Signed i) { return bits(i.value); }
+
+/// function of the operands as values of their lane type.
+template <Accepts accepts, class Function>
+Word on_lanes(LaneType type, const Function& function, std::same_as<Word> auto... x) {
+  if constexpr (accepts != Accepts::Floating) {
+    if (type == LaneType::i32) return bits(function(Signed{as_int(x)}...));
+    if (type == LaneType::u32) return bits(function(x...));
   }
-  if (type == LaneType::i32) return as_int(a) > as_int(b) ? a : b;
-  return a > b ? a : b;
+  return bits(function(as_float(x)...));
 }
 
-inline Word add(LaneType type, Word a, Word b) {
-  return type == LaneType::f32 ? bits(as_float(a) + as_float(b)) : a + b;
+/// The tile kernel on one element.
+inline Word through_tile(KernelOp op, LaneType type, Word a, Word b = 0, Word c = 0) {
+  Word y;
+  cpu::tile_function(cpu::tile_op(op, type), 0)(&y, &a, &b, &c, 1);
+  return y;
+}
+
+/// An elementwise row of the table; `type` is the operands'.
+inline Word elementwise(KernelOp op, LaneType type, Word a, Word b, Word c) {
+  using namespace reference;
+  switch (op) {
+#define GENERA_UNARY(Name, function, types, reference, ...)                           \
+  case KernelOp::Name:                                                                \
+    if (info(Op::Name).ulp > 0.5) return through_tile(op, type, a);                   \
+    return on_lanes<Accepts::types>(type, [](auto x) { return reference; }, a);
+#define GENERA_BINARY(Name, function, types, reference, ...)                          \
+  case KernelOp::Name:                                                                \
+    if (info(Op::Name).ulp > 0.5) return through_tile(op, type, a, b);                \
+    return on_lanes<Accepts::types>(type, [](auto a, auto b) { return reference; }, a, b);
+// The first operand of a row that accepts any type is a condition.
+#define GENERA_TERNARY(Name, function, types, reference, ...)                         \
+  case KernelOp::Name:                                                                \
+    if (info(Op::Name).ulp > 0.5) return through_tile(op, type, a, b, c);             \
+    if constexpr (Accepts::types == Accepts::Any)                                     \
+      return on_lanes<Accepts::types>(                                                \
+          type, [a = a != 0](auto b, auto c) { return reference; }, b, c);            \
+    else                                                                              \
+      return on_lanes<Accepts::types>(                                                \
+          type, [](auto a, auto b, auto c) { return reference; }, a, b, c);
+#include "engine/graph/primitives.def"
+    default:
+      return 0;
+  }
 }
 
 /// One reduction in the documented order.
@@ -46,7 +86,9 @@ struct Reduction {
     if (type == LaneType::f32) return bits(-std::numeric_limits<float>::infinity());
     return type == LaneType::i32 ? 0x80000000u : 0;
   }
-  Word op(Word a, Word b) const { return max ? larger(type, a, b) : add(type, a, b); }
+  Word op(Word a, Word b) const {
+    return elementwise(max ? KernelOp::Max : KernelOp::Add, type, a, b, 0);
+  }
 
   /// Chunk results as a balanced tree over a power of two, missing ones neutral.
   Word tree(std::vector<Word> chunks) const {
@@ -88,21 +130,6 @@ struct Reduction {
   }
 };
 
-inline Word through_tile(cpu::TileOp op, Word x) {
-  Word y;
-  cpu::tile_function(op, 0)(&y, &x, nullptr, nullptr, 1);
-  return y;
-}
-
-inline Word divide(LaneType type, Word a, Word b) {
-  if (type == LaneType::f32) return bits(as_float(a) / as_float(b));
-  if (b == 0) return 0;
-  if (type == LaneType::u32) return a / b;
-  const std::int64_t p = as_int(a), q = as_int(b);
-  return static_cast<Word>(
-      static_cast<std::int64_t>(std::floor(static_cast<double>(p) / static_cast<double>(q))));
-}
-
 inline Word cast(LaneType from, LaneType to, bool boolean, Word x) {
   if (boolean && to != LaneType::f32) return from == LaneType::f32 ? as_float(x) != 0.0f : x != 0;
   if (from == LaneType::f32 && to != LaneType::f32) {
@@ -116,54 +143,6 @@ inline Word cast(LaneType from, LaneType to, bool boolean, Word x) {
   if (from != LaneType::f32 && to == LaneType::f32)
     return bits(from == LaneType::i32 ? static_cast<float>(as_int(x)) : static_cast<float>(x));
   return x;
-}
-
-/// An elementwise instruction; `type` is the operands'.
-inline Word elementwise(const KernelInstr& instr, LaneType type, Word a, Word b, Word c) {
-  const bool f = type == LaneType::f32;
-  switch (instr.op) {
-    case KernelOp::Neg:
-      return f ? a ^ 0x80000000u : 0u - a;
-    case KernelOp::Exp:
-      return through_tile(cpu::TileOp::exp, a);
-    case KernelOp::Expm1:
-      return through_tile(cpu::TileOp::expm1, a);
-    case KernelOp::Log:
-      return through_tile(cpu::TileOp::log, a);
-    case KernelOp::Log1p:
-      return through_tile(cpu::TileOp::log1p, a);
-    case KernelOp::Sqrt:
-      return bits(std::sqrt(as_float(a)));
-    case KernelOp::Sin:
-      return through_tile(cpu::TileOp::sin, a);
-    case KernelOp::Tanh:
-      return through_tile(cpu::TileOp::tanh, a);
-    case KernelOp::Sigmoid:
-      return through_tile(cpu::TileOp::sigmoid, a);
-    case KernelOp::Erf:
-      return through_tile(cpu::TileOp::erf, a);
-    case KernelOp::Floor:
-      return bits(std::floor(as_float(a)));
-    case KernelOp::Add:
-      return add(type, a, b);
-    case KernelOp::Mul:
-      return f ? bits(as_float(a) * as_float(b)) : a * b;
-    case KernelOp::Div:
-      return divide(type, a, b);
-    case KernelOp::Max:
-      return larger(type, a, b);
-    case KernelOp::Less:
-      if (f) return as_float(a) < as_float(b);
-      return type == LaneType::i32 ? as_int(a) < as_int(b) : a < b;
-    case KernelOp::Equal:
-      return f ? as_float(a) == as_float(b) : a == b;
-    case KernelOp::Fma:
-      return bits(std::fma(as_float(a), as_float(b), as_float(c)));
-    case KernelOp::Select:
-      return a != 0 ? b : c;
-    default:
-      return 0;
-  }
 }
 
 inline Word load(DType dtype, const void* base, std::int64_t element) {
@@ -317,9 +296,12 @@ class Interpreter {
     }
     const Word a = operand(instr.a, i, instr.kept), b = operand(instr.b, i, instr.kept),
                c = operand(instr.c, i, instr.kept);
-    const LaneType type = kernel_.code[static_cast<std::size_t>(instr.a)].type;
+    const auto type_of = [&](std::int16_t value) {
+      return kernel_.code[static_cast<std::size_t>(value)].type;
+    };
+    const LaneType type = type_of(instr.op == KernelOp::Select ? instr.b : instr.a);
     if (instr.op == KernelOp::Cast) return cast(type, instr.type, instr.boolean, a);
-    return elementwise(instr, type, a, b, c);
+    return elementwise(instr.op, type, a, b, c);
   }
 
   const Kernel& kernel_;

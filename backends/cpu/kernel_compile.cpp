@@ -17,25 +17,19 @@ std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 /// Nanoseconds per element on one core with 512-bit vectors; only the order of magnitude matters.
 double step_cost(TileOp op) {
+  constexpr double addition = 0.06;
+  if (op == TileOp::Div_i32 || op == TileOp::Div_u32) return 50 * addition;  // no such SIMD instruction
   switch (op) {
-    case TileOp::exp:
-    case TileOp::expm1:
-    case TileOp::log:
-      return 0.4;
-    case TileOp::log1p:
-    case TileOp::sin:
-    case TileOp::tanh:
-    case TileOp::sigmoid:
-    case TileOp::erf:
-      return 0.7;
-    case TileOp::div_i32:
-    case TileOp::div_u32:
-      return 3.0;
-    case TileOp::div_f32:
-    case TileOp::sqrt:
-      return 0.15;
+#define GENERA_UNARY(Name, ...) \
+  case TileOp::Name##_f32:      \
+  case TileOp::Name##_i32:      \
+  case TileOp::Name##_u32:      \
+    return info(Op::Name).cost * addition;
+#define GENERA_BINARY(...) GENERA_UNARY(__VA_ARGS__)
+#define GENERA_TERNARY(...) GENERA_UNARY(__VA_ARGS__)
+#include "engine/graph/primitives.def"
     default:
-      return 0.06;
+      return addition;
   }
 }
 

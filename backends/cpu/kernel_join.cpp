@@ -23,13 +23,14 @@ class Joiner {
     for (std::size_t i = 0; i < values_.size(); ++i) {
       Value& v = values_[i];
       if (v.kind != Kind::map) continue;
-      if (v.op == TileOp::add_f32) join_sum(v);
-      if (v.op == TileOp::add_i32) join_negated(v, TileOp::neg_i32, TileOp::sub_i32);
+      if (v.op == TileOp::Add_f32) join_sum(v);
+      if (v.op == TileOp::Add_i32) join_negated(v, TileOp::Neg_i32, TileOp::sub_i32);
+      if (v.op == TileOp::Add_u32) join_negated(v, TileOp::Neg_u32, TileOp::sub_i32);
       if (v.op == TileOp::sub_f32) join_difference(v);
-      if (v.op == TileOp::neg_f32) join_minimum(v);
+      if (v.op == TileOp::Neg_f32) join_minimum(v);
     }
     for (Value& v : values_)
-      if (v.kind == Kind::map && v.op == TileOp::mul_f32 && v.a == v.b) {
+      if (v.kind == Kind::map && v.op == TileOp::Mul_f32 && v.a == v.b) {
         set(v, TileOp::square, v.a, -1, -1);
       }
   }
@@ -61,21 +62,21 @@ class Joiner {
   }
 
   void join_sum(Value& v) {
-    join_negated(v, TileOp::neg_f32, TileOp::sub_f32);
-    if (v.op != TileOp::add_f32) return;
+    join_negated(v, TileOp::Neg_f32, TileOp::sub_f32);
+    if (v.op != TileOp::Add_f32) return;
     // Sums commute; two products: the first is joined.
     for (const auto& [product, other] : {std::pair{v.a, v.b}, std::pair{v.b, v.a}})
-      if (joinable(product, TileOp::mul_f32, v.level)) {
+      if (joinable(product, TileOp::Mul_f32, v.level)) {
         const Value m = at(product);
         return set(v, TileOp::mul_add, m.a, m.b, other);
       }
   }
 
   void join_difference(Value& v) {
-    if (joinable(v.a, TileOp::mul_f32, v.level)) {
+    if (joinable(v.a, TileOp::Mul_f32, v.level)) {
       const Value m = at(v.a);
       set(v, TileOp::mul_sub, m.a, m.b, v.b);
-    } else if (joinable(v.b, TileOp::mul_f32, v.level)) {
+    } else if (joinable(v.b, TileOp::Mul_f32, v.level)) {
       const Value m = at(v.b);
       set(v, TileOp::sub_mul, m.a, m.b, v.a);
     }
@@ -83,9 +84,9 @@ class Joiner {
 
   /// -max(-a, -b)
   void join_minimum(Value& v) {
-    if (!is(v.a, TileOp::max_f32)) return;
+    if (!is(v.a, TileOp::Max_f32)) return;
     const Value m = at(v.a);
-    if (is(m.a, TileOp::neg_f32) && is(m.b, TileOp::neg_f32))
+    if (is(m.a, TileOp::Neg_f32) && is(m.b, TileOp::Neg_f32))
       set(v, TileOp::min_f32, at(m.a).a, at(m.b).a, -1);
   }
 

@@ -26,53 +26,6 @@ TileOp by_type(LaneType type, TileOp f32, TileOp i32, TileOp u32) {
   return type == LaneType::f32 ? f32 : type == LaneType::i32 ? i32 : u32;
 }
 
-/// The tile opcode of an elementwise instruction whose operands have lane type `type`.
-TileOp elementwise_op(KernelOp op, LaneType type) {
-  const bool f = type == LaneType::f32;
-  switch (op) {
-    case KernelOp::Neg:
-      return f ? TileOp::neg_f32 : TileOp::neg_i32;
-    case KernelOp::Exp:
-      return TileOp::exp;
-    case KernelOp::Expm1:
-      return TileOp::expm1;
-    case KernelOp::Log:
-      return TileOp::log;
-    case KernelOp::Log1p:
-      return TileOp::log1p;
-    case KernelOp::Sqrt:
-      return TileOp::sqrt;
-    case KernelOp::Sin:
-      return TileOp::sin;
-    case KernelOp::Tanh:
-      return TileOp::tanh;
-    case KernelOp::Sigmoid:
-      return TileOp::sigmoid;
-    case KernelOp::Erf:
-      return TileOp::erf;
-    case KernelOp::Floor:
-      return TileOp::floor;
-    case KernelOp::Add:
-      return f ? TileOp::add_f32 : TileOp::add_i32;
-    case KernelOp::Mul:
-      return f ? TileOp::mul_f32 : TileOp::mul_i32;
-    case KernelOp::Div:
-      return by_type(type, TileOp::div_f32, TileOp::div_i32, TileOp::div_u32);
-    case KernelOp::Max:
-      return by_type(type, TileOp::max_f32, TileOp::max_i32, TileOp::max_u32);
-    case KernelOp::Less:
-      return by_type(type, TileOp::less_f32, TileOp::less_i32, TileOp::less_u32);
-    case KernelOp::Equal:
-      return f ? TileOp::equal_f32 : TileOp::equal_i32;
-    case KernelOp::Fma:
-      return TileOp::fma;
-    case KernelOp::Select:
-      return TileOp::select;
-    default:
-      return TileOp::copy;
-  }
-}
-
 /// copy where the cast changes no bit.
 TileOp cast_op(LaneType from, bool from_boolean, const KernelInstr& to) {
   const bool from_float = from == LaneType::f32;
@@ -196,7 +149,7 @@ class Lowering {
       // i32 to u32 and back keep the bits but not the type, so they stay as copies; others vanish.
       if (v.op == TileOp::copy && first.type == instr.type) return name(instr.a);
     } else {
-      v.op = elementwise_op(instr.op, first.type);
+      v.op = tile_op(instr.op, first.type);
     }
     v.a = name(instr.a);
     if (operands > 1) v.b = name(instr.b);

@@ -17,8 +17,6 @@ namespace genera::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-using VF = hn::Vec<DF>;
-
 HWY_INLINE VF round_down(VF a) {
 #if HWY_TARGET == HWY_SCALAR
   return VF(std::floor(a.raw));  // Highway's loses the sign of zero
@@ -40,45 +38,28 @@ HWY_INLINE VF fused(VF a, VF b, VF c) {
 #endif
 }
 
-GENERA_UNARY_TILE(NegF, DF, VF, hn::Neg(a))
-GENERA_UNARY_TILE(Sqrt, DF, VF, hn::Sqrt(a))
-GENERA_UNARY_TILE(Floor, DF, VF, round_down(a))
-GENERA_UNARY_TILE(Square, DF, VF, hn::Mul(a, a))
+GENERA_UNARY_TILE(Neg_f32, DF, VF, hn::Neg(a))
+GENERA_UNARY_TILE(Sqrt_f32, DF, VF, hn::Sqrt(a))
+GENERA_UNARY_TILE(Floor_f32, DF, VF, round_down(a))
+GENERA_UNARY_TILE(square, DF, VF, hn::Mul(a, a))
 
-GENERA_BINARY_TILE(AddF, DF, VF, hn::Add(a, b))
-GENERA_BINARY_TILE(MulF, DF, VF, hn::Mul(a, b))
-GENERA_BINARY_TILE(DivF, DF, VF, hn::Div(a, b))
-GENERA_BINARY_TILE(MaxF, DF, VF, larger(d, a, b))
-GENERA_BINARY_TILE(LessF, DF, VF, zero_or_one(hn::Lt(a, b)))
-GENERA_BINARY_TILE(EqualF, DF, VF, zero_or_one(hn::Eq(a, b)))
-GENERA_BINARY_TILE(SubF, DF, VF, hn::Sub(a, b))
-GENERA_BINARY_TILE(MinF, DF, VF, hn::IfThenElse(hn::Or(hn::IsNaN(a), hn::Lt(a, b)), a, b))
+GENERA_BINARY_TILE(Add_f32, DF, VF, hn::Add(a, b))
+GENERA_BINARY_TILE(Mul_f32, DF, VF, hn::Mul(a, b))
+GENERA_BINARY_TILE(Div_f32, DF, VF, hn::Div(a, b))
+GENERA_BINARY_TILE(Max_f32, DF, VF, larger(d, a, b))
+GENERA_BINARY_TILE(Less_f32, DF, VF, zero_or_one(hn::Lt(a, b)))
+GENERA_BINARY_TILE(Equal_f32, DF, VF, zero_or_one(hn::Eq(a, b)))
+GENERA_BINARY_TILE(sub_f32, DF, VF, hn::Sub(a, b))
+GENERA_BINARY_TILE(min_f32, DF, VF, hn::IfThenElse(hn::Or(hn::IsNaN(a), hn::Lt(a, b)), a, b))
 
-GENERA_TERNARY_TILE(FmaF, DF, VF, fused(a, b, c))
-GENERA_TERNARY_TILE(MulAddF, DF, VF, hn::Add(hn::Mul(a, b), c))
-GENERA_TERNARY_TILE(MulSubF, DF, VF, hn::Sub(hn::Mul(a, b), c))
-GENERA_TERNARY_TILE(SubMulF, DF, VF, hn::Sub(c, hn::Mul(a, b)))
+GENERA_TERNARY_TILE(Fma_f32, DF, VF, fused(a, b, c))
+GENERA_TERNARY_TILE(mul_add, DF, VF, hn::Add(hn::Mul(a, b), c))
+GENERA_TERNARY_TILE(mul_sub, DF, VF, hn::Sub(hn::Mul(a, b), c))
+GENERA_TERNARY_TILE(sub_mul, DF, VF, hn::Sub(c, hn::Mul(a, b)))
 
 }  // namespace
 
-void fill_arithmetic(TileTable& t) {
-  set_unary<NegF>(t, TileOp::neg_f32);
-  set_unary<Sqrt>(t, TileOp::sqrt);
-  set_unary<Floor>(t, TileOp::floor);
-  set_unary<Square>(t, TileOp::square);
-  set_binary<AddF>(t, TileOp::add_f32);
-  set_binary<MulF>(t, TileOp::mul_f32);
-  set_binary<DivF>(t, TileOp::div_f32);
-  set_binary<MaxF>(t, TileOp::max_f32);
-  set_binary<LessF>(t, TileOp::less_f32);
-  set_binary<EqualF>(t, TileOp::equal_f32);
-  set_binary<SubF>(t, TileOp::sub_f32);
-  set_binary<MinF>(t, TileOp::min_f32);
-  set_ternary<FmaF>(t, TileOp::fma);
-  set_ternary<MulAddF>(t, TileOp::mul_add);
-  set_ternary<MulSubF>(t, TileOp::mul_sub);
-  set_ternary<SubMulF>(t, TileOp::sub_mul);
-}
+void fill_arithmetic(TileTable& t) { set_kernels(t); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace genera::cpu

@@ -14,10 +14,6 @@ namespace genera::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-using VI = hn::Vec<DI>;
-using VU = hn::Vec<DU>;
-using VF = hn::Vec<DF>;
-
 struct CopyWords {
   using D = DU;
   static HWY_INLINE VU apply(D, VU a) { return a; }

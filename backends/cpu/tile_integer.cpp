@@ -18,10 +18,6 @@ namespace genera::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-using VF = hn::Vec<DF>;
-using VI = hn::Vec<DI>;
-using VU = hn::Vec<DU>;
-
 HWY_INLINE VI truncate_to_i32(VF a) {
   const DF d;
   const auto too_large = hn::Ge(a, hn::Set(d, 2147483648.0f));
@@ -55,23 +51,29 @@ HWY_INLINE VF u32_to_float(VU a) {
   return hn::Add(hn::Mul(high, hn::Set(d, 65536.0f)), low);
 }
 
-GENERA_UNARY_TILE(Copy, DU, VU, a)
-GENERA_UNARY_TILE(NegI, DI, VI, hn::Sub(hn::Zero(d), a))
-GENERA_UNARY_TILE(ToI32, DF, VF, truncate_to_i32(a))
-GENERA_UNARY_TILE(ToU32, DF, VF, truncate_to_u32(a))
-GENERA_UNARY_TILE(FToBool, DF, VF, zero_or_one(hn::Not(hn::Eq(a, hn::Zero(d)))))
-GENERA_UNARY_TILE(FromI32, DI, VI, hn::ConvertTo(DF(), a))
-GENERA_UNARY_TILE(FromU32, DU, VU, u32_to_float(a))
-GENERA_UNARY_TILE(IToBool, DI, VI, zero_or_one(hn::Not(hn::Eq(a, hn::Zero(d)))))
-GENERA_BINARY_TILE(AddI, DI, VI, hn::Add(a, b))
-GENERA_BINARY_TILE(MulI, DI, VI, hn::Mul(a, b))
-GENERA_BINARY_TILE(MaxI, DI, VI, hn::Max(a, b))
-GENERA_BINARY_TILE(MaxU, DU, VU, hn::Max(a, b))
-GENERA_BINARY_TILE(LessI, DI, VI, zero_or_one(hn::Lt(a, b)))
-GENERA_BINARY_TILE(LessU, DU, VU, zero_or_one(hn::Lt(a, b)))
-GENERA_BINARY_TILE(EqualI, DI, VI, zero_or_one(hn::Eq(a, b)))
-GENERA_BINARY_TILE(SubI, DI, VI, hn::Sub(a, b))
-GENERA_TERNARY_TILE(SelectI, DI, VI, hn::IfThenElse(hn::Eq(a, hn::Zero(d)), c, b))
+GENERA_UNARY_TILE(copy, DU, VU, a)
+GENERA_UNARY_TILE(Neg_i32, DI, VI, hn::Sub(hn::Zero(d), a))
+GENERA_SAME_TILE(Neg_u32, Neg_i32)
+GENERA_UNARY_TILE(f32_to_i32, DF, VF, truncate_to_i32(a))
+GENERA_UNARY_TILE(f32_to_u32, DF, VF, truncate_to_u32(a))
+GENERA_UNARY_TILE(f32_to_bool, DF, VF, zero_or_one(hn::Not(hn::Eq(a, hn::Zero(d)))))
+GENERA_UNARY_TILE(i32_to_f32, DI, VI, hn::ConvertTo(DF(), a))
+GENERA_UNARY_TILE(u32_to_f32, DU, VU, u32_to_float(a))
+GENERA_UNARY_TILE(i32_to_bool, DI, VI, zero_or_one(hn::Not(hn::Eq(a, hn::Zero(d)))))
+GENERA_BINARY_TILE(Add_i32, DI, VI, hn::Add(a, b))
+GENERA_SAME_TILE(Add_u32, Add_i32)
+GENERA_BINARY_TILE(Mul_i32, DI, VI, hn::Mul(a, b))
+GENERA_SAME_TILE(Mul_u32, Mul_i32)
+GENERA_BINARY_TILE(Max_i32, DI, VI, hn::Max(a, b))
+GENERA_BINARY_TILE(Max_u32, DU, VU, hn::Max(a, b))
+GENERA_BINARY_TILE(Less_i32, DI, VI, zero_or_one(hn::Lt(a, b)))
+GENERA_BINARY_TILE(Less_u32, DU, VU, zero_or_one(hn::Lt(a, b)))
+GENERA_BINARY_TILE(Equal_i32, DI, VI, zero_or_one(hn::Eq(a, b)))
+GENERA_SAME_TILE(Equal_u32, Equal_i32)
+GENERA_BINARY_TILE(sub_i32, DI, VI, hn::Sub(a, b))
+GENERA_TERNARY_TILE(Select_i32, DI, VI, hn::IfThenElse(hn::Eq(a, hn::Zero(d)), c, b))
+GENERA_SAME_TILE(Select_u32, Select_i32)
+GENERA_SAME_TILE(Select_f32, Select_i32)
 
 /// Integer division has no SIMD instruction, but f64 holds every 32-bit quotient well enough: one
 /// that is not whole is at least 2^-32 away from the next integer, relatively more than f64's
@@ -104,26 +106,10 @@ void set_division(TileTable& t, TileOp op) {
 }  // namespace
 
 void fill_integer(TileTable& t) {
-  set_unary<Copy>(t, TileOp::copy);
-  t.at(TileOp::copy, 1) = unary_loop<Copy, true>;
-  set_unary<NegI>(t, TileOp::neg_i32);
-  set_unary<ToI32>(t, TileOp::f32_to_i32);
-  set_unary<ToU32>(t, TileOp::f32_to_u32);
-  set_unary<FToBool>(t, TileOp::f32_to_bool);
-  set_unary<FromI32>(t, TileOp::i32_to_f32);
-  set_unary<FromU32>(t, TileOp::u32_to_f32);
-  set_unary<IToBool>(t, TileOp::i32_to_bool);
-  set_binary<AddI>(t, TileOp::add_i32);
-  set_binary<MulI>(t, TileOp::mul_i32);
-  set_division<std::int32_t>(t, TileOp::div_i32);
-  set_division<std::uint32_t>(t, TileOp::div_u32);
-  set_binary<MaxI>(t, TileOp::max_i32);
-  set_binary<MaxU>(t, TileOp::max_u32);
-  set_binary<LessI>(t, TileOp::less_i32);
-  set_binary<LessU>(t, TileOp::less_u32);
-  set_binary<EqualI>(t, TileOp::equal_i32);
-  set_binary<SubI>(t, TileOp::sub_i32);
-  set_ternary<SelectI>(t, TileOp::select);
+  set_kernels(t);
+  t.at(TileOp::copy, 1) = unary_loop<Tile<TileOp::copy>, true>;
+  set_division<std::int32_t>(t, TileOp::Div_i32);
+  set_division<std::uint32_t>(t, TileOp::Div_u32);
 }
 
 }  // namespace HWY_NAMESPACE

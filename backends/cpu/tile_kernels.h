@@ -16,47 +16,21 @@
 
 namespace genera::cpu {
 
-/// What a tile kernel computes. Integer variants serve i32 and u32 where the bits are the same.
+/// What a tile kernel computes. Every elementwise row of the table has one opcode per lane type; those of types that the
+/// row does not accept stay without a kernel.
 enum class TileOp : std::uint8_t {
-  // One operand.
+#define GENERA_UNARY(Name, ...) Name##_f32, Name##_i32, Name##_u32,
+#define GENERA_BINARY(Name, ...) Name##_f32, Name##_i32, Name##_u32,
+#define GENERA_TERNARY(Name, ...) Name##_f32, Name##_i32, Name##_u32,
+#include "engine/graph/primitives.def"
+  // Copies and casts, one operand.
   copy,
-  neg_f32,
-  neg_i32,
-  exp,
-  expm1,
-  log,
-  log1p,
-  sqrt,
-  sin,
-  tanh,
-  sigmoid,
-  erf,
-  floor,
   f32_to_i32,
   f32_to_u32,
   f32_to_bool,
   i32_to_f32,
   u32_to_f32,
   i32_to_bool,
-  // Two operands.
-  add_f32,
-  add_i32,
-  mul_f32,
-  mul_i32,
-  div_f32,
-  div_i32,
-  div_u32,
-  max_f32,
-  max_i32,
-  max_u32,
-  less_f32,
-  less_i32,
-  less_u32,
-  equal_f32,
-  equal_i32,
-  // Three operands.
-  fma,
-  select,
   // What peepholes make; each computes exactly what its parts compute.
   sub_f32,  ///< a + (-b)
   sub_i32,
@@ -68,13 +42,16 @@ enum class TileOp : std::uint8_t {
 };
 inline constexpr int tile_op_count = static_cast<int>(TileOp::square) + 1;
 
+/// The opcode of an elementwise row for operands of lane type `type`.
+TileOp tile_op(KernelOp op, LaneType type);
+
 /// out[i] = op(a[i], b[i], c[i]) for i < n. An operand that the kernel was chosen for as a single
 /// value is read once. out may be the same array as an operand.
 using TileFn = void (*)(void* out, const void* a, const void* b, const void* c, std::size_t n);
 
 /// The kernel of the current target. Bit 0 of `single`: a is one value; bit 1: b; bit 2: c. At
 /// least one operand is an array, except for copy (single = 1 fills). Null where there is no such
-/// kernel.
+/// kernel. Throws Error, with what is to be written, if a row of the table has no kernel at all.
 TileFn tile_function(TileOp op, unsigned single);
 
 /// Kernels of the reductions of one type and one operation. A lane block is 64 values.

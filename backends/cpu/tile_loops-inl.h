@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "backends/cpu/tile_tables.h"
 
@@ -23,6 +24,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 using DF = hn::CappedTag<float, 16>;
 using DI = hn::CappedTag<std::int32_t, 16>;
 using DU = hn::CappedTag<std::uint32_t, 16>;
+
+using VF = hn::Vec<DF>;
+using VI = hn::Vec<DI>;
+using VU = hn::Vec<DU>;
 
 template <class D>
 inline constexpr std::size_t lanes_of = hn::MaxLanes(D());
@@ -138,26 +143,37 @@ HWY_INLINE hn::Vec<DI> zero_or_one(M mask) {
   return hn::IfThenElseZero(hn::RebindMask(DI(), mask), hn::Set(DI(), 1));
 }
 
-template <class F>
-void set_unary(TileTable& t, TileOp op) {
-  t.at(op, 0) = unary_loop<F>;
+// Each file that defines kernels sees its own only: hence no linkage.
+namespace {
+
+/// The kernel of an opcode, defined by the macros of tile_macros.h.
+template <TileOp op>
+struct Tile;
+
+template <class F, std::size_t... single>
+void set_loops(TileTable& t, TileOp op, std::index_sequence<single...>) {
+  if constexpr (F::operands == 1) ((t.at(op, single) = unary_loop<F>), ...);
+  if constexpr (F::operands == 2) ((t.at(op, single) = binary_loop<F, single>), ...);
+  if constexpr (F::operands == 3) ((t.at(op, single) = ternary_loop<F, single>), ...);
 }
-template <class F>
-void set_binary(TileTable& t, TileOp op) {
-  t.at(op, 0) = binary_loop<F, 0>;
-  t.at(op, 1) = binary_loop<F, 1>;
-  t.at(op, 2) = binary_loop<F, 2>;
+
+template <TileOp op>
+void set_kernel(TileTable& t) {
+  if constexpr (requires { typename Tile<op>::Kernel; }) {
+    using F = typename Tile<op>::Kernel;
+    // Not all operands are single values.
+    set_loops<F>(t, op, std::make_index_sequence<(1 << F::operands) - 1>());
+  }
 }
-template <class F>
-void set_ternary(TileTable& t, TileOp op) {
-  t.at(op, 0) = ternary_loop<F, 0>;
-  t.at(op, 1) = ternary_loop<F, 1>;
-  t.at(op, 2) = ternary_loop<F, 2>;
-  t.at(op, 3) = ternary_loop<F, 3>;
-  t.at(op, 4) = ternary_loop<F, 4>;
-  t.at(op, 5) = ternary_loop<F, 5>;
-  t.at(op, 6) = ternary_loop<F, 6>;
+
+/// Enters all kernels that this file has defined.
+template <std::size_t... op>
+void set_kernels(TileTable& t, std::index_sequence<op...>) {
+  (set_kernel<static_cast<TileOp>(op)>(t), ...);
 }
+inline void set_kernels(TileTable& t) { set_kernels(t, std::make_index_sequence<tile_op_count>()); }
+
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace genera::cpu
 HWY_AFTER_NAMESPACE();

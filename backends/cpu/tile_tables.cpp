@@ -1,5 +1,8 @@
 #include "backends/cpu/tile_tables.h"
 
+#include <genera/error.h>
+
+#include <fmt/format.h>
 #include <hwy/highway.h>
 
 #include <memory>
@@ -13,6 +16,26 @@ struct Tables {
   ReduceTable reduce;
   ConvertTable convert;
 };
+
+/// Every lane type that a row of the table accepts must have its kernel.
+void require_kernels(const TileTable& table) {
+  const auto require = [&](TileOp op, std::string_view name) {
+    if (table.functions[static_cast<std::size_t>(op)][0] != nullptr) return;
+    throw Error(
+        fmt::format("[cpu] {0} has no SIMD kernel: write GENERA_..._TILE({0}, ...) in "
+                    "backends/cpu/tile_math.cpp, tile_arithmetic.cpp or tile_integer.cpp",
+                    name));
+  };
+#define GENERA_UNARY(Name, function, types, ...)  \
+  require(TileOp::Name##_f32, #Name "_f32");      \
+  if (Accepts::types != Accepts::Floating) {      \
+    require(TileOp::Name##_i32, #Name "_i32");    \
+    require(TileOp::Name##_u32, #Name "_u32");    \
+  }
+#define GENERA_BINARY(...) GENERA_UNARY(__VA_ARGS__)
+#define GENERA_TERNARY(...) GENERA_UNARY(__VA_ARGS__)
+#include "engine/graph/primitives.def"
+}
 
 /// The tables of the target that Highway dispatches to now. Tests change the target; the tables of
 /// each stay, so that references to them do.
@@ -30,6 +53,7 @@ const Tables& tables() {
     fill_arithmetic_table(made->tiles);
     fill_integer_table(made->tiles);
     fill_math_table(made->tiles);
+    require_kernels(made->tiles);
     fill_reduce_table(made->reduce);
     fill_convert_table(made->convert);
     all[best] = std::move(made);
@@ -45,6 +69,22 @@ void iota(void* tile, std::int64_t start, std::int64_t step, std::size_t n) {
 }
 
 }  // namespace
+
+TileOp tile_op(KernelOp op, LaneType type) {
+  const auto of_type = [type](TileOp f32) {
+    return static_cast<TileOp>(static_cast<int>(f32) + static_cast<int>(type));
+  };
+  switch (op) {
+#define GENERA_UNARY(Name, ...) \
+  case KernelOp::Name:          \
+    return of_type(TileOp::Name##_f32);
+#define GENERA_BINARY(...) GENERA_UNARY(__VA_ARGS__)
+#define GENERA_TERNARY(...) GENERA_UNARY(__VA_ARGS__)
+#include "engine/graph/primitives.def"
+    default:
+      return TileOp::copy;
+  }
+}
 
 TileFn tile_function(TileOp op, unsigned single) {
   return tables().tiles.functions[static_cast<std::size_t>(op)][single];

@@ -29,10 +29,10 @@ Tensor unary(Op op, std::string_view function, const Tensor& x) {
   return make_node(op, {x}, x.dtype(), x.shape());
 }
 
-Tensor binary(Op op, std::string_view function, const Tensor& a, const Tensor& b, bool compares = false) {
+Tensor binary(Op op, std::string_view function, const Tensor& a, const Tensor& b) {
   check_accepts(function, info(op).accepts, a);
   check_same_dtype(function, a, b);
-  const DType dtype = compares ? DType::boolean : a.dtype();
+  const DType dtype = info(op).compares ? DType::boolean : a.dtype();
   if (a.shape() == b.shape()) return make_node(op, {a, b}, dtype, a.shape());
   const Shape shape = broadcast_shape(function, a.shape(), b.shape());
   return make_node(op, {spread(a, shape), spread(b, shape)}, dtype, shape);
@@ -45,26 +45,22 @@ Tensor like(double value, const Tensor& x, std::string_view op) {
 
 }  // namespace
 
-// The public functions of the table's rows. Fma, Select and the comparisons have signatures of their own.
+// The public functions of the table's rows. Fma and Select, below, check their arguments in ways of their own.
 #define GENERA_UNARY(Name, function, ...) \
   Tensor function(const Tensor& x) { return unary(Op::Name, #function, x); }
+#define GENERA_BINARY(Name, function, ...) \
+  Tensor function(const Tensor& a, const Tensor& b) { return binary(Op::Name, #function, a, b); }
 #include "engine/graph/primitives.def"
 
-Tensor add(const Tensor& a, const Tensor& b) { return binary(Op::Add, "add", a, b); }
 Tensor subtract(const Tensor& a, const Tensor& b) {
   check_same_dtype("subtract", a, b);
   return binary(Op::Add, "subtract", a, negative(b));
 }
-Tensor multiply(const Tensor& a, const Tensor& b) { return binary(Op::Mul, "multiply", a, b); }
-Tensor divide(const Tensor& a, const Tensor& b) { return binary(Op::Div, "divide", a, b); }
-Tensor maximum(const Tensor& a, const Tensor& b) { return binary(Op::Max, "maximum", a, b); }
 Tensor minimum(const Tensor& a, const Tensor& b) {
   check_same_dtype("minimum", a, b);
   if (is_floating(a.dtype())) return negative(maximum(negative(a), negative(b)));
   return where(less(b, a), b, a);
 }
-Tensor less(const Tensor& a, const Tensor& b) { return binary(Op::Less, "less", a, b, true); }
-Tensor equal(const Tensor& a, const Tensor& b) { return binary(Op::Equal, "equal", a, b, true); }
 
 Tensor fma(const Tensor& a, const Tensor& b, const Tensor& c) {
   check_accepts("fma", Accepts::Floating, a);

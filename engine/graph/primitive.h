@@ -33,20 +33,23 @@ struct OpInfo {
   std::string_view name;
   int inputs;  ///< -1: any number
   OpClass op_class;
-  Accepts accepts;      ///< elementwise rows only
-  std::string_view glsl;  ///< elementwise rows only
-  double low, high;     ///< elementwise rows only: where tests draw inputs from
+  // Of elementwise rows only; primitives.def says what they mean.
+  Accepts accepts = Accepts::Any;
+  std::string_view glsl = "";
+  double cost = 0, ulp = 0, low = 0, high = 0;
+  bool compares = false;
 };
 
 inline constexpr OpInfo op_table[op_count] = {
-#define GENERA_UNARY(Name, function, types, reference, glsl, gradient, low, high) \
-  {#Name, 1, OpClass::Elementwise, Accepts::types, glsl, low, high},
-#define GENERA_BINARY(Name, function, types, reference, glsl, ga, gb, low, high) \
-  {#Name, 2, OpClass::Elementwise, Accepts::types, glsl, low, high},
-#define GENERA_TERNARY(Name, function, types, reference, glsl, ga, gb, gc, low, high) \
-  {#Name, 3, OpClass::Elementwise, Accepts::types, glsl, low, high},
-#define GENERA_OTHER(Name, inputs, op_class) \
-  {#Name, inputs, OpClass::op_class, Accepts::Any, "", 0, 0},
+#define GENERA_UNARY(Name, function, types, reference, glsl, gradient, ...) \
+  {#Name, 1, OpClass::Elementwise, Accepts::types, glsl, __VA_ARGS__},
+#define GENERA_BINARY(Name, function, types, reference, glsl, ga, gb, ...) \
+  {#Name, 2, OpClass::Elementwise, Accepts::types, glsl, __VA_ARGS__},
+#define GENERA_COMPARE(Name, function, types, reference, glsl, ga, gb, ...) \
+  {#Name, 2, OpClass::Elementwise, Accepts::types, glsl, __VA_ARGS__, true},
+#define GENERA_TERNARY(Name, function, types, reference, glsl, ga, gb, gc, ...) \
+  {#Name, 3, OpClass::Elementwise, Accepts::types, glsl, __VA_ARGS__},
+#define GENERA_OTHER(Name, inputs, op_class) {#Name, inputs, OpClass::op_class},
 #include "engine/graph/primitives.def"
 };
 
