@@ -12,8 +12,7 @@ using namespace genera;
 
 /// The negative evidence lower bound with Bernoulli logits, summed over pixels, mean over the batch.
 Tensor vae_loss(const Tensor& logits, const Tensor& x, const Tensor& mean, const Tensor& log_variance) {
-  const Tensor reconstruction =
-      sum(maximum(logits, zeros_like(logits)) - logits * x + log1p(exp(-maximum(logits, -logits))));
+  const Tensor reconstruction = binary_cross_entropy_with_logits(logits, x, Reduction::sum);
   const Tensor kl = sum(mean * mean + exp(log_variance) - log_variance - full_like(mean, 1)) * 0.5;
   return (reconstruction + kl) * (1.0 / static_cast<double>(x.shape()[0]));
 }

@@ -28,6 +28,7 @@ class Joiner {
       if (v.op == TileOp::Add_u32) join_negated(v, TileOp::Neg_u32, TileOp::sub_i32);
       if (v.op == TileOp::sub_f32) join_difference(v);
       if (v.op == TileOp::Neg_f32) join_minimum(v);
+      if (v.op == TileOp::Div_f32) join_quotient(v);
     }
     for (Value& v : values_)
       if (v.kind == Kind::map && v.op == TileOp::Mul_f32 && v.a == v.b) {
@@ -80,6 +81,15 @@ class Joiner {
       const Value m = at(v.b);
       set(v, TileOp::sub_mul, m.a, m.b, v.a);
     }
+  }
+
+  /// a / (sqrt(b) + c), which every adaptive optimiser ends with: the processor divides while it looks for the root.
+  void join_quotient(Value& v) {
+    if (!joinable(v.b, TileOp::Add_f32, v.level)) return;
+    const Value sum = at(v.b);
+    for (const auto& [root, other] : {std::pair{sum.a, sum.b}, std::pair{sum.b, sum.a}})
+      if (joinable(root, TileOp::Sqrt_f32, v.level))
+        return set(v, TileOp::div_root, v.a, at(root).a, other);
   }
 
   /// -max(-a, -b)

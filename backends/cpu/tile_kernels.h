@@ -39,8 +39,9 @@ enum class TileOp : std::uint8_t {
   sub_mul,  ///< c + (-(a * b)), two roundings
   min_f32,  ///< -max(-a, -b)
   square,   ///< a * a
+  div_root,  ///< a / (sqrt(b) + c)
 };
-inline constexpr int tile_op_count = static_cast<int>(TileOp::square) + 1;
+inline constexpr int tile_op_count = static_cast<int>(TileOp::div_root) + 1;
 
 /// The opcode of an elementwise row for operands of lane type `type`.
 TileOp tile_op(KernelOp op, LaneType type);

@@ -187,6 +187,17 @@ HWY_INLINE V sigmoid(D d, V x) {
   return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
 }
 
+/// max(x,0) + ln(1 + e), e = e^-|x|. Above sqrt(2), 1 + e is 2 (1 + f) with f = (e - 1) / 2, which is exact.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V softplus(D d, V x) {
+  const V one = hn::Set(d, 1.0f), half = hn::Set(d, 0.5f), zero = hn::Zero(d);
+  const V e = exp_clamped(d, at_least(d, hn::Neg(hn::Abs(x)), -104.0f));
+  const auto large = hn::Gt(e, hn::Set(d, 0.41421356f));
+  const V f = hn::IfThenElse(large, hn::MulSub(e, half, half), e);
+  const V y = log_polynomial(d, hn::IfThenElseZero(large, one), f, zero);
+  return hn::Add(hn::IfThenElse(hn::Lt(x, zero), zero, x), y);
+}
+
 /// A polynomial up to 0.92, 1 - e^(polynomial fitted to ln erfc) above.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V erf(D d, V x) {
@@ -305,6 +316,7 @@ GENERA_UNARY_TILE(Log1p_f32, DF, VF, math::log1p(d, a))
 GENERA_UNARY_TILE(Sin_f32, DF, VF, math::sin(d, a))
 GENERA_UNARY_TILE(Tanh_f32, DF, VF, math::tanh(d, a))
 GENERA_UNARY_TILE(Sigmoid_f32, DF, VF, math::sigmoid(d, a))
+GENERA_UNARY_TILE(Softplus_f32, DF, VF, math::softplus(d, a))
 GENERA_UNARY_TILE(Erf_f32, DF, VF, math::erf(d, a))
 
 }  // namespace

@@ -38,6 +38,12 @@ T logistic(T x) {
   return (x >= 0 ? T(1) : e) / (T(1) + e);
 }
 
+/// log(1 + exp(x)) without overflow.
+template <class T>
+T softplus(T x) {
+  return (x > 0 ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
+}
+
 /// a / b. Integers round towards minus infinity, and division by zero gives 0.
 template <class T>
 T quotient(T a, T b) {

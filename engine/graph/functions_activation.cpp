@@ -44,16 +44,6 @@ Tensor silu(const Tensor& x) {
   return multiply(x, sigmoid(x));
 }
 
-Tensor softplus(const Tensor& x) {
-  check_floating("softplus", x);
-  // Both branches, log(1 + e^x) for x < 0 and x + log(1 + e^-x) else, are the same analytic
-  // function, so derivatives of every order are right at 0 as well; max(x,0) + log1p(exp(-|x|)) has
-  // the right value but the wrong second derivative.
-  const Tensor below = less(x, lit(x, 0));
-  const Tensor base = where(below, lit(x, 0), x);
-  return add(base, log1p(exp(where(below, x, negative(x)))));
-}
-
 Tensor log_sigmoid(const Tensor& x) {
   check_floating("log_sigmoid", x);
   return negative(softplus(negative(x)));

@@ -110,11 +110,10 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
   const Shape shape = broadcast_shape(function, logits.shape(), targets.shape());
   const Tensor x = broadcast_to(logits, shape);
   // max(x,0) - x t and log(1 + e^-|x|) are added last, so that a confident right answer keeps its
-  // small loss. The branches are those of softplus(): one analytic function, with exact gradients
-  // at 0.
+  // small loss. Both branches are one analytic function, so that gradients are exact at 0 as well.
   const Tensor below = less(x, lit(x, 0));
   const Tensor base = subtract(where(below, lit(x, 0), x), multiply(x, targets));
-  return reduced(add(base, log1p(exp(where(below, x, negative(x))))), reduction);
+  return reduced(add(base, softplus(where(below, x, negative(x)))), reduction);
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels,

@@ -76,8 +76,6 @@ GENERA_API Tensor gelu(const Tensor& x);
 GENERA_API Tensor gelu_tanh(const Tensor& x);
 /// x sigmoid(x), "swish" (Elfwing et al., 2017).
 GENERA_API Tensor silu(const Tensor& x);
-/// log(1 + exp(x)), accurate and with exact gradients of any order everywhere.
-GENERA_API Tensor softplus(const Tensor& x);
 /// log(sigmoid(x)) = -softplus(-x).
 GENERA_API Tensor log_sigmoid(const Tensor& x);
 /// x tanh(softplus(x)) (Misra, 2019).

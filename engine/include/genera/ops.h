@@ -50,6 +50,8 @@ GENERA_API Tensor sin(const Tensor& x);
 GENERA_API Tensor tanh(const Tensor& x);
 /// 1 / (1 + exp(-x)).
 GENERA_API Tensor sigmoid(const Tensor& x);
+/// log(1 + exp(x)), accurate and with exact gradients of any order everywhere.
+GENERA_API Tensor softplus(const Tensor& x);
 /// The error function.
 GENERA_API Tensor erf(const Tensor& x);
 /// The largest integer not above x. The gradient is zero.
