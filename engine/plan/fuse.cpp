@@ -132,7 +132,8 @@ class Fuser {
     }
     if (is_literal(node) && !needed) return;
     const bool again = kernels.size() > 1 || several_maps || work > n.shape().elements();
-    if (!needed && (!again || is_cheap(node))) {
+    const bool same_space = !several_maps && work == static_cast<std::int64_t>(kernels.size()) * n.shape().elements();
+    if (!needed && (!again || is_cheap(node) || (same_space && costs_no_load(node, kernels)))) {
       if (std::all_of(kernels.begin(), kernels.end(), [&](int k) { return has_room(node, k); })) {
         for (const Use& use : uses) join(node, use.where, *use.map);
         return;
@@ -280,21 +281,66 @@ class Fuser {
 
   bool is_literal(int node) const { return kinds_[at(node)] == NodeKind::literal; }
 
-  /// Computed again rather than stored: one operation with no function call on one value that is in memory anyway.
+  /// One operation that costs no more than the load that storing its result would save.
+  bool is_light(int node) const {
+    const Op op = graph_[node].op;
+    return op == Op::Cast || (is_elementwise(op) && info(op).cost <= 1);
+  }
+
+  bool in_memory(int node) const {
+    const NodeKind kind = kinds_[at(node)];
+    return kind == NodeKind::leaf || kind == NodeKind::primitive || kind == NodeKind::reduction;
+  }
+
+  /// A value in memory, seen as a larger one: its loads hardly count.
+  bool is_spread(int node) const {
+    int source = node;
+    while (kinds_[at(source)] == NodeKind::view) source = graph_[source].inputs[0].node;
+    return in_memory(source) && 8 * graph_[source].shape().elements() <= graph_[node].shape().elements();
+  }
+
+  /// Computed again rather than stored: a light operation on one value that is in memory anyway.
   bool is_cheap(int node) const {
-    const PlanNode& n = graph_[node];
-    switch (n.op) {
-      case Op::Neg: case Op::Cast: case Op::Add: case Op::Mul: case Op::Less: case Op::Equal: case Op::Max: break;
-      default: return false;
-    }
+    if (!is_light(node)) return false;
     int loads = 0;
-    for (const PlanValue& input : n.inputs) {
-      const NodeKind kind = kinds_[at(input.node)];
-      if (kind == NodeKind::literal) continue;
-      if (kind != NodeKind::leaf && kind != NodeKind::primitive && kind != NodeKind::reduction) return false;
+    for (const PlanValue& input : graph_[node].inputs) {
+      if (is_literal(input.node) || is_spread(input.node)) continue;
+      if (!in_memory(input.node)) return false;
       ++loads;
     }
     return loads <= 1;
+  }
+
+  /// What cluster c loads, or will compute by light operations before the walk has come to what it loads, if `node` is
+  /// stored elsewhere.
+  std::vector<PlanValue> at_hand_without(int node, int c) const {
+    constexpr std::size_t most = 32;
+    std::vector<PlanValue> values = result_.clusters[static_cast<std::size_t>(c)].open_inputs;
+    std::erase(values, PlanValue{node, 0});
+    for (std::size_t i = 0; i < values.size() && values.size() < most; ++i) {
+      if (!is_light(values[i].node)) continue;
+      for (const PlanValue& input : graph_[values[i].node].inputs)
+        if (std::find(values.begin(), values.end(), input) == values.end()) values.push_back(input);
+    }
+    return values;
+  }
+
+  /// Whether the node is a light operation on these values, or on light operations on them.
+  bool is_made_of(int node, const std::vector<PlanValue>& values, int depth = 3) const {
+    if (!is_light(node)) return false;
+    const auto& inputs = graph_[node].inputs;
+    return std::all_of(inputs.begin(), inputs.end(), [&](const PlanValue& v) {
+      return is_literal(v.node) || std::find(values.begin(), values.end(), v) != values.end() ||
+             (depth > 0 && is_made_of(v.node, values, depth - 1));
+    });
+  }
+
+  /// Whether all these clusters can compute the node instead of loading it from the one that would store it.
+  bool costs_no_load(int node, const std::vector<int>& clusters) {
+    if (!is_light(node)) return false;
+    const int home = welcoming_cluster(node);
+    return home >= 0 && std::all_of(clusters.begin(), clusters.end(),
+                                    [&](int c) { return c == home || is_made_of(node, at_hand_without(node, c)); });
   }
 
   /// What runs as one: a cluster (its number) or a primitive step (~node).
