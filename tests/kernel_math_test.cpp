@@ -1,5 +1,5 @@
-// The f32 kernels of the table's rows against its `reference` in f64, within its `ulp`, and the conversions; on every SIMD
-// target.
+// The f32 kernels of the table's rows against its `reference` in f64, within its `ulp`, and the
+// conversions; on every SIMD target.
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -55,13 +55,15 @@ struct BinaryFunction {
 };
 
 const BinaryFunction binary_functions[] = {
-#define GENERA_BINARY(Name, function, types, reference, ...)                                    \
-  {#Name, KernelOp::Name, [](double a, double b) -> double { return reference; }, bound_of(Op::Name), \
-   info(Op::Name).compares},
+#define GENERA_BINARY(Name, function, types, reference, ...)                      \
+  {#Name, KernelOp::Name, [](double a, double b) -> double { return reference; }, \
+   bound_of(Op::Name), info(Op::Name).compares},
 #include "engine/graph/primitives.def"
 };
 
-cpu::TileFn f32_kernel(KernelOp op) { return cpu::tile_function(cpu::tile_op(op, LaneType::f32), 0); }
+cpu::TileFn f32_kernel(KernelOp op) {
+  return cpu::tile_function(cpu::tile_op(op, LaneType::f32), 0);
+}
 
 /// Every `step`-th f32, the two zeros, infinities, NaN and the neighbours of 1.
 std::vector<float> arguments(std::uint32_t step) {

@@ -52,23 +52,25 @@ inline Word through_tile(KernelOp op, LaneType type, Word a, Word b = 0, Word c 
 inline Word elementwise(KernelOp op, LaneType type, Word a, Word b, Word c) {
   using namespace reference;
   switch (op) {
-#define GENERA_UNARY(Name, function, types, reference, ...)                           \
-  case KernelOp::Name:                                                                \
-    if (info(Op::Name).ulp > 0.5) return through_tile(op, type, a);                   \
-    return on_lanes<Accepts::types>(type, [](auto x) { return reference; }, a);
-#define GENERA_BINARY(Name, function, types, reference, ...)                          \
-  case KernelOp::Name:                                                                \
-    if (info(Op::Name).ulp > 0.5) return through_tile(op, type, a, b);                \
-    return on_lanes<Accepts::types>(type, [](auto a, auto b) { return reference; }, a, b);
+#define GENERA_UNARY(Name, function, types, reference, ...)         \
+  case KernelOp::Name:                                              \
+    if (info(Op::Name).ulp > 0.5) return through_tile(op, type, a); \
+    return on_lanes<Accepts::types>(                                \
+        type, [](auto x) { return reference; }, a);
+#define GENERA_BINARY(Name, function, types, reference, ...)           \
+  case KernelOp::Name:                                                 \
+    if (info(Op::Name).ulp > 0.5) return through_tile(op, type, a, b); \
+    return on_lanes<Accepts::types>(                                   \
+        type, [](auto a, auto b) { return reference; }, a, b);
 // The first operand of a row that accepts any type is a condition.
-#define GENERA_TERNARY(Name, function, types, reference, ...)                         \
-  case KernelOp::Name:                                                                \
-    if (info(Op::Name).ulp > 0.5) return through_tile(op, type, a, b, c);             \
-    if constexpr (Accepts::types == Accepts::Any)                                     \
-      return on_lanes<Accepts::types>(                                                \
-          type, [a = a != 0](auto b, auto c) { return reference; }, b, c);            \
-    else                                                                              \
-      return on_lanes<Accepts::types>(                                                \
+#define GENERA_TERNARY(Name, function, types, reference, ...)              \
+  case KernelOp::Name:                                                     \
+    if (info(Op::Name).ulp > 0.5) return through_tile(op, type, a, b, c);  \
+    if constexpr (Accepts::types == Accepts::Any)                          \
+      return on_lanes<Accepts::types>(                                     \
+          type, [a = a != 0](auto b, auto c) { return reference; }, b, c); \
+    else                                                                   \
+      return on_lanes<Accepts::types>(                                     \
           type, [](auto a, auto b, auto c) { return reference; }, a, b, c);
 #include "engine/graph/primitives.def"
     default:

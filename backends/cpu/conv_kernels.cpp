@@ -8,6 +8,8 @@
 // Highway's own headers come after foreach_target.
 #include <hwy/highway.h>
 
+#include "backends/cpu/masked-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace genera::cpu::HWY_NAMESPACE {
 namespace {
@@ -105,7 +107,7 @@ void pixel_tile(std::int64_t depth, const float* const* from,
   for (int j = 0; j < kV; ++j) {
     float* line = to[j];
 #pragma GCC unroll 16
-    for (int i = 0; i < kR; ++i, line += channel_stride) hn::BlendedStore(sum[i][j], mask, d, line);
+    for (int i = 0; i < kR; ++i, line += channel_stride) store_where(sum[i][j], mask, d, line);
   }
 }
 
@@ -133,10 +135,10 @@ void dot_tile(std::int64_t rows, std::int64_t width, const float* HWY_RESTRICT y
       }
     }
     if (whole == width) continue;
-    const V factor = hn::MaskedLoad(mask, d, y + whole);
+    const V factor = load_where(mask, d, y + whole);
 #pragma GCC unroll 16
     for (int t = 0; t < kT; ++t) {
-      sum[t] = hn::MulAdd(factor, hn::MaskedLoad(mask, d, at[t] + r * x_row + whole), sum[t]);
+      sum[t] = hn::MulAdd(factor, load_where(mask, d, at[t] + r * x_row + whole), sum[t]);
     }
   }
 #pragma GCC unroll 16
@@ -227,11 +229,11 @@ void turn_tile(const float* tile, std::int64_t tile_stride, std::int64_t pixels,
       float* line = to + c * channel_stride;
       if (channels - c >= 4) {
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) hn::BlendedStore(v[i], mask, d, line + i * channel_stride);
+        for (int i = 0; i < 4; ++i) store_where(v[i], mask, d, line + i * channel_stride);
       } else {
-        hn::BlendedStore(v[0], mask, d, line);
-        if (channels - c > 1) hn::BlendedStore(v[1], mask, d, line + channel_stride);
-        if (channels - c > 2) hn::BlendedStore(v[2], mask, d, line + 2 * channel_stride);
+        store_where(v[0], mask, d, line);
+        if (channels - c > 1) store_where(v[1], mask, d, line + channel_stride);
+        if (channels - c > 2) store_where(v[2], mask, d, line + 2 * channel_stride);
       }
     }
   }
@@ -250,7 +252,7 @@ void copy_rows(const RowCopy& copy) {
     for (std::int64_t r = 0; r < copy.rows; ++r, from += copy.from_row, to += copy.to_row) {
       for (std::int64_t i = 0; i < whole; i += lanes) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
       if (whole < count) {
-        hn::BlendedStore(hn::MaskedLoad(mask, d, from + whole), mask, d, to + whole);
+        store_where(load_where(mask, d, from + whole), mask, d, to + whole);
       }
     }
   }
@@ -274,9 +276,9 @@ void sum_planes(const float* HWY_RESTRICT from, const ShiftedPlane* planes, std:
         const ShiftedPlane& plane = planes[p];
         if (r < plane.row_begin || r >= plane.row_end) continue;
         const auto mask = hn::AndNot(first(plane.col_begin - c), first(plane.col_end - c));
-        sum = hn::Add(sum, hn::MaskedLoad(mask, d, from + (plane.offset + r * stride + c)));
+        sum = hn::Add(sum, load_where(mask, d, from + (plane.offset + r * stride + c)));
       }
-      hn::BlendedStore(sum, store, d, to + r * width + c);
+      store_where(sum, store, d, to + r * width + c);
     }
   }
 }
@@ -294,15 +296,14 @@ void split_rows(const RowCopy& copy) {
       const float* from = copy.from[0] + b * copy.from_block + 2 * i;
       const std::int64_t to = b * copy.to_block + i;
       for (std::int64_t r = 0; r < copy.rows; ++r, from += copy.from_row) {
-        const V low = hn::MaskedLoad(load_low, d, from);
-        const V high = hn::MaskedLoad(load_high, d, from + lanes);
+        const V low = load_where(load_low, d, from);
+        const V high = load_where(load_high, d, from + lanes);
         if (copy.to[0] != nullptr) {
-          hn::BlendedStore(hn::ConcatEven(d, high, low), store_even, d,
-                           copy.to[0] + to + r * copy.to_row);
+          store_where(hn::ConcatEven(d, high, low), store_even, d,
+                      copy.to[0] + to + r * copy.to_row);
         }
         if (copy.to[1] != nullptr) {
-          hn::BlendedStore(hn::ConcatOdd(d, high, low), store_odd, d,
-                           copy.to[1] + to + r * copy.to_row);
+          store_where(hn::ConcatOdd(d, high, low), store_odd, d, copy.to[1] + to + r * copy.to_row);
         }
       }
     }
@@ -328,7 +329,7 @@ void merge_rows(const RowCopy& copy) {
       float* to = copy.to[0] + b * copy.to_block + r * copy.to_row;
       for (std::int64_t i = 0; i < copy.count[0]; i += half) {
         const V both = hn::Combine(d, hn::LoadU(dh, odd + i), hn::LoadU(dh, even + i));
-        hn::BlendedStore(hn::TableLookupLanes(both, table), first(total - 2 * i), d, to + 2 * i);
+        store_where(hn::TableLookupLanes(both, table), first(total - 2 * i), d, to + 2 * i);
       }
     }
   }

@@ -9,7 +9,7 @@
 // Highway's own headers come after foreach_target.
 #include <hwy/highway.h>
 
-#include "backends/cpu/gemm-inl.h"
+#include "backends/cpu/masked-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace genera::cpu::HWY_NAMESPACE {
@@ -87,8 +87,8 @@ void tile(std::int64_t depth, const float* HWY_RESTRICT a, std::int64_t a_stride
     }
     float* edge = c + (kV - 1) * lanes;
     V total = sum[i][kV - 1];
-    if (accumulate) total = hn::Add(load_part(d, edge, last), total);
-    store_part(total, d, edge, last);
+    if (accumulate) total = hn::Add(load_first(d, edge, last), total);
+    store_first(total, d, edge, last);
   }
 }
 
@@ -215,7 +215,7 @@ void pack_copied(const float* HWY_RESTRICT x, std::int64_t x_stride, std::int64_
           // The lanes past the panel's row are zeros of the padding, or overwritten by the next
           // row.
           hwy::Prefetch(row + 8 * x_stride + i + l);
-          hn::StoreU(load_part(d, row + i + l, size - l), d, to + l);
+          hn::StoreU(load_first(d, row + i + l, size - l), d, to + l);
         } else {
           for (; l < size; ++l) to[l] = row[i + l];
         }
@@ -228,7 +228,7 @@ const GemmKernels& target_kernels() {
   static const GemmKernels kernels = [] {
     GemmKernels made{};
     made.target = hwy::TargetName(HWY_TARGET);
-    made.simd = HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128;
+    made.fused = HWY_NATIVE_FMA != 0;
     made.lanes = static_cast<int>(hn::Lanes(D()));
     made.rows = kRows;
     made.vectors = kVectors;

@@ -27,7 +27,7 @@ inline constexpr int kMaxTileFloats = 14 * 32;
 /// The kernels of one target.
 struct GemmKernels {
   const char* target;  ///< name of the SIMD target
-  bool simd;           ///< false for plain loops
+  bool fused;          ///< has fused multiply-add on vectors
   int lanes;           ///< floats in a vector
   int rows;            ///< most rows of a tile
   int vectors;         ///< most vectors of a tile's row

@@ -18,7 +18,8 @@ std::size_t at(int i) { return static_cast<std::size_t>(i); }
 /// Nanoseconds per element on one core with 512-bit vectors; only the order of magnitude matters.
 double step_cost(TileOp op) {
   constexpr double addition = 0.06;
-  if (op == TileOp::Div_i32 || op == TileOp::Div_u32) return 50 * addition;  // no such SIMD instruction
+  if (op == TileOp::Div_i32 || op == TileOp::Div_u32)
+    return 50 * addition;  // no such SIMD instruction
   if (op == TileOp::div_root) return (info(Op::Div).cost + info(Op::Sqrt).cost) * addition;
   switch (op) {
 #define GENERA_UNARY(Name, ...) \

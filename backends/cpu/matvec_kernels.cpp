@@ -8,7 +8,7 @@
 // Highway's own headers come after foreach_target.
 #include <hwy/highway.h>
 
-#include "backends/cpu/gemm-inl.h"
+#include "backends/cpu/masked-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace genera::cpu::HWY_NAMESPACE {
@@ -56,10 +56,10 @@ HWY_INLINE void dot_lines(const float* HWY_RESTRICT matrix, std::int64_t stride,
   }
   for (; k < depth; k += lanes) {
     const std::int64_t part = std::min(lanes, depth - k);
-    const V factor = load_part(d, x + k, part);
+    const V factor = load_first(d, x + k, part);
 #pragma GCC unroll 4
     for (int i = 0; i < kLines; ++i) {
-      sum[0][i] = hn::MulAdd(load_part(d, matrix + i * stride + k, part), factor, sum[0][i]);
+      sum[0][i] = hn::MulAdd(load_first(d, matrix + i * stride + k, part), factor, sum[0][i]);
     }
   }
   HWY_ALIGN float partial[kMostLanes];
@@ -90,7 +90,7 @@ HWY_INLINE void add_row(const float* HWY_RESTRICT row, std::int64_t line_stride,
     }
     if (i < lines) {
       const std::int64_t part = lines - i;
-      store_part(hn::MulAdd(load_part(d, row + i, part), weight, load_part(d, sums + i, part)), d, sums + i, part);
+      store_first(hn::MulAdd(load_first(d, row + i, part), weight, load_first(d, sums + i, part)), d, sums + i, part);
     }
     return;
   }

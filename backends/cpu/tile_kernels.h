@@ -16,8 +16,8 @@
 
 namespace genera::cpu {
 
-/// What a tile kernel computes. Every elementwise row of the table has one opcode per lane type; those of types that the
-/// row does not accept stay without a kernel.
+/// What a tile kernel computes. Every elementwise row of the table has one opcode per lane type;
+/// those of types that the row does not accept stay without a kernel.
 enum class TileOp : std::uint8_t {
 #define GENERA_UNARY(Name, ...) Name##_f32, Name##_i32, Name##_u32,
 #define GENERA_BINARY(Name, ...) Name##_f32, Name##_i32, Name##_u32,

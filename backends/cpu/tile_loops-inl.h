@@ -10,9 +10,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
+#include "backends/cpu/masked-inl.h"
 #include "backends/cpu/tile_tables.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -31,29 +31,6 @@ using VU = hn::Vec<DU>;
 
 template <class D>
 inline constexpr std::size_t lanes_of = hn::MaxLanes(D());
-
-/// The first n < Lanes(d) values at p, the others zero; reads nothing beyond.
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_first(D d, const T* p, std::size_t n) {
-#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
-  return hn::MaskedLoad(hn::FirstN(d, n), d, p);
-#else
-  HWY_ALIGN T buffer[lanes_of<D>] = {};
-  std::memcpy(buffer, p, n * sizeof(T));
-  return hn::Load(d, buffer);
-#endif
-}
-
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE void store_first(hn::Vec<D> v, D d, T* p, std::size_t n) {
-#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
-  hn::BlendedStore(v, hn::FirstN(d, n), d, p);
-#else
-  HWY_ALIGN T buffer[lanes_of<D>];
-  hn::Store(v, d, buffer);
-  std::memcpy(p, buffer, n * sizeof(T));
-#endif
-}
 
 /// An operand of a tile kernel: an array or one value.
 template <class D, bool single>

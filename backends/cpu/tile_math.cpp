@@ -1,8 +1,9 @@
-// Tile kernels of the transcendental functions, and their formulas in f32, one vector at a time. Shared text: the Vulkan
-// backend's GLSL prelude repeats the formulas, so they are plain polynomials without tables (but for sin of huge arguments).
+// Tile kernels of the transcendental functions, and their formulas in f32, one vector at a time.
+// Shared text: the Vulkan backend's GLSL prelude repeats the formulas, so they are plain
+// polynomials without tables (but for sin of huge arguments).
 //
-// The ulp column of primitives.def bounds their errors; tests/kernel_math_test.cpp measures them against f64 over dense
-// grids of all exponents. Specials as in <cmath>.
+// The ulp column of primitives.def bounds their errors; tests/kernel_math_test.cpp measures them
+// against f64 over dense grids of all exponents. Specials as in <cmath>.
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -307,6 +308,20 @@ HWY_INLINE V sin(D d, V x) {
   return hn::IfThenElse(hn::Lt(hn::Abs(x), hn::Set(d, 0x1p-13f)), x, y);
 }
 
+/// A polynomial for |x| <= 1 (minimax in relative error), pi/2 - atan(1/|x|) above.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V atan(D d, V x) {
+  const V a = hn::Abs(x);
+  const auto large = hn::Gt(a, hn::Set(d, 1.0f));
+  const V t = hn::IfThenElse(large, hn::Div(hn::Set(d, 1.0f), a), a);
+  const V s = hn::Mul(t, t);
+  const V p = horner(d, s, -0.333332990887f, 0.199985482744f, -0.142642415927f, 0.109521853857f,
+                     -0.0840344933602f, 0.0579575784222f, -0.0311778321419f, 0.0109145989583f,
+                     -0.0017936202895f);
+  const V y = hn::MulAdd(hn::Mul(t, s), p, t);
+  return hn::CopySign(hn::IfThenElse(large, hn::Sub(hn::Set(d, 1.57079632679f), y), y), x);
+}
+
 }  // namespace math
 
 GENERA_UNARY_TILE(Exp_f32, DF, VF, math::exp(d, a))
@@ -314,6 +329,7 @@ GENERA_UNARY_TILE(Expm1_f32, DF, VF, math::expm1(d, a))
 GENERA_UNARY_TILE(Log_f32, DF, VF, math::log(d, a))
 GENERA_UNARY_TILE(Log1p_f32, DF, VF, math::log1p(d, a))
 GENERA_UNARY_TILE(Sin_f32, DF, VF, math::sin(d, a))
+GENERA_UNARY_TILE(Atan_f32, DF, VF, math::atan(d, a))
 GENERA_UNARY_TILE(Tanh_f32, DF, VF, math::tanh(d, a))
 GENERA_UNARY_TILE(Sigmoid_f32, DF, VF, math::sigmoid(d, a))
 GENERA_UNARY_TILE(Softplus_f32, DF, VF, math::softplus(d, a))

@@ -26,11 +26,11 @@ void require_kernels(const TileTable& table) {
                     "backends/cpu/tile_math.cpp, tile_arithmetic.cpp or tile_integer.cpp",
                     name));
   };
-#define GENERA_UNARY(Name, function, types, ...)  \
-  require(TileOp::Name##_f32, #Name "_f32");      \
-  if (Accepts::types != Accepts::Floating) {      \
-    require(TileOp::Name##_i32, #Name "_i32");    \
-    require(TileOp::Name##_u32, #Name "_u32");    \
+#define GENERA_UNARY(Name, function, types, ...) \
+  require(TileOp::Name##_f32, #Name "_f32");     \
+  if (Accepts::types != Accepts::Floating) {     \
+    require(TileOp::Name##_i32, #Name "_i32");   \
+    require(TileOp::Name##_u32, #Name "_u32");   \
   }
 #define GENERA_BINARY(...) GENERA_UNARY(__VA_ARGS__)
 #define GENERA_TERNARY(...) GENERA_UNARY(__VA_ARGS__)

@@ -47,6 +47,8 @@ GENERA_API Tensor log(const Tensor& x);
 GENERA_API Tensor log1p(const Tensor& x);
 GENERA_API Tensor sqrt(const Tensor& x);
 GENERA_API Tensor sin(const Tensor& x);
+/// The angle in [-pi/2, pi/2] whose tangent is x.
+GENERA_API Tensor atan(const Tensor& x);
 GENERA_API Tensor tanh(const Tensor& x);
 /// 1 / (1 + exp(-x)).
 GENERA_API Tensor sigmoid(const Tensor& x);
