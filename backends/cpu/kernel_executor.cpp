@@ -113,7 +113,10 @@ class ParallelBlock {
 bool splits_inner(const Geometry& g, int threads) {
   const bool long_rows = !g.packed && g.inner > 4 * static_cast<std::int64_t>(g.length);
   if (g.row_form) return g.kept < 4 * threads && long_rows;
-  return g.kept < 2 * threads * static_cast<std::int64_t>(g.block) && g.chunks() >= 2 * threads;
+  // Columns that fit one or two tiles are better left whole: a share of them means shorter tiles, not fewer.
+  const auto block = static_cast<std::int64_t>(g.block);
+  if (g.kept <= 2 * block && g.chunks() % threads == 0) return true;
+  return g.kept < 2 * threads * block && g.chunks() >= 2 * threads;
 }
 
 void run_over_inner(const Run& run) {
