@@ -1,4 +1,4 @@
-// Precompiled for the library and the zoo: only what hardly ever changes. A file still includes what it uses
+// Precompiled for every target of many files: only what hardly ever changes. A file still includes what it uses
 // (-Db_pch=false shows a lapse).
 #include <fmt/format.h>
 
