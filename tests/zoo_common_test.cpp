@@ -1,6 +1,5 @@
 // What the zoo's programs share, as far as it needs no training: command line, run folder,
 // pictures, curves, figures.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <genera/io.h>

@@ -1,5 +1,4 @@
 // The parts of genera-vae against what theory says of them.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
 #include <genera/data.h>

@@ -1,6 +1,8 @@
 #include <genera/error.h>
 #include <genera/shape.h>
 
+#include "engine/core/joined.h"
+
 #include <fmt/format.h>
 
 namespace genera {
@@ -17,10 +19,10 @@ Shape::Shape(std::span<const std::int64_t> extents) {
   for (const std::int64_t extent : extents) {
     if (extent < 0)
       throw ArgumentError(fmt::format("[shape] extents must not be negative, got ({})",
-                                      fmt::join(extents, ",")));
+                                      joined(extents, ",")));
     if (extent > 0 && elements > limit / extent)
       throw ArgumentError(
-          fmt::format("[shape] ({}) has more than 2^62 elements", fmt::join(extents, ",")));
+          fmt::format("[shape] ({}) has more than 2^62 elements", joined(extents, ",")));
     if (extent > 0) elements *= extent;
     extents_[static_cast<std::size_t>(rank_++)] = extent;
   }
@@ -41,7 +43,7 @@ Shape Shape::appended(std::int64_t extent) const {
 }
 
 std::string to_string(const Shape& shape) {
-  return fmt::format("({})", fmt::join(shape.extents(), ","));
+  return fmt::format("({})", joined(shape.extents(), ","));
 }
 
 }  // namespace genera

@@ -1,4 +1,5 @@
 // Shapes: joining, cutting, repeating and reordering.
+#include "engine/core/joined.h"
 #include "engine/graph/composite.h"
 
 #include <fmt/format.h>
@@ -35,7 +36,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
   if (total != x.size(axis) ||
       std::any_of(sizes.begin(), sizes.end(), [](auto s) { return s < 0; }))
     fail("split", fmt::format("sizes ({}) do not sum to the extent {} of axis {} of {}",
-                              fmt::join(sizes, ","), x.size(axis), axis, describe(x)));
+                              joined(sizes, ","), x.size(axis), axis, describe(x)));
   std::vector<Tensor> parts;
   std::int64_t start = 0;
   for (const std::int64_t size : sizes) {

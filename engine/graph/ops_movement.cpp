@@ -1,3 +1,4 @@
+#include "engine/core/joined.h"
 #include "engine/graph/build.h"
 
 #include <fmt/format.h>
@@ -71,7 +72,7 @@ Tensor reshape(const Tensor& x, const std::vector<std::int64_t>& extents) {
     if (std::count(wanted.begin(), wanted.end(), -1) > 1 || known == 0 || x.elements() % known != 0)
       fail("reshape", fmt::format("({}) cannot hold the {} elements of {}: one extent may be -1, and the "
                                   "others must divide",
-                                  fmt::join(wanted, ","), x.elements(), to_string(x.shape())));
+                                  joined(wanted, ","), x.elements(), to_string(x.shape())));
     *open = x.elements() / known;
   }
   return reshape(x, Shape(wanted));

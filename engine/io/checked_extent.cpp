@@ -1,5 +1,5 @@
 #include "engine/io/checked_extent.h"
-#include "engine/io/joined.h"
+#include "engine/core/joined.h"
 
 #include <fmt/format.h>
 

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <optional>
 
+#include "engine/core/joined.h"
 #include "engine/io/checked_extent.h"
-#include "engine/io/joined.h"
 #include "engine/io/npy_format.h"
 
 namespace genera::io {

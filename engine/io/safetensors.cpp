@@ -8,8 +8,8 @@
 #include <set>
 #include <unordered_map>
 
+#include "engine/core/joined.h"
 #include "engine/io/byte_source.h"
-#include "engine/io/joined.h"
 #include "engine/io/json_text.h"
 #include "engine/io/safetensors_header.h"
 

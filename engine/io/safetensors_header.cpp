@@ -9,8 +9,8 @@
 #include <optional>
 #include <unordered_set>
 
+#include "engine/core/joined.h"
 #include "engine/io/checked_extent.h"
-#include "engine/io/joined.h"
 
 namespace genera::io {
 namespace {

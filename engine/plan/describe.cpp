@@ -1,5 +1,6 @@
 #include <genera/profile.h>
 
+#include "engine/core/joined.h"
 #include "engine/core/scope.h"
 #include "engine/graph/build.h"
 #include "engine/plan/canonical.h"
@@ -45,7 +46,7 @@ std::string place_text(const PlanBuffer& buffer) {
   return "";
 }
 
-std::string numbers(const std::vector<int>& list) { return fmt::format("{}", fmt::join(list, " ")); }
+std::string numbers(const std::vector<int>& list) { return joined(list, " "); }
 
 }  // namespace
 

@@ -2,12 +2,14 @@
 
 #include <genera/error.h>
 
+#include "engine/core/joined.h"
 #include "engine/graph/attributes.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 namespace genera {
 namespace {
@@ -309,7 +311,7 @@ class KernelWriter {
     constexpr std::size_t most_names = 6;
     if (names_.empty()) names_.push_back(name(graph_[cluster_.roots[0].target].op));
     const std::size_t shown = std::min(names_.size(), most_names);
-    step_.label = fmt::format("{}{}", fmt::join(names_.begin(), names_.begin() + static_cast<std::ptrdiff_t>(shown), "+"),
+    step_.label = fmt::format("{}{}", joined(std::span(names_).first(shown), "+"),
                               names_.size() > shown ? fmt::format("+{} more", names_.size() - shown) : "");
     const Kernel& kernel = step_.kernel.kernel;
     for (const KernelInstr& instr : kernel.code)

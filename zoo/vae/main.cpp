@@ -83,7 +83,7 @@ int finish_picture(const TrainedVae& trained, const ReadFlags& flags, const std:
       flags.out.empty() ? trained.folder.path() / file : std::filesystem::path(flags.out);
   write_grid(path, images, recipe, options);
   if (flags.compute.json)
-    fmt::print("{}\n", nlohmann::json{{"file", path.string()}}.dump());
+    fmt::print("{}\n", nlohmann::ordered_json{{"file", path.string()}}.dump());
   else
     fmt::print("{}\n", path.string());
   return exit_done;

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace genera::io {
+namespace genera {
 
 /// The items as text, separated. fmt::join does the same, but g++ 12 at -O3 warns of fmt 9's code
 /// behind it.
@@ -20,4 +20,4 @@ std::string joined(const Range& items, std::string_view separator) {
   return text;
 }
 
-}  // namespace genera::io
+}  // namespace genera
