@@ -165,7 +165,23 @@ TEST_CASE("command line: of options that exclude each other the strongest source
     Program p;
     p.parse({"train", "--time", "2m"});
     CHECK(p.time == "2m");
+    CHECK(p.steps == 0);
     CHECK(p.train->source("steps") == Source::unset);
+  }
+  {
+    const Environment time("GENERA_TIME", "1h");
+    Program p;
+    p.parse({"train", "--config", config});
+    CHECK(p.time == "1h");
+    CHECK(p.steps == 0);
+  }
+  {
+    const Environment time("GENERA_TIME", "1h");  // a resumed run keeps its length
+    Program p;
+    p.parse({"train"});
+    p.train->restore(config);
+    CHECK(p.steps == 40);
+    CHECK(p.time.empty());
   }
   CHECK(usage_error({"train", "--steps", "3", "--time", "2m"}).find("exclude") !=
         std::string::npos);
@@ -183,6 +199,13 @@ TEST_CASE("command line: what is unknown is an error with a suggestion") {
   CHECK(usage_error({"train", "--batch", "0"}).find("not between") != std::string::npos);
   CHECK(usage_error({"train", "--batch", "many"}).find("no number") != std::string::npos);
   CHECK(usage_error({"train", "--lr", "nan"}).find("not between") != std::string::npos);
+
+  {
+    const Environment batch("GENERA_BATCH", "many");
+    CHECK(usage_error({"train"}).find("GENERA_BATCH in the environment") == 0);
+    CHECK(usage_error({"train", "--batch", "3"}) == "no error");
+    CHECK(usage_error({"eval", "x"}) == "no error");
+  }
 
   const ScratchFolder scratch;
   const std::string config = (scratch / "c.toml").string();

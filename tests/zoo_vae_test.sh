@@ -119,6 +119,17 @@ check "--config" gives 0 train --config timed/config.toml --out timed-again --qu
 check "a timed run is repeated bit for bit" same_bits timed timed-again
 check "environment" bash -c 'GENERA_STEPS=3 "$0" train --smoke --plan --json >out 2>err' "$program"
 check "environment before default" prints '"steps": 3'
+check "a flag before the environment of its group" \
+  bash -c 'GENERA_STEPS=3 "$0" train --smoke --epochs 2 --plan --json >out 2>err' "$program"
+check "two epochs, not 3 steps" prints '"steps": 8'
+check "part of a run" gives 0 "${tiny[@]}" --out environment --stop-after 3
+check "its rest, with other settings in the environment" \
+  bash -c 'GENERA_STEPS=3 GENERA_BATCH=7 "$0" train --resume environment >out 2>err' "$program"
+check "resumed: its own length and settings" same_bits full environment
+check "a bad variable" bash -c 'GENERA_THREADS=many "$0" info full >out 2>err; [ $? -eq 2 ]' "$program"
+check "it is named" says 'GENERA_THREADS'
+check "a misspelt variable" bash -c 'GENERA_THREDS=2 "$0" info full >out 2>err' "$program"
+check "a warning with the nearest" says 'did you mean GENERA_THREADS'
 
 # --- Interruption ---------------------------------------------------------------------------------------------
 interrupt() { # SIGNAL CODE

@@ -1,6 +1,7 @@
 #include "zoo/common/command_line.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -8,9 +9,13 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <map>
+#include <set>
 #include <sstream>
+#include <string_view>
 
+#include "zoo/common/console.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/spelling.h"
 #include "zoo/common/version.h"
@@ -49,15 +54,19 @@ struct Verb::Impl {
   CLI::App* app = nullptr;
   std::map<std::string, Source> sources;
   std::map<std::string, Kept> kept;
+  std::map<std::string, std::string> variables;           // of the environment, by option
+  std::map<std::string, std::function<void()>> defaults;  // give the bound value its default again
   std::vector<std::string> arguments;
   std::vector<std::vector<std::string>> exclusive_groups;
 
   CLI::Option* find(const std::string& name) const { return app->get_option_no_throw("--" + name); }
 
-  CLI::Option* added(CLI::Option* option, const std::string& name, Kept how) {
+  template <class T>
+  CLI::Option* added(CLI::Option* option, const std::string& name, T& value, Kept how) {
     kept[name] = how;
+    variables[name] = environment_name(name);
+    defaults[name] = [&value, initial = value] { value = initial; };
     option->configurable(how != Kept::nowhere);
-    option->envname(environment_name(name));
     option->take_last();  // of a flag given twice, as in an alias and after it
     return option;
   }
@@ -76,13 +85,18 @@ struct Verb::Impl {
     return names;
   }
 
-  // Gives `name` a value unless a stronger source did.
   void assign(const std::string& name, const std::vector<std::string>& values, Source source) {
     CLI::Option* option = find(name);
     option->clear();
     for (const std::string& value : values) option->add_result(value);
     option->run_callback();
     sources[name] = source;
+  }
+
+  void unset(const std::string& name) {
+    find(name)->clear();
+    defaults.at(name)();
+    sources.erase(name);
   }
 
   bool outranked(const std::string& name, Source source) const {
@@ -107,20 +121,28 @@ struct Verb::Impl {
     return false;
   }
 
-  void note_sources();
+  void note_flags();
+  void apply_environment();
   void settle_exclusive_groups();
   std::vector<CLI::ConfigItem> read_config(const std::filesystem::path& path) const;
   void apply_config(const std::filesystem::path& path);
 };
 
-// After CLI11's own parsing, which knows flags and the environment: tells the two apart.
-void Verb::Impl::note_sources() {
-  const auto& on_line = app->parse_order();
-  for (const auto& [name, how] : kept) {
-    const CLI::Option* option = find(name);
-    if (option->count() == 0) continue;
-    const bool flag = std::find(on_line.begin(), on_line.end(), option) != on_line.end();
-    sources[name] = flag ? Source::flag : Source::environment;
+void Verb::Impl::note_flags() {
+  for (const auto& [name, how] : kept)
+    if (find(name)->count() > 0) sources[name] = Source::flag;
+}
+
+// Not by CLI11, which reads the variables of all verbs and names the flag in its errors.
+void Verb::Impl::apply_environment() {
+  for (const auto& [name, variable] : variables) {
+    const char* value = std::getenv(variable.c_str());
+    if (value == nullptr || *value == '\0' || outranked(name, Source::environment)) continue;
+    try {
+      assign(name, {value}, Source::environment);
+    } catch (const CLI::ParseError& error) {
+      throw UsageError(fmt::format("{} in the environment: {}", variable, error.what()));
+    }
   }
 }
 
@@ -133,8 +155,7 @@ void Verb::Impl::settle_exclusive_groups() {
     std::string chosen;
     for (const std::string& name : group) {
       if (source_of(name) != strongest) {
-        find(name)->clear();
-        sources.erase(name);
+        unset(name);
       } else if (chosen.empty()) {
         chosen = name;
       } else {
@@ -180,13 +201,14 @@ Verb::~Verb() = default;
 
 Verb& Verb::option(const std::string& name, std::string& value, const std::string& help,
                    Kept kept) {
-  impl_->added(impl_->app->add_option("--" + name, value, help)->capture_default_str(), name, kept);
+  impl_->added(impl_->app->add_option("--" + name, value, help)->capture_default_str(), name, value,
+               kept);
   return *this;
 }
 
 Verb& Verb::option(const std::string& name, std::int64_t& value, const std::string& help,
                    Range range, Kept kept) {
-  impl_->added(impl_->app->add_option("--" + name, value, help), name, kept)
+  impl_->added(impl_->app->add_option("--" + name, value, help), name, value, kept)
       ->check(range_check(range))
       ->capture_default_str();
   return *this;
@@ -194,7 +216,7 @@ Verb& Verb::option(const std::string& name, std::int64_t& value, const std::stri
 
 Verb& Verb::option(const std::string& name, std::uint64_t& value, const std::string& help,
                    Range range, Kept kept) {
-  impl_->added(impl_->app->add_option("--" + name, value, help), name, kept)
+  impl_->added(impl_->app->add_option("--" + name, value, help), name, value, kept)
       ->check(range_check(range))
       ->capture_default_str();
   return *this;
@@ -202,7 +224,7 @@ Verb& Verb::option(const std::string& name, std::uint64_t& value, const std::str
 
 Verb& Verb::option(const std::string& name, double& value, const std::string& help, Range range,
                    Kept kept) {
-  impl_->added(impl_->app->add_option("--" + name, value, help), name, kept)
+  impl_->added(impl_->app->add_option("--" + name, value, help), name, value, kept)
       ->check(range_check(range))
       ->default_str(fmt::format("{}", value));
   return *this;
@@ -218,7 +240,7 @@ Verb& Verb::choice(const std::string& name, std::string& value,
   };
   std::string names;
   for (const std::string& choice : choices) names += (names.empty() ? "" : "|") + choice;
-  impl_->added(impl_->app->add_option("--" + name, value, help), name, Kept::in_config)
+  impl_->added(impl_->app->add_option("--" + name, value, help), name, value, Kept::in_config)
       ->check(check)
       ->type_name(names)
       ->capture_default_str();
@@ -226,7 +248,7 @@ Verb& Verb::choice(const std::string& name, std::string& value,
 }
 
 Verb& Verb::flag(const std::string& name, bool& value, const std::string& help, Kept kept) {
-  impl_->added(impl_->app->add_flag("--" + name, value, help), name, kept);
+  impl_->added(impl_->app->add_flag("--" + name, value, help), name, value, kept);
   return *this;
 }
 
@@ -243,7 +265,7 @@ Verb& Verb::exclusive(const std::vector<std::string>& names) {
 }
 
 Verb& Verb::not_in_environment(const std::string& name) {
-  impl_->find(name)->envname("");
+  impl_->variables.erase(name);
   return *this;
 }
 
@@ -255,10 +277,7 @@ void Verb::set(const std::string& name, const std::string& value) {
   impl_->assign(name, {value}, Source::flag);
 }
 
-void Verb::unset(const std::string& name) {
-  impl_->find(name)->clear();
-  impl_->sources.erase(name);
-}
+void Verb::unset(const std::string& name) { impl_->unset(name); }
 
 std::string Verb::resolved() const {
   std::istringstream lines(impl_->app->config_to_str(true, false));
@@ -323,6 +342,22 @@ struct CommandLine::Impl {
 
 namespace {
 
+// A variable that is nearly a flag's is a slip; others may be another program's.
+void warn_of_misspelt_variables(const std::set<std::string>& known) {
+  constexpr std::string_view prefix = "GENERA_";
+  std::vector<std::string> rests;
+  for (const std::string& name : known) rests.push_back(name.substr(prefix.size()));
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string variable(text.substr(0, text.find('=')));
+    if (!variable.starts_with(prefix) || known.contains(variable)) continue;
+    const std::string nearest = nearest_name(variable.substr(prefix.size()), rests);
+    if (!nearest.empty())
+      Console(true).warn(fmt::format("{} in the environment is not known; did you mean {}{}?",
+                                     variable, prefix, nearest));
+  }
+}
+
 UsageError unknown_flag(const std::string& text, const std::vector<std::string>& known) {
   const std::string name = text.substr(std::min(text.size(), text.find_first_not_of('-')));
   return UsageError(fmt::format("unknown flag {}{}", text,
@@ -359,6 +394,8 @@ Verb& CommandLine::verb(const std::string& name, const std::string& description)
   auto impl = std::make_unique<Verb::Impl>();
   impl->app = impl_->app.add_subcommand(name, description);
   impl->app->allow_extras();
+  impl->app->footer(
+      "A flag --some-name can also be given in the environment, as GENERA_SOME_NAME.");
   impl_->verbs.push_back(std::unique_ptr<Verb>(new Verb(std::move(impl))));
   return *impl_->verbs.back();
 }
@@ -383,7 +420,12 @@ Verb* CommandLine::parse(int argc, const char* const* argv) {
     if (verb.app->get_option(argument)->count() == 0)
       throw UsageError(fmt::format("{} {} needs {}: {}", app.get_name(), chosen.name(), argument,
                                    verb.app->get_option(argument)->get_description()));
-  verb.note_sources();
+  std::set<std::string> variables = {"GENERA_DATA"};
+  for (const auto& each : impl_->verbs)
+    for (const auto& [name, variable] : each->impl_->variables) variables.insert(variable);
+  warn_of_misspelt_variables(variables);
+  verb.note_flags();
+  verb.apply_environment();
   if (const CLI::Option* config = verb.find(config_option); config != nullptr && *config)
     verb.apply_config(config->as<std::string>());
   verb.settle_exclusive_groups();

@@ -61,7 +61,7 @@ class Verb {
   Source source(const std::string& name) const;
   /// Gives an option a value from inside the program, as if it came from a flag.
   void set(const std::string& name, const std::string& value);
-  /// Forgets an option's value: resolved() will not show it.
+  /// Gives an option its default again: resolved() will not show it.
   void unset(const std::string& name);
   /// All options of Kept::in_config and Kept::changeable with their values, as TOML.
   std::string resolved() const;
