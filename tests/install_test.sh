@@ -22,6 +22,10 @@ config=$(find "$prefix" -name genera.pc)
 [ -n "$config" ] || { echo "genera.pc was not installed"; exit 1; }
 export PKG_CONFIG_PATH=${config%/*}
 libraries=$(pkg-config --variable=libdir genera)
+[ "$(pkg-config --cflags genera | xargs)" = "-I$(pkg-config --variable=includedir genera)" ] || {
+  echo "pkg-config --cflags says more than the include folder: $(pkg-config --cflags genera)"
+  exit 1
+}
 read -ra flags <<<"$(pkg-config --cflags --libs genera)"
 "${CXX:-c++}" -std=c++20 "$program/main.cpp" "${flags[@]}" -Wl,-rpath,"$libraries" -o "$work/by_pkg_config"
 "$work/by_pkg_config"
@@ -31,3 +35,8 @@ cmake -S "$program" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" >"$work/cmake
 cmake --build "$work/cmake" >"$work/cmake.log" || { cat "$work/cmake.log"; exit 1; }
 "$work/cmake/external"
 echo "find_package: built and ran"
+
+# Only where the zoo's programs were built.
+if [ -x "$prefix/bin/genera-vae" ]; then
+  "$prefix/bin/genera-vae" --version
+fi

@@ -3,10 +3,10 @@
 # Usage: tests/run.sh [--quick | --full]
 #   --quick  the inner loop: only the programs that take seconds
 #   --full   also what is too long for every change (more random graphs, more flipped gradient rules)
-# Builds in build/ (or $GENERA_BUILD), only what has changed. Needs Debian 12 or later; installs the packages that are missing.
+# Builds in build-tests/ (or $GENERA_BUILD), only what has changed. Needs Debian 12 or later; installs the packages that are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=${GENERA_BUILD:-build}
+build=${GENERA_BUILD:-build-tests}
 mode=${1:-}
 case $mode in '' | --quick | --full) ;; *)
   echo "usage: tests/run.sh [--quick | --full]" >&2
