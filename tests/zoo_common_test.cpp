@@ -314,6 +314,30 @@ TEST_CASE("printable and duration_text") {
   CHECK(duration_text(std::numeric_limits<double>::infinity()) == "?");
 }
 
+TEST_CASE("progress_line: one layout that fits") {
+  const auto bar_of = [](const std::string& line) {
+    int cells = 0;
+    for (std::size_t at = 0; (at = line.find("\xe2\x96", at)) != std::string::npos; at += 3)
+      ++cells;
+    return cells;
+  };
+  for (const int width : {20, 60, 80, 120, 300}) {
+    const int bar = bar_of(progress_line({}, width, false));
+    for (const std::int64_t done : {0, 9, 80000, 100000}) {
+      for (const char* text : {"loss 240.12", "loss 240.12  validation 241.55"}) {
+        const std::string line =
+            progress_line({done, 100000, text, "12345 images/s", "12 min 34 s left"}, width, false);
+        CHECK(bar_of(line) == bar);
+        CHECK(static_cast<int>(line.size()) - 2 * bar < width);  // a cell has three bytes
+      }
+    }
+  }
+  const std::string usual = progress_line(
+      {12345, 20000, "loss 240.12  validation 241.55", "9876 images/s", "48 s left"}, 80, false);
+  CHECK(bar_of(usual) == 10);
+  CHECK(usual.find("48 s left") != std::string::npos);
+}
+
 TEST_CASE("run folder: made once, never overwritten, found again") {
   const ScratchFolder scratch;
   const std::string out = (scratch / "deep/run/").string();
@@ -385,6 +409,24 @@ TEST_CASE("round_ticks are round, ascending and inside") {
     CHECK(tick >= -0.37);
     CHECK(tick <= 0.91);
   }
+}
+
+TEST_CASE("plot_svg: the average keeps its window at the end, an axis its unit") {
+  Curve noisy{"train", {}, true};
+  for (int i = 0; i < 400; ++i) noisy.points.emplace_back(25 * i, i % 2 == 0 ? 10 : 20);
+  noisy.points.emplace_back(10000, 0);
+  const Curve curves[] = {noisy};
+  const std::string svg = plot_svg(curves, {"t", "step", "nats"});
+  const std::size_t bold = svg.rfind("<polyline");
+  const std::string path = svg.substr(bold, svg.find(" \" fill", bold) - bold);
+  const auto height_of = [&](const std::string& points) {
+    return std::stod(points.substr(points.rfind(',') + 1));
+  };
+  const std::string before = path.substr(0, path.rfind(' '));
+  CHECK(height_of(path) == doctest::Approx(height_of(before)).epsilon(0.02));
+  CHECK(svg.find(">8k<") != std::string::npos);
+  CHECK(svg.find(">10k<") != std::string::npos);
+  CHECK(svg.find(">8000<") == std::string::npos);
 }
 
 TEST_CASE("plot_svg draws every curve, and what is not finite nowhere") {

@@ -36,6 +36,26 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string progress_line(const ProgressLine& line, int width, bool colour) {
+  const int bar = width >= 60 ? std::clamp(width / 8, 8, 30) : 0;
+  // The last column stays empty: some terminals wrap when it is written.
+  const int room = std::max(0, width - 1 - (bar > 0 ? bar + 1 : 0));
+  const std::string total = std::to_string(line.total);
+  std::string figures = fmt::format("{:>{}}/{}  {}", line.done, total.size(), total, line.text);
+  // The remaining time is worth more than the rate.
+  for (const std::string& figure : {line.left, line.rate})
+    if (!figure.empty() && static_cast<int>(figures.size() + 2 + figure.size()) <= room)
+      figures += "  " + figure;
+  figures.resize(std::min(figures.size(), static_cast<std::size_t>(room)));
+  if (bar == 0) return figures;
+  const double share =
+      line.total > 0 ? static_cast<double>(line.done) / static_cast<double>(line.total) : 1;
+  const int full = std::clamp(static_cast<int>(share * bar), 0, bar);
+  std::string result = colour ? "\033[32m" : "";
+  for (int i = 0; i < bar; ++i) result += i < full ? "█" : "░";
+  return result + (colour ? "\033[0m " : " ") + figures;
+}
+
 std::string duration_text(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return "?";
   if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
@@ -117,33 +137,21 @@ void Console::draw(bool last) {
   const double seconds = std::chrono::duration<double>(drawn_ - started_).count();
   const double rounds = static_cast<double>(done_ - first_);
   const double rate = seconds > 0 ? rounds / seconds : 0;
-  std::string figures = text_;
+  ProgressLine line{done_, total_, text_, "", ""};
   if (rounds > 0) {
-    figures += fmt::format("  {} {}/s", rate_text(rate * items_per_round_), unit_);
-    figures +=
-        last ? fmt::format("  {} in all", duration_text(seconds))
-             : fmt::format("  {} left", duration_text(static_cast<double>(total_ - done_) / rate));
+    line.rate = fmt::format("{} {}/s", rate_text(rate * items_per_round_), unit_);
+    line.left =
+        last ? fmt::format("{} in all", duration_text(seconds))
+             : fmt::format("{} left", duration_text(static_cast<double>(total_ - done_) / rate));
   }
   if (!terminal_) {
+    std::string figures = line.text;
+    for (const std::string& figure : {line.rate, line.left})
+      if (!figure.empty()) figures += "  " + figure;
     fmt::print(stderr, "step {}/{}  {}\n", done_, total_, printable(figures));
     return;
   }
-  const std::string counter = fmt::format("{}/{}", done_, total_);
-  const int width = terminal_width();
-  const int room = width - 3 - static_cast<int>(counter.size() + figures.size() + 4);
-  const int bar = std::clamp(room, 0, 30);
-  std::string line;
-  if (bar >= 5) {
-    const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1;
-    const int full = std::clamp(static_cast<int>(share * bar), 0, bar);
-    line += colour_ ? "\033[32m" : "";
-    for (int i = 0; i < bar; ++i) line += i < full ? "█" : "░";
-    line += colour_ ? "\033[0m  " : "  ";
-    line += counter + "  " + figures;
-  } else {
-    line = (counter + "  " + figures).substr(0, static_cast<std::size_t>(std::max(width - 1, 0)));
-  }
-  fmt::print(stderr, "\r{}\033[K", line);
+  fmt::print(stderr, "\r{}\033[K", progress_line(line, terminal_width(), colour_));
   std::fflush(stderr);
   line_shown_ = true;
 }

@@ -15,6 +15,20 @@ std::string printable(std::string_view text);
 /// "1 h 02 min", "3 min 20 s", "12 s".
 std::string duration_text(double seconds);
 
+/// What a progress line shows.
+struct ProgressLine {
+  std::int64_t done = 0;
+  std::int64_t total = 0;
+  std::string text;  ///< the loss and the like
+  std::string rate;  ///< "12000 images/s"
+  std::string left;  ///< "3 min 20 s left"
+};
+
+/// The line for a terminal of `width` columns: a bar whose length depends on nothing but the width,
+/// then the figures that fit: of the last two the
+/// remaining time first. Less than `width` columns in all.
+std::string progress_line(const ProgressLine& line, int width, bool colour);
+
 /// Notes, warnings and progress on stderr. On a terminal the progress is one line with a bar that
 /// is redrawn, else a plain line now and then; colour only on a terminal and without NO_COLOR
 /// (https://no-color.org).

@@ -64,15 +64,18 @@ Points thinned(const Points& points) {
   return result;
 }
 
-// Over a window of a twentieth of the curve, as far as there are points on both sides.
+// Over a window of a twentieth of the curve. It narrows at the steep beginning only: at the end the
+// curve would come down to the last noisy point.
 Points moving_average(const Points& points) {
   const std::size_t half = points.size() / 40;
   Points result;
   for (std::size_t i = 0; i < points.size(); ++i) {
-    const std::size_t reach = std::min({half, i, points.size() - 1 - i});
+    const std::size_t reach = std::min(half, i);
+    const std::size_t end = std::min(i + reach + 1, points.size());
+    const std::size_t begin = end - (2 * reach + 1);
     double y = 0;
-    for (std::size_t k = i - reach; k <= i + reach; ++k) y += points[k].second;
-    result.emplace_back(points[i].first, y / static_cast<double>(2 * reach + 1));
+    for (std::size_t k = begin; k < end; ++k) y += points[k].second;
+    result.emplace_back(points[i].first, y / static_cast<double>(end - begin));
   }
   return result;
 }
@@ -120,24 +123,27 @@ std::string text_at(double x, double y, const char* anchor, const std::string& t
                      anchor, more, escaped(text));
 }
 
-std::string tick_text(double value) {
-  if (std::abs(value) >= 1e6) return fmt::format("{:.3g}M", value / 1e6);
-  if (std::abs(value) >= 1e4) return fmt::format("{:.4g}k", value / 1e3);
-  return fmt::format("{:.6g}", value);
+// All labels of an axis in one unit, which its largest tick chooses.
+std::string tick_text(double value, const std::vector<double>& ticks) {
+  const double largest = std::max(std::abs(ticks.front()), std::abs(ticks.back()));
+  if (value == 0 || largest < 1e4) return fmt::format("{:.6g}", value);
+  return largest >= 1e6 ? fmt::format("{:.6g}M", value / 1e6) : fmt::format("{:.6g}k", value / 1e3);
 }
 
 std::string axes(const Frame& frame, const PlotLabels& labels) {
   const double base = height - bottom;
   std::string svg;
-  for (double tick : round_ticks(frame.x_low, frame.x_high, 8)) {
+  const std::vector<double> along = round_ticks(frame.x_low, frame.x_high, 8);
+  for (double tick : along) {
     const double x = frame.x(tick);
     svg += fmt::format("<path d=\"M{0:.1f} {1}V{2}\" stroke=\"#e4e4e4\"/>\n", x, top, base);
-    svg += text_at(x, base + 18, "middle", tick_text(tick));
+    svg += text_at(x, base + 18, "middle", tick_text(tick, along));
   }
-  for (double tick : round_ticks(frame.y_low, frame.y_high, 7)) {
+  const std::vector<double> up = round_ticks(frame.y_low, frame.y_high, 7);
+  for (double tick : up) {
     const double y = frame.y(tick);
     svg += fmt::format("<path d=\"M{} {:.1f}H{}\" stroke=\"#e4e4e4\"/>\n", left, y, width - right);
-    svg += text_at(left - 8, y + 4, "end", tick_text(tick));
+    svg += text_at(left - 8, y + 4, "end", tick_text(tick, up));
   }
   svg += fmt::format("<path d=\"M{0} {1}V{2}H{3}\" fill=\"none\" stroke=\"#444\"/>\n", left, top,
                      base, width - right);
