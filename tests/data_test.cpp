@@ -325,6 +325,37 @@ TEST_CASE("hostile IDX folders") {
   CHECK(contains(data_error(open_train), "train-images-idx3-ubyte"));
 }
 
+TEST_CASE("check sees a damaged test set without reading it") {
+  const Folder folder;
+  write_file(folder / "train-images-idx3-ubyte", idx_images(20));
+  const fs::path images = folder / "t10k-images-idx3-ubyte";
+  const auto check = [&] { data::open(folder.string()).check(data::Split::test); };
+  CHECK_NOTHROW(check());  // it has none: a part of train stands in
+  write_file(images, idx_images(10));
+  CHECK_NOTHROW(check());
+  Bytes truncated = idx_images(10);
+  truncated.pop_back();
+  write_file(images, truncated);
+  CHECK(contains(data_error(check), "t10k-images-idx3-ubyte"));
+  fs::remove(images);
+  fs::create_directory(images);
+  CHECK(contains(data_error(check), "t10k-images-idx3-ubyte"));
+}
+
+TEST_CASE("absolute_name: paths become absolute, names stay") {
+  const Folder folder;
+  const fs::path before = fs::current_path();
+  fs::create_directories(folder / "here");
+  fs::current_path(folder / ".");
+  const std::string here = (fs::current_path() / "here").string();
+  CHECK(data::absolute_name("./here") == here);
+  CHECK(data::absolute_name("here") == here);
+  CHECK(data::absolute_name(here) == here);
+  CHECK(data::absolute_name("sprites") == "sprites");
+  CHECK(data::absolute_name("nowhere") == "nowhere");
+  fs::current_path(before);
+}
+
 TEST_CASE("names: what is looked for, and what to install") {
   const Folder folder;
   const Environment variable("GENERA_DATA", folder.string());

@@ -107,4 +107,11 @@ TEST_CASE("idx: gzip files of several members, and large ones") {
   CHECK(io::read_idx(folder / "x.gz").bytes == array.bytes);
   write_plain(folder / "x", plain);
   CHECK(io::read_idx(folder / "x").bytes == array.bytes);
+  CHECK_NOTHROW(io::check_idx(folder / "x.gz"));
+  CHECK_NOTHROW(io::check_idx(folder / "x"));
+  for (Bytes file : {packed, plain, gzip(plain)}) {
+    file.resize(file.size() - 1000);
+    write_plain(folder / "short", file);
+    CHECK_THROWS_AS(io::check_idx(folder / "short"), DataError);
+  }
 }

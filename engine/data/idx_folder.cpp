@@ -99,6 +99,11 @@ class IdxFolder final : public DatasetSource {
   bool has(Split split) const override {
     return !files_[static_cast<std::size_t>(split)].images.empty();
   }
+  void check(Split split) const override {
+    const Files& files = files_[static_cast<std::size_t>(split)];
+    io::check_idx(files.images);
+    if (!files.labels.empty()) io::check_idx(files.labels);
+  }
   std::optional<Images> load(Split split) const override {
     if (!has(split)) return std::nullopt;
     const Files& files = files_[static_cast<std::size_t>(split)];

@@ -27,6 +27,10 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
+bool is_path(const std::string& text) {
+  return text.find('/') != std::string::npos || text == "." || text == "..";
+}
+
 std::unique_ptr<const DatasetSource> open_folder(const fs::path& folder,
                                                  const OpenOptions& options) {
   if (auto idx = open_idx_folder(folder)) return idx;
@@ -122,14 +126,28 @@ Images Dataset::images(Split split) const {
   return found;
 }
 
+void Dataset::check(Split split) const {
+  if (state_->source->has(split)) state_->source->check(split);
+}
+
 Dataset open(const std::string& name_or_path, const OpenOptions& options) {
   if (name_or_path.empty())
     throw DataError(
         "[data] the name of the data set is empty; use 'sprites', which needs no files");
-  const bool is_path =
-      name_or_path.find('/') != std::string::npos || name_or_path == "." || name_or_path == "..";
-  return {name_or_path,
-          is_path ? open_path(name_or_path, options) : open_name(name_or_path, options)};
+  return {name_or_path, is_path(name_or_path) ? open_path(name_or_path, options)
+                                              : open_name(name_or_path, options)};
+}
+
+std::string absolute_name(const std::string& name_or_path) {
+  if (name_or_path.empty()) return name_or_path;
+  if (!is_path(name_or_path)) {
+    const char* collection = std::getenv("GENERA_DATA");
+    const bool known =
+        name_or_path == "sprites" || is_folder(fs::path(debian_folder) / name_or_path) ||
+        (collection && *collection && is_folder(fs::path(collection) / name_or_path));
+    if (known || !is_folder(name_or_path)) return name_or_path;
+  }
+  return fs::absolute(name_or_path).lexically_normal().string();
 }
 
 }  // namespace genera::data

@@ -51,6 +51,8 @@ class DatasetSource {
   virtual ~DatasetSource() = default;
   virtual std::optional<Images> load(Split split) const = 0;
   virtual bool has(Split split) const = 0;
+  /// DataError when the files of a split, which it has, cannot be right; must be cheap.
+  virtual void check(Split) const {}
 };
 
 /// Null when the folder has no IDX images of a known name.

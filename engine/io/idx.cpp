@@ -64,7 +64,17 @@ HostArray decode_header(const ByteSource& source, Read&& read, Limit&& limit, Ex
   return {header.dtype, extent.shape, {}};
 }
 
-HostArray decode_packed(const ByteSource& source) {
+// What read_idx reads: the header alone leaves `bytes` empty.
+enum class Part { header, all };
+
+// The length of the unpacked data that a gzip file ends with (of its last member, modulo 2^32).
+bool trailer_says(const ByteSource& source, std::int64_t unpacked) {
+  std::array<std::byte, 4> trailer{};
+  source.read_at(source.size() - 4, trailer);
+  return little_endian(trailer) == (static_cast<std::uint64_t>(unpacked) & 0xffffffff);
+}
+
+HostArray decode_packed(const ByteSource& source, Part part) {
   Inflater inflater(source, 0, source.size(), Inflater::Format::gzip);
   Extent extent;
   HostArray array = decode_header(
@@ -73,12 +83,14 @@ HostArray decode_packed(const ByteSource& source) {
         return ByteLimit{expansion_limit(source.size()), expansion_reason};
       },
       extent);
+  const std::int64_t header = 4 + 4 * array.shape.rank();
+  if (part == Part::header && trailer_says(source, header + extent.bytes)) return array;
   array.bytes = inflater.read_block(extent.bytes);
   inflater.expect_end();
   return array;
 }
 
-HostArray decode_plain(const ByteSource& source) {
+HostArray decode_plain(const ByteSource& source, Part part) {
   std::int64_t position = 0;
   const auto read = [&](std::span<std::byte> out) {
     source.read_at(position, out);
@@ -91,15 +103,15 @@ HostArray decode_plain(const ByteSource& source) {
   HostArray array = decode_header(source, read, limit, extent);
   if (position + extent.bytes != source.size())
     source.fail(position + extent.bytes, "unknown bytes follow the data; remove them");
-  array.bytes = source.read_block(position, extent.bytes);
+  if (part == Part::all) array.bytes = source.read_block(position, extent.bytes);
   return array;
 }
 
-HostArray decode(const ByteSource& source) {
+HostArray decode(const ByteSource& source, Part part) {
   std::array<std::byte, 2> begin{};
   source.read_at(0, begin);
   const bool is_packed = begin[0] == std::byte{0x1f} && begin[1] == std::byte{0x8b};
-  HostArray array = is_packed ? decode_packed(source) : decode_plain(source);
+  HostArray array = is_packed ? decode_packed(source, part) : decode_plain(source, part);
   swap_byte_order(array.bytes, size_of(array.dtype));
   return array;
 }
@@ -107,11 +119,15 @@ HostArray decode(const ByteSource& source) {
 }  // namespace
 
 HostArray read_idx(const std::filesystem::path& path) {
-  return decode(ByteSource::open("read_idx", path));
+  return decode(ByteSource::open("read_idx", path), Part::all);
+}
+
+void check_idx(const std::filesystem::path& path) {
+  decode(ByteSource::open("check_idx", path), Part::header);
 }
 
 HostArray decode_idx(std::span<const std::byte> bytes, std::string_view name) {
-  return decode(ByteSource("decode_idx", name, bytes));
+  return decode(ByteSource("decode_idx", name, bytes), Part::all);
 }
 
 }  // namespace genera::io

@@ -186,6 +186,10 @@ class GENERA_API Dataset {
   Images validation() const { return images(Split::validation); }
   Images test() const { return images(Split::test); }
 
+  /// DataError when the files of a split are missing bytes or no images, as far as that can be seen
+  /// without reading them: so that a long run does not end at a damaged test set.
+  void check(Split split) const;
+
   Dataset(std::string name, std::unique_ptr<const DatasetSource> source);
 
  private:
@@ -206,6 +210,9 @@ class GENERA_API Dataset {
 ///   called train, validation (valid, val) and test.
 /// DataError when nothing is there, naming what was looked for and what to install.
 GENERA_API Dataset open(const std::string& name_or_path, const OpenOptions& options = {});
+/// What means the same to open() in any working directory: the absolute path of a folder that is
+/// found from here; any other name as it is.
+GENERA_API std::string absolute_name(const std::string& name_or_path);
 
 // ---- Sprites ----
 
