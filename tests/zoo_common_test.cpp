@@ -22,6 +22,7 @@
 #include "zoo/common/image_grid.h"
 #include "zoo/common/metrics.h"
 #include "zoo/common/run_folder.h"
+#include "zoo/common/shell.h"
 #include "zoo/common/spelling.h"
 #include "zoo/common/summary.h"
 
@@ -278,6 +279,20 @@ TEST_CASE("nearest_name") {
   CHECK(edit_distance("kitten", "sitting") == 3);
 }
 
+TEST_CASE("shell_word") {
+  CHECK(shell_word("runs/a-1.x") == "runs/a-1.x");
+  CHECK(shell_word("") == "''");
+  CHECK(shell_word("my run") == "'my run'");
+  CHECK(shell_word("it's $HOME") == "'it'\\''s $HOME'");
+}
+
+TEST_CASE("run_flags: what is not the default, without paths") {
+  Program p;
+  p.parse({"train", "--lr", "0.001", "--data", "/some/where/my data", "--smoke", "--seed", "3",
+           "--steps", "7"});
+  CHECK(p.train->run_flags() == "--data 'my data' --steps 7 --smoke");
+}
+
 TEST_CASE("parse_duration") {
   CHECK(parse_duration("90") == 90);
   CHECK(parse_duration("90s") == 90);
@@ -344,7 +359,7 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
   const RunFolder folder = RunFolder::create(out, "prog", "mlp");
   CHECK(fs::is_directory(folder.path() / "samples"));
   CHECK(fs::is_directory(folder.path() / "checkpoints"));
-  CHECK_THROWS_AS(RunFolder::create(out, "prog", "mlp"), DiskError);
+  CHECK_THROWS_AS(RunFolder::create(out, "prog", "mlp"), UsageError);
   CHECK_THROWS_AS(RunFolder::open((scratch / "none").string()), DataError);
   CHECK_THROWS_AS(RunFolder::open(out), DataError);  // no config.toml yet
   write_text(folder.config(), "steps = 1\n");
@@ -359,7 +374,7 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
   CHECK(fs::equivalent(from_file.path(), folder.path()));
 
   write_text(scratch / "file", "x");
-  CHECK_THROWS_AS(RunFolder::create((scratch / "file").string(), "prog", "mlp"), DiskError);
+  CHECK_THROWS_AS(RunFolder::create((scratch / "file").string(), "prog", "mlp"), UsageError);
   CHECK_THROWS_AS(RunFolder::create((scratch / "file/below").string(), "prog", "mlp"), DiskError);
 
   const fs::path before = fs::current_path();

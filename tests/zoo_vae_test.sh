@@ -73,7 +73,10 @@ check "reconstruct" gives 0 reconstruct full --count 6 --out r.png
 check "reconstruct writes a PNG" png r.png
 check "interpolate" gives 0 interpolate full --count 2 --steps 4 --path linear --out i.png
 check "interpolate writes a PNG" png i.png
-check "pictures carry their recipe" grep -q -a 'interpolate --count 2 --steps 4' i.png
+check "pictures carry their recipe" grep -q -a '&& genera-vae interpolate RUN --count 2 --steps 4' i.png
+check "the recipe has the run's flags" grep -q -a 'train --steps 8 .*--hidden 24 .*--out RUN &&' i.png
+check "a run's own samples carry theirs" \
+  grep -q -a 'train --steps 8 .*--out RUN  # its samples of step 8' full/samples/step_0000008.png
 check "pictures are reproducible" gives 0 sample full --count 9 --out again.png
 check "pictures are the same bytes" cmp -s full/samples.png again.png
 check "eval" gives 0 eval full --iwae 7 --json
@@ -83,6 +86,8 @@ check "the record has its origin" grep -q '"command": "genera-vae train --steps 
 check "the record has no path" without "$scratch" record.json
 check "info" gives 0 info full
 check "info tells the model" prints '^model *mlp'
+check "info --json" gives 0 info full --json
+check "its numbers are numbers" prints '"step": [0-9]'
 check "eval of one checkpoint" gives 0 eval full/checkpoints/last.safetensors --quiet
 check "--quiet prints no log" test ! -s err
 check "help" gives 0 train --help
@@ -131,6 +136,39 @@ check "it is named" says 'GENERA_THREADS'
 check "a misspelt variable" bash -c 'GENERA_THREDS=2 "$0" info full >out 2>err' "$program"
 check "a warning with the nearest" says 'did you mean GENERA_THREADS'
 
+# --- Data in a folder -----------------------------------------------------------------------------------------
+# images FILE COUNT: an IDX file of random images of 8x8.
+images() {
+  {
+    printf '\0\0\x08\x03\0\0\0'"\\x$(printf %x "$2")"'\0\0\0\x08\0\0\0\x08'
+    head -c $(($2 * 64)) /dev/urandom
+  } >"$1"
+}
+mkdir 'my data' elsewhere
+images 'my data/train-images-idx3-ubyte' 40
+images 'my data/t10k-images-idx3-ubyte' 20
+gzip 'my data/t10k-images-idx3-ubyte'
+small=(train --data './my data' --batch 8 --hidden 8 --latent 2 --steps 4)
+check "a relative path to data" gives 0 "${small[@]}" --out 'my run' --stop-after 2
+check "the resume command is quoted" says "--resume 'my run'"
+check "resumed from another folder" bash -c 'cd elsewhere && "$0" train --resume "../my run" >out 2>err' "$program"
+check "evaluated from another folder" bash -c 'cd elsewhere && "$0" eval "../my run" --record r.json >out 2>err' "$program"
+check "the record has the data's name only" without "$scratch" elsewhere/r.json
+check "so have pictures" gives 0 sample 'my run' --count 4 --out named.png
+check "no path in a picture" without "$scratch" named.png
+cp 'my data/t10k-images-idx3-ubyte.gz' whole.gz
+truncate -s 700 'my data/t10k-images-idx3-ubyte.gz'
+check "a damaged test set is seen before the training" gives 3 "${small[@]}" --out never
+check "the file is named" says 't10k-images-idx3-ubyte.gz'
+check "no folder for the run" test ! -e never
+# Random bytes do not shrink: one in the middle can be changed without a trace in length and header.
+cp whole.gz 'my data/t10k-images-idx3-ubyte.gz'
+printf 'XXXX' | dd of='my data/t10k-images-idx3-ubyte.gz' bs=1 seek=600 conv=notrunc 2>/dev/null
+check "a test set whose damage is seen at the end" gives 3 "${small[@]}" --out late
+check "the run is saved, and this finishes it" says 'saved in late.*genera-vae eval late'
+cp whole.gz 'my data/t10k-images-idx3-ubyte.gz'
+check "it does" gives 0 eval late
+
 # --- Interruption ---------------------------------------------------------------------------------------------
 interrupt() { # SIGNAL CODE
   rm -rf stopped
@@ -165,8 +203,14 @@ check "unknown key" gives 2 train --config bad.toml
 check "unknown key: did you mean" says 'did you mean batch'
 check "a batch larger than the data" gives 2 train --smoke --batch 100000
 check "missing data" gives 3 train --data no-such-data
-check "an existing run folder" gives 7 "${tiny[@]}" --out full
+check "an existing run folder" gives 2 "${tiny[@]}" --out full
 check "it is not overwritten" says 'never overwritten'
+check "--plan warns of it" gives 0 "${tiny[@]}" --plan --out full
+check "the warning names it" says '^warning: full is there already'
+check "logistic of two levels" gives 2 train --smoke --likelihood logistic --binarize dynamic --out both
+check "it says why" says '256 grey levels'
+check "misspelt data" gives 3 train --data fashoin-mnist
+check "misspelt data: did you mean" says 'did you mean fashion-mnist'
 check "a folder that cannot be made" gives 7 "${tiny[@]}" --out /dev/null/run
 check "no such run" gives 3 eval nowhere
 check "a folder that is no run" gives 3 eval .

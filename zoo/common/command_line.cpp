@@ -16,7 +16,9 @@
 #include <string_view>
 
 #include "zoo/common/console.h"
+#include "zoo/common/dataset.h"
 #include "zoo/common/failure.h"
+#include "zoo/common/shell.h"
 #include "zoo/common/spelling.h"
 #include "zoo/common/version.h"
 
@@ -54,8 +56,12 @@ struct Verb::Impl {
   CLI::App* app = nullptr;
   std::map<std::string, Source> sources;
   std::map<std::string, Kept> kept;
-  std::map<std::string, std::string> variables;           // of the environment, by option
-  std::map<std::string, std::function<void()>> defaults;  // give the bound value its default again
+  std::map<std::string, std::string> variables;  // of the environment, by option
+  struct Bound {
+    std::function<void()> reset;  // gives the bound value its default again
+    std::function<bool()> changed;
+  };
+  std::map<std::string, Bound> bound;
   std::vector<std::string> arguments;
   std::vector<std::vector<std::string>> exclusive_groups;
 
@@ -65,7 +71,8 @@ struct Verb::Impl {
   CLI::Option* added(CLI::Option* option, const std::string& name, T& value, Kept how) {
     kept[name] = how;
     variables[name] = environment_name(name);
-    defaults[name] = [&value, initial = value] { value = initial; };
+    bound[name] = {[&value, initial = value] { value = initial; },
+                   [&value, initial = value] { return value != initial; }};
     option->configurable(how != Kept::nowhere);
     option->take_last();  // of a flag given twice, as in an alias and after it
     return option;
@@ -95,7 +102,7 @@ struct Verb::Impl {
 
   void unset(const std::string& name) {
     find(name)->clear();
-    defaults.at(name)();
+    bound.at(name).reset();
     sources.erase(name);
   }
 
@@ -298,6 +305,22 @@ std::vector<std::pair<std::string, std::string>> Verb::given() const {
     const std::string& name = option->get_lnames().front();
     if (source(name) == Source::unset || impl_->kept.at(name) == Kept::nowhere) continue;
     result.emplace_back(name, option->results().empty() ? "true" : option->results().front());
+  }
+  return result;
+}
+
+std::string Verb::run_flags() const {
+  std::string result;
+  for (const CLI::Option* option : impl_->app->get_options()) {
+    if (option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    const auto bound = impl_->bound.find(name);
+    if (bound == impl_->bound.end() || !bound->second.changed()) continue;
+    if (impl_->kept.at(name) != Kept::in_config) continue;
+    const std::string value = option->results().empty() ? "true" : option->results().front();
+    result += (result.empty() ? "--" : " --") + name;
+    if (option->get_items_expected_max() > 0)
+      result += " " + shell_word(name == "data" ? plain_name(value) : value);
   }
   return result;
 }

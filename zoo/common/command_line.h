@@ -68,6 +68,9 @@ class Verb {
   /// The options that flags, the environment or a configuration file gave, with their values; none
   /// of Kept::nowhere.
   std::vector<std::pair<std::string, std::string>> given() const;
+  /// The options of Kept::in_config whose value is not the default, as flags for a shell: what
+  /// makes the same run again.
+  std::string run_flags() const;
   /// Takes over the configuration of an earlier run. UsageError when a flag asks for another value
   /// of an option that is Kept::in_config; DataError when the file is not a run's.
   void restore(const std::filesystem::path& config);

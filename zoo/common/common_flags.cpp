@@ -36,7 +36,7 @@ void add_train_flags(Verb& verb, TrainFlags& flags) {
       .option("save-every", flags.save_every, "Steps between checkpoints; 0: a minute",
               Range{0, 1e12}, Kept::changeable)
       .option("stop-after", flags.stop_after,
-              "Save and stop after this many steps; --resume goes on", Range{1, 1e12},
+              "Save and stop after this many steps of this call; --resume goes on", Range{1, 1e12},
               Kept::nowhere)
       .flag("smoke", flags.smoke, "The whole path within seconds, on a few generated images",
             Kept::in_config)

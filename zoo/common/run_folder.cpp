@@ -6,6 +6,8 @@
 
 #include <span>
 
+#include "zoo/common/failure.h"
+
 namespace genera::zoo {
 namespace {
 
@@ -42,7 +44,7 @@ RunFolder RunFolder::create(const std::string& out, const std::string& program,
     if (!path.has_filename() && path.has_parent_path()) path = path.parent_path();
     make_parents(path);
     if (!make_folder(path))
-      throw DiskError(
+      throw UsageError(
           fmt::format("{} is there already, and runs are never overwritten: choose another --out, "
                       "or --resume it",
                       path.string()));

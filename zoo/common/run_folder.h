@@ -12,8 +12,8 @@ namespace genera::zoo {
 class RunFolder {
  public:
   /// Makes a new folder: `out`, which must not be there yet, or for an empty `out`
-  /// runs/<program>-<model>-<n> with the first n that is free. DiskError when it is there or cannot
-  /// be made.
+  /// runs/<program>-<model>-<n> with the first n that is free. UsageError when it is there,
+  /// DiskError when it cannot be made.
   static RunFolder create(const std::string& out, const std::string& program,
                           const std::string& model);
   /// The folder of an earlier run, given by itself or by one of its checkpoints. DataError when

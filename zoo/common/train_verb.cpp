@@ -7,10 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "zoo/common/dataset.h"
 #include "zoo/common/duration.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/machine.h"
 #include "zoo/common/saved_states.h"
+#include "zoo/common/shell.h"
 #include "zoo/common/version.h"
 
 namespace genera::zoo {
@@ -18,17 +20,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The name of a data set without the folders that lead to it.
-std::string plain_name(const std::string& data) {
-  const std::filesystem::path path = std::filesystem::path(data).lexically_normal();
-  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
-}
-
 std::string shown_command(const std::string& program, const Verb& verb) {
   std::string command = program + " " + verb.name();
   for (const auto& [name, value] : verb.given())
     command +=
-        " --" + name + (value == "true" ? "" : " " + (name == "data" ? plain_name(value) : value));
+        " --" + name +
+        (value == "true" ? "" : " " + shell_word(name == "data" ? plain_name(value) : value));
   return command;
 }
 
@@ -107,10 +104,24 @@ TrainingOptions training_options(const std::string& program, const Trainable& tr
   return options;
 }
 
-int report(const RunFolder& folder, Trainable& trainable, const TrainFlags& flags,
-           const TrainingOutcome& outcome, Console& console) {
+// The training is done and saved: what is wrong with the test set must not look like its loss.
+std::vector<Figure> figures_of(Trainable& trainable, const std::string& program,
+                               const std::string& run, const std::string& resume_command,
+                               Console& console) {
+  try {
+    return trainable.evaluate(console);
+  } catch (const DataError& error) {
+    throw DataError(fmt::format(
+        "the training is done and saved in {}, but the test set cannot be read: {}; once that is "
+        "mended: {} eval {} (or {}, which also writes summary.json)",
+        run, error.what(), program, shell_word(run), resume_command));
+  }
+}
+
+int report(const RunFolder& folder, std::vector<Figure> figures, const Trainable& trainable,
+           const TrainFlags& flags, const TrainingOutcome& outcome, Console& console) {
   Summary summary;
-  summary.figures = trainable.evaluate(console);
+  summary.figures = std::move(figures);
   summary.seconds = outcome.seconds;
   summary.steps = outcome.steps;
   summary.parameters = trainable.parameter_count();
@@ -128,7 +139,18 @@ int report(const RunFolder& folder, Trainable& trainable, const TrainFlags& flag
   return exit_done;
 }
 
+void warn_of_existing(const std::string& out, Console& console) {
+  std::error_code error;
+  if (!out.empty() && std::filesystem::exists(out, error))
+    console.warn(fmt::format("{} is there already: training into it will be refused", out));
+}
+
 }  // namespace
+
+std::string train_command(const std::string& program, const Verb& verb) {
+  const std::string flags = verb.run_flags();
+  return fmt::format("{} {}{}{} --out RUN", program, verb.name(), flags.empty() ? "" : " ", flags);
+}
 
 int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
                const std::function<std::unique_ptr<Trainable>()>& make) {
@@ -148,16 +170,21 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
   Console console(flags.compute.quiet);
   const std::unique_ptr<Trainable> trainable = make();
   TrainingOptions options = training_options(program, *trainable, flags);
-  if (flags.plan) return print_plan(*trainable, flags, options);
+  if (flags.plan) {
+    warn_of_existing(flags.out, console);
+    return print_plan(*trainable, flags, options);
+  }
   if (!resume) {
     folder = RunFolder::create(flags.out, program, trainable->model());
+    verb.set("data", data::absolute_name(flags.data));  // the run is read from anywhere
     write_text(folder->config(), verb.resolved());
     write_text(folder->manifest(), manifest_json(*trainable, flags, command));
   }
   console.note(fmt::format("{} {}: {} parameters, into {}", program, trainable->model(),
                            trainable->parameter_count(), folder->path().string()));
   options.resume_command =
-      fmt::format("{} {} --resume {}", program, verb.name(), folder->path().string());
+      fmt::format("{} {} --resume {}", program, verb.name(), shell_word(folder->path().string()));
+  options.command = [&] { return train_command(program, verb); };
   const auto fix_steps = [&](std::int64_t steps) {
     verb.unset("time");
     verb.set("steps", std::to_string(steps));
@@ -168,7 +195,9 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
     console.note("stopped; continue with: " + options.resume_command);
     return exit_done;
   }
-  return report(*folder, *trainable, flags, outcome, console);
+  std::vector<Figure> figures =
+      figures_of(*trainable, program, folder->path().string(), options.resume_command, console);
+  return report(*folder, std::move(figures), *trainable, flags, outcome, console);
 }
 
 }  // namespace genera::zoo

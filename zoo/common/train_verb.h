@@ -30,6 +30,10 @@ class Trainable : public Experiment {
   virtual std::vector<Figure> evaluate(Console& console) = 0;
 };
 
+/// "genera-vae train --seed 3 --out RUN": the command that makes a run again, with the flags that
+/// `verb` has and that are not the defaults.
+std::string train_command(const std::string& program, const Verb& verb);
+
 /// Runs the verb. `make` is called once the flags are final; `program` is "genera-vae". Returns the
 /// exit code.
 int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,

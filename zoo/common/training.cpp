@@ -13,6 +13,8 @@
 #include "zoo/common/interruption.h"
 #include "zoo/common/non_finite.h"
 #include "zoo/common/saved_states.h"
+#include "zoo/common/shell.h"
+#include "zoo/common/version.h"
 
 namespace genera::zoo {
 namespace {
@@ -223,8 +225,11 @@ void Loop::validate() {
 }
 
 void Loop::sample() {
+  const std::string recipe =
+      fmt::format("{}  # its samples of step {}; version {}, commit {}", options_.command(), step_,
+                  program_version(), source_commit());
   experiment_.with_evaluation_weights(
-      [&] { write("samples", [&] { experiment_.write_samples(folder_.sample(step_), step_); }); });
+      [&] { write("samples", [&] { experiment_.write_samples(folder_.sample(step_), recipe); }); });
 }
 
 // No NaN is ever saved: from a checkpoint one can always go on.
@@ -348,7 +353,7 @@ io::Checkpoint read_or_offer_previous(const std::string& file) {
     std::error_code missing;
     if (!std::filesystem::exists(previous, missing)) throw;
     throw DataError(fmt::format("{}; the checkpoint before it can be continued with: --resume {}",
-                                error.what(), previous));
+                                error.what(), shell_word(previous)));
   }
 }
 

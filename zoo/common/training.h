@@ -49,8 +49,9 @@ class Experiment {
   virtual std::vector<Tensor> step_graph(const StepInfo& info) = 0;
   /// Figures on the validation set, "loss" first; the weights are those of evaluation.
   virtual Metrics validate() = 0;
-  /// Writes pictures of samples from fixed noise; the weights are those of evaluation.
-  virtual void write_samples(const std::filesystem::path& path, std::int64_t step) = 0;
+  /// Writes pictures of samples from fixed noise, with `recipe` in the file; the weights are those
+  /// of evaluation.
+  virtual void write_samples(const std::filesystem::path& path, const std::string& recipe) = 0;
 };
 
 struct TrainingOptions {
@@ -64,6 +65,8 @@ struct TrainingOptions {
   std::string y_label = "loss";
   std::string title;
   std::string resume_command;  ///< shown when the run is interrupted
+  /// The command that makes the run again, once its length is known; for the pictures.
+  std::function<std::string()> command = [] { return std::string(); };
 };
 
 /// What training measured.

@@ -20,6 +20,14 @@ namespace {
 Key order_key(const VaeSettings& settings) { return Key(settings.train.seed).fold_in(1); }
 Key step_key(const VaeSettings& settings) { return Key(settings.train.seed).fold_in(2); }
 
+const VaeSettings& consistent(const VaeSettings& settings) {
+  if (settings.likelihood == "logistic" && settings.binarize != "none")
+    throw UsageError(fmt::format(
+        "--likelihood logistic models 256 grey levels, --binarize {} leaves two: give one of them",
+        settings.binarize));
+  return settings;
+}
+
 data::Images checked(const data::Images& train, std::int64_t batch) {
   if (train.size() < batch)
     throw UsageError(
@@ -34,13 +42,14 @@ double mean_of(const std::vector<double>& values) {
 }  // namespace
 
 VaeExperiment::VaeExperiment(const VaeSettings& settings)
-    : settings_(settings),
+    : settings_(consistent(settings)),
       dataset_(open_data(settings)),
       train_(checked(dataset_.train(), settings.train.batch)),
       validation_(dataset_.validation()),
       stream_(train_.stream(settings.train.batch, order_key(settings))),
       objective_(make_objective(settings, train_.channels(), train_.height(), train_.width())),
       adam_(objective_.parameters(), {.lr = settings.lr}) {
+  dataset_.check(data::Split::test);  // read at the end only, when it may be too late
   if (settings.weight_average > 0)
     average_.emplace(objective_.parameters(),
                      optim::EmaOptions{.decay = settings.weight_average, .warm_up = true});
@@ -116,13 +125,9 @@ Metrics VaeExperiment::validate() {
           {"kl", kl}};
 }
 
-void VaeExperiment::write_samples(const std::filesystem::path& path, std::int64_t step) {
+void VaeExperiment::write_samples(const std::filesystem::path& path, const std::string& recipe) {
   constexpr std::int64_t count = 64;
-  const io::HostArray images = sample_images(objective_, count, settings_.train.seed, false);
-  write_grid(path, images,
-             fmt::format("means of p(x|z) of {} samples of the prior, seed {}, after step {} of: "
-                         "genera-vae train --model {} --seed {}",
-                         count, settings_.train.seed, step, settings_.model, settings_.train.seed));
+  write_grid(path, sample_images(objective_, count, settings_.train.seed, false), recipe);
 }
 
 io::Metadata VaeExperiment::description() const {

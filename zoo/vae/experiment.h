@@ -22,7 +22,7 @@ class VaeExperiment : public Trainable {
   NamedTensors step(const StepInfo& info) override;
   std::vector<Tensor> step_graph(const StepInfo& info) override;
   Metrics validate() override;
-  void write_samples(const std::filesystem::path& path, std::int64_t step) override;
+  void write_samples(const std::filesystem::path& path, const std::string& recipe) override;
   io::Metadata description() const override;
 
   std::string model() const override { return settings_.model; }

@@ -8,10 +8,13 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "zoo/common/dataset.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/image_grid.h"
 #include "zoo/common/saved_states.h"
+#include "zoo/common/shell.h"
 #include "zoo/common/train_verb.h"
+#include "zoo/common/version.h"
 #include "zoo/vae/evaluation.h"
 #include "zoo/vae/experiment.h"
 #include "zoo/vae/pictures.h"
@@ -89,19 +92,35 @@ int finish_picture(const TrainedVae& trained, const ReadFlags& flags, const std:
   return exit_done;
 }
 
-std::string recipe_of(const TrainedVae& trained, const std::string& verb) {
-  const VaeSettings& settings = trained.settings;
-  return fmt::format("{} {} (weights of step {} of: {} train --model {} --seed {} ...)", program,
-                     verb, trained.metadata.at("step"), program, settings.model,
-                     settings.train.seed);
+// A number that a checkpoint says, which may say anything.
+nlohmann::ordered_json number_in(const io::Metadata& metadata, const std::string& key) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) return nullptr;
+  auto number = nlohmann::ordered_json::parse(found->second, nullptr, false);
+  return number.is_number() ? number : nlohmann::ordered_json(found->second);
+}
+
+// Commands that make the run and then the picture; `verb_flags` is "--count 64 --seed 0".
+std::string recipe_of(const TrainedVae& trained, const std::string& verb,
+                      const std::string& verb_flags, const ReadFlags& flags) {
+  const bool run = std::filesystem::is_directory(flags.run);
+  const std::string weights =
+      run ? "RUN" : "RUN/checkpoints/" + trained.folder.checkpoint_to_read().filename().string();
+  const std::string data =
+      flags.data.empty() ? "" : " --data " + shell_word(plain_name(flags.data));
+  return fmt::format("{} && {} {} {} {}{}  # weights of step {}; version {}, commit {}",
+                     trained.command, program, verb, shell_word(weights), verb_flags, data,
+                     number_in(trained.metadata, "step").dump(), program_version(),
+                     source_commit());
 }
 
 int sample(const TrainedVae& trained, const ReadFlags& flags) {
   const auto images = sample_images(trained.objective, flags.count, flags.seed, flags.draws);
-  const std::string recipe = fmt::format("sample --count {} --seed {}{}", flags.count, flags.seed,
-                                         flags.draws ? " --draws" : "");
-  return finish_picture(trained, flags, "samples.png", images, recipe_of(trained, recipe),
-                        {.columns = flags.columns});
+  std::string recipe =
+      fmt::format("--count {} --seed {}{}", flags.count, flags.seed, flags.draws ? " --draws" : "");
+  if (flags.columns > 0) recipe += fmt::format(" --columns {}", flags.columns);
+  return finish_picture(trained, flags, "samples.png", images,
+                        recipe_of(trained, "sample", recipe, flags), {.columns = flags.columns});
 }
 
 int reconstruct(const TrainedVae& trained, const ReadFlags& flags) {
@@ -111,9 +130,9 @@ int reconstruct(const TrainedVae& trained, const ReadFlags& flags) {
       std::min<std::int64_t>(flags.columns > 0 ? flags.columns : 12, std::ssize(indices));
   const auto pictures = reconstructed_images(trained.objective, images, indices, columns);
   const std::string recipe =
-      fmt::format("reconstruct --count {} --seed {}", flags.count, flags.seed);
-  return finish_picture(trained, flags, "reconstructions.png", pictures, recipe_of(trained, recipe),
-                        {.columns = columns});
+      fmt::format("--count {} --columns {} --seed {}", flags.count, columns, flags.seed);
+  return finish_picture(trained, flags, "reconstructions.png", pictures,
+                        recipe_of(trained, "reconstruct", recipe, flags), {.columns = columns});
 }
 
 int interpolate(const TrainedVae& trained, const ReadFlags& flags) {
@@ -123,9 +142,10 @@ int interpolate(const TrainedVae& trained, const ReadFlags& flags) {
   if (indices.empty()) throw DataError("an interpolation needs at least 2 test images");
   const auto pictures = interpolated_images(trained.objective, images, indices, flags.steps,
                                             flags.path == "spherical");
-  const std::string recipe = fmt::format("interpolate --count {} --steps {} --path {} --seed {}",
-                                         flags.count, flags.steps, flags.path, flags.seed);
-  return finish_picture(trained, flags, "interpolation.png", pictures, recipe_of(trained, recipe),
+  const std::string recipe = fmt::format("--count {} --steps {} --path {} --seed {}", flags.count,
+                                         flags.steps, flags.path, flags.seed);
+  return finish_picture(trained, flags, "interpolation.png", pictures,
+                        recipe_of(trained, "interpolate", recipe, flags),
                         {.columns = flags.steps + 2});
 }
 
@@ -154,8 +174,8 @@ int info(const TrainedVae& trained, const ReadFlags& flags) {
       {"likelihood", settings.likelihood},
       {"beta", settings.beta},
       {"parameters", element_count(trained.objective.parameters())},
-      {"step", trained.metadata.at("step")},
-      {"validation_loss", trained.metadata.at("best_loss")},
+      {"step", number_in(trained.metadata, "step")},
+      {"validation_loss", number_in(trained.metadata, "best_loss")},
       {"checkpoint", trained.folder.checkpoint_to_read().string()}};
   if (flags.compute.json) {
     fmt::print("{}\n", facts.dump(2));

@@ -1,6 +1,7 @@
 #include "zoo/vae/settings.h"
 
 #include "zoo/common/command_line.h"
+#include "zoo/common/dataset.h"
 #include "zoo/common/failure.h"
 
 namespace genera::zoo {
@@ -27,7 +28,7 @@ void add_flags(Verb& verb, VaeSettings& s) {
 }
 
 data::Dataset open_data(const VaeSettings& settings) {
-  if (!settings.train.smoke) return data::open(settings.train.data);
+  if (!settings.train.smoke) return open_dataset(settings.train.data);
   data::OpenOptions few;
   few.sprites = {.size = 28, .train = 640, .test = 128};
   return data::open("sprites", few);

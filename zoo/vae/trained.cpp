@@ -7,6 +7,7 @@
 
 #include "zoo/common/failure.h"
 #include "zoo/common/saved_states.h"
+#include "zoo/common/train_verb.h"
 
 namespace genera::zoo {
 namespace {
@@ -45,7 +46,8 @@ TrainedVae open_trained(const std::string& run, Verb& train, VaeSettings& settin
   try {
     VaeObjective objective = make_objective(settings, extents[0], extents[1], extents[2]);
     restore(objective.parameters(), checkpoint.tensors, file);
-    return {std::move(folder), settings, std::move(objective), checkpoint.metadata};
+    return {std::move(folder), settings, std::move(objective), train_command("genera-vae", train),
+            checkpoint.metadata};
   } catch (const UsageError& error) {
     throw DataError(fmt::format("{}: {}", file, error.what()));
   }

@@ -15,6 +15,7 @@ struct TrainedVae {
   RunFolder folder;
   VaeSettings settings;
   VaeObjective objective;
+  std::string command;    ///< that makes the run again, into the folder RUN
   io::Metadata metadata;  ///< of the checkpoint: step, best_loss, image
 };
 

@@ -1,0 +1,11 @@
+/// Commands that a user can paste into a shell.
+#pragma once
+
+#include <string>
+
+namespace genera::zoo {
+
+/// The text as one word of a POSIX shell: in single quotes unless it needs none.
+std::string shell_word(const std::string& text);
+
+}  // namespace genera::zoo
