@@ -2,6 +2,7 @@
 # genera-vae as its users meet it: every verb, resuming, interruption, and everything that goes wrong.
 # Usage: zoo_vae_test.sh PATH/TO/genera-vae
 set -u
+demo=$(realpath "$(dirname "$0")/../zoo/demo.sh")
 program=$(realpath "$1")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -236,6 +237,13 @@ rm corrupt/checkpoints/*
 check "a missing checkpoint" gives 3 sample corrupt
 echo 'nonsense' >corrupt/config.toml
 check "a damaged config.toml" gives 3 eval corrupt
+
+for time in '../..' '2m; ls' '' -q soon; do
+  check "demo.sh refuses '$time'" bash -c '"$0" "$1" >out 2>err; [ $? -eq 2 ]' "$demo" "$time"
+done
+check "demo.sh takes one argument" bash -c '"$0" 2m 3m >out 2>err; [ $? -eq 2 ]' "$demo"
+check "demo.sh says how it is used" says '^usage'
+check "demo.sh --help" bash -c '"$0" --help >out' "$demo"
 
 # A limit on the size of files stands in for a full disk: the small files are written, the checkpoints are not.
 (

@@ -5,7 +5,21 @@
 # Usage: ./zoo/demo.sh [TIME]      TIME: how long to train, 2m unless given (90s, 5m, ...)
 set -eu
 cd "$(dirname "$0")/.."
-time=${1:-2m}
+usage() {
+  echo "usage: ./zoo/demo.sh [TIME]      how long to train: 90s, 5m, 1h30m; 2m unless given"
+}
+case ${1:-} in -h | --help)
+  usage
+  exit 0
+  ;;
+esac
+time=${1-2m}
+# TIME becomes part of a path: digits, a point and units only.
+case $time in '' | [!0-9]* | *[!0-9.hms]*) set -- too many ;; esac
+if [ $# -gt 1 ]; then
+  usage >&2
+  exit 2
+fi
 build="build-demo"
 # What other configurations of the shell may have set is not meant for this run.
 for name in $(env | grep -o '^GENERA_[A-Z_]*' || true); do
@@ -28,7 +42,7 @@ install_packages() {
   command -v apt-get >/dev/null || return 1
   [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null || return 1
   as_root apt-get update -q >/dev/null || true # old lists may do
-  DEBIAN_FRONTEND=noninteractive as_root apt-get install -q -y --no-install-recommends "$@" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >/dev/null
 }
 
 # shellcheck disable=SC2086 # the lists are words
@@ -59,11 +73,21 @@ if [ ! -f $build/build.ninja ]; then
   }
   mv $build.log $build/setup.log
 fi
-echo "Building genera-vae (the first time this takes a few minutes)"
-ninja -C $build zoo/vae/genera-vae >$build/build.log 2>&1 || {
+[ -x $build/zoo/vae/genera-vae ] || echo "Building genera-vae: this once it takes a few minutes"
+# Ninja's own lines into the log; of them a terminal shows the counter.
+shown=/dev/null
+[ ! -t 1 ] || shown=/dev/stdout
+{
+  ninja -C $build zoo/vae/genera-vae 2>&1 || echo "FAILED: ninja"
+} | tee $build/build.log | while IFS= read -r line; do
+  counter=${line%%]*}
+  case $line in '['*'/'*) printf '\r  %s] ' "$counter" >$shown ;; esac
+done
+printf '\r\033[K' >$shown
+if tail -n 1 $build/build.log | grep -qx 'FAILED: ninja'; then
   tail -n 40 $build/build.log >&2
   exit 1
-}
+fi
 
 vae=$build/zoo/vae/genera-vae
 run=runs/demo-$data-$time
