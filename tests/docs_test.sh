@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compiles and runs every C++ block of README.md and docs/*.md. Each block becomes a function body.
+# Compiles and runs every C++ block of README.md and docs/*.md. Each block becomes a function body. Of a block marked ```c++, which
+# is a piece of the zoo, the first of docs/adding-a-model.md is a whole file and is compiled.
 # Usage: docs_test.sh SOURCE_ROOT BUILD_ROOT
 set -eu
 source=$1
@@ -25,3 +26,7 @@ awk '
 ${CXX:-c++} -std=c++20 -O1 -Wall -Wextra -I"$source/engine/include" "$work/docs.cpp" -o "$work/docs" \
   -L"$build" -lgenera -Wl,-rpath,"$build"
 "$work/docs"
+awk '/^```c[+][+]$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$source"/docs/adding-a-model.md >"$work/model.cpp"
+test -s "$work/model.cpp"
+${CXX:-c++} -std=c++20 -fsyntax-only -Wall -Wextra -I"$source" -I"$source/engine/include" "$work/model.cpp"
+echo "the page's model compiles"
