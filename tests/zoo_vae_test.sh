@@ -130,7 +130,7 @@ check "a flag before the environment of its group" \
 check "two epochs, not 3 steps" prints '"steps": 8'
 check "part of a run" gives 0 "${tiny[@]}" --out environment --stop-after 3
 check "its rest, with other settings in the environment" \
-  bash -c 'GENERA_STEPS=3 GENERA_BATCH=7 "$0" train --resume environment >out 2>err' "$program"
+  bash -c 'GENERA_STEPS=3 GENERA_BATCH=7 GENERA_OUT=other "$0" train --resume environment >out 2>err' "$program"
 check "resumed: its own length and settings" same_bits full environment
 check "a bad variable" bash -c 'GENERA_THREADS=many "$0" info full >out 2>err; [ $? -eq 2 ]' "$program"
 check "it is named" says 'GENERA_THREADS'

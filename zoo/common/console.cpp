@@ -37,16 +37,20 @@ std::string printable(std::string_view text) {
 }
 
 std::string progress_line(const ProgressLine& line, int width, bool colour) {
-  const int bar = width >= 60 ? std::clamp(width / 8, 8, 30) : 0;
+  const int bar = width >= 60 ? std::clamp(width / 10, 8, 30) : 0;
   // The last column stays empty: some terminals wrap when it is written.
-  const int room = std::max(0, width - 1 - (bar > 0 ? bar + 1 : 0));
+  const auto room = static_cast<std::size_t>(std::max(0, width - 1 - (bar > 0 ? bar + 1 : 0)));
   const std::string total = std::to_string(line.total);
   std::string figures = fmt::format("{:>{}}/{}  {}", line.done, total.size(), total, line.text);
-  // The remaining time is worth more than the rate.
-  for (const std::string& figure : {line.left, line.rate})
-    if (!figure.empty() && static_cast<int>(figures.size() + 2 + figure.size()) <= room)
-      figures += "  " + figure;
-  figures.resize(std::min(figures.size(), static_cast<std::size_t>(room)));
+  // The remaining time is worth more than the rate. Both have their place, whatever they say now:
+  // nothing comes and goes from frame to frame.
+  constexpr std::size_t left_columns = 15, rate_columns = 14;
+  for (const auto& [figure, columns] :
+       {std::pair(line.left, left_columns), std::pair(line.rate, rate_columns)}) {
+    if (figures.size() + 2 + std::max(figure.size(), columns) > room) break;
+    figures += fmt::format("  {:<{}}", figure, columns);
+  }
+  figures.resize(std::min(figures.size(), room));
   if (bar == 0) return figures;
   const double share =
       line.total > 0 ? static_cast<double>(line.done) / static_cast<double>(line.total) : 1;

@@ -157,7 +157,7 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
   std::optional<RunFolder> folder;
   const bool resume = !flags.resume.empty();
   if (resume) {
-    if (!flags.out.empty() || !flags.config.empty())
+    if (verb.source("out") == Source::flag || verb.source("config") == Source::flag)
       throw UsageError(
           "--resume goes on in its own folder with its own configuration: leave out "
           "--out and --config");
