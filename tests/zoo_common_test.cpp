@@ -4,6 +4,8 @@
 
 #include <genera/io.h>
 
+#include <unistd.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "zoo/common/command_line.h"
+#include "zoo/common/config_text.h"
 #include "zoo/common/console.h"
 #include "zoo/common/curve_plot.h"
 #include "zoo/common/duration.h"
@@ -192,11 +195,12 @@ TEST_CASE("command line: what is unknown is an error with a suggestion") {
   };
   CHECK(with_config("bacth = 3\n").find("unknown key 'bacth'; did you mean batch?") !=
         std::string::npos);
-  CHECK(with_config("[train]\nbatch = 3\n").find("unknown key") != std::string::npos);
+  CHECK(with_config("[train]\nbatch = 3\n").find("line 1: '[train]' is not") != std::string::npos);
   CHECK(with_config("quiet = true\n").find("unknown key") != std::string::npos);
   CHECK(with_config("batch = many\n").find("no number") != std::string::npos);
-  CHECK(with_config("batch = [1, 2]\n").find("2 values") != std::string::npos);
-  CHECK(with_config(std::string("\0\1\2 nonsense", 12)).find("unknown key") != std::string::npos);
+  CHECK(with_config("batch = [1, 2]\n").find("needs one value") != std::string::npos);
+  CHECK(with_config(std::string("\0\1\2 nonsense", 12)).find("'??? nonsense' is not") !=
+        std::string::npos);
   CHECK(usage_error({"train", "--config", (scratch / "none").string()}).find("cannot be read") !=
         std::string::npos);
 }
@@ -241,6 +245,47 @@ TEST_CASE("command line: the resolved configuration gives the same run again") {
   Program p;
   p.parse({"train"});
   CHECK_THROWS_AS(p.train->restore(config), DataError);
+}
+
+TEST_CASE("command line: a value of any bytes outlives its configuration file") {
+  const ScratchFolder scratch;
+  const std::string config = (scratch / "config.toml").string();
+  for (const std::string value :
+       {"#", "a#b", "data #1", "a, b", "[x]", "\"quoted\"", "it's", "'", "\"'#", "C:\\new\\", "a\nb = 1",
+        "\t\r\x01\x7f", " spaced ", "größer", "true", "12", "-", "="}) {
+    CAPTURE(value);
+    {
+      Program p;
+      p.parse({"train", "--data=" + value});
+      std::ofstream(config) << p.train->resolved();
+    }
+    Program p;
+    p.parse({"train"});
+    p.train->restore(config);
+    CHECK(p.data == value);
+  }
+}
+
+TEST_CASE("parse_config") {
+  const auto value_of = [](const std::string& text) {
+    return parse_config("key = " + text + "\n", "file").at(0).value;
+  };
+  CHECK(parse_config("", "file").empty());
+  CHECK(parse_config("\n  # only = a comment\r\n\n", "file").empty());
+  CHECK(parse_config("a=1\n b-c = 2 # two", "file").at(1).name == "b-c");
+  CHECK(value_of("12 # months") == "12");
+  CHECK(value_of("'a \\ # \"b\"' # literal") == "a \\ # \"b\"");
+  CHECK(value_of(R"("\" \\ \u00e9 \U0001F600" # basic)") == "\" \\ é 😀");
+  CHECK(value_of("\"\"").empty());
+  for (const char* bad : {"", "# nothing", "one two", "\"open", "'open", "\"a\" b", "\"\\x\"", "\"\\u12\"",
+                          "\"\\U00110000\"", "\"\\", "[1, 2]", "{a = 1}", "\"\\u+123\""}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(value_of(bad), UsageError);
+  }
+  for (const char* bad : {"key", "= 1", "two words = 1", "[table]", "a = 1\na = 2"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(parse_config(bad, "file"), UsageError);
+  }
 }
 
 TEST_CASE("nearest_name") {
@@ -310,6 +355,13 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
   const RunFolder from_file = RunFolder::open(previous.string());
   CHECK(from_file.checkpoint_to_resume() == previous);
   CHECK(fs::equivalent(from_file.path(), folder.path()));
+
+  const fs::path leftover = folder.path() / "checkpoints" / (".last.safetensors." + std::to_string(getpid()) + "-0-0.tmp");
+  write_text(leftover, "x");
+  CHECK(fs::exists(leftover));
+  from_file.remove_leftovers();
+  CHECK_FALSE(fs::exists(leftover));
+  CHECK(fs::exists(previous));
 
   write_text(scratch / "file", "x");
   CHECK_THROWS_AS(RunFolder::create((scratch / "file").string(), "prog", "mlp"), DiskError);
