@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/temporary_folder.h"
 #include "zoo/common/command_line.h"
 #include "zoo/common/config_text.h"
 #include "zoo/common/console.h"
@@ -33,21 +34,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder that goes away with the test.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (fs::temp_directory_path() / "genera-zoo-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~ScratchFolder() { fs::remove_all(path_); }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
+using test::TemporaryFolder;
 
 std::string read_file(const fs::path& path) {
   std::ifstream file(path);
@@ -110,7 +97,7 @@ std::string usage_error(std::vector<std::string> arguments) {
 }
 
 TEST_CASE("command line: flag over environment over file over default") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   std::ofstream(scratch / "c.toml") << "# a comment\nbatch = 9\nlr = 0.5\nmodel = \"conv\"\n";
   const std::string config = (scratch / "c.toml").string();
   {
@@ -148,7 +135,7 @@ TEST_CASE("command line: flag over environment over file over default") {
 }
 
 TEST_CASE("command line: of options that exclude each other the strongest source counts") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   std::ofstream(scratch / "c.toml") << "steps = 40\n";
   const std::string config = (scratch / "c.toml").string();
   {
@@ -187,7 +174,7 @@ TEST_CASE("command line: what is unknown is an error with a suggestion") {
   CHECK(usage_error({"train", "--batch", "many"}).find("no number") != std::string::npos);
   CHECK(usage_error({"train", "--lr", "nan"}).find("not between") != std::string::npos);
 
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const std::string config = (scratch / "c.toml").string();
   const auto with_config = [&](const std::string& text) {
     std::ofstream(config) << text;
@@ -206,7 +193,7 @@ TEST_CASE("command line: what is unknown is an error with a suggestion") {
 }
 
 TEST_CASE("command line: the resolved configuration gives the same run again") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const std::string config = (scratch / "config.toml").string();
   {
     Program p;
@@ -248,7 +235,7 @@ TEST_CASE("command line: the resolved configuration gives the same run again") {
 }
 
 TEST_CASE("command line: a value of any bytes outlives its configuration file") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const std::string config = (scratch / "config.toml").string();
   for (const std::string value :
        {"#", "a#b", "data #1", "a, b", "[x]", "\"quoted\"", "it's", "'", "\"'#", "C:\\new\\", "a\nb = 1",
@@ -337,7 +324,7 @@ TEST_CASE("printable and duration_text") {
 }
 
 TEST_CASE("run folder: made once, never overwritten, found again") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const std::string out = (scratch / "deep/run/").string();
   const RunFolder folder = RunFolder::create(out, "prog", "mlp");
   CHECK(fs::is_directory(folder.path() / "samples"));
@@ -376,7 +363,7 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
 }
 
 TEST_CASE("metrics log: appended, taken up again at a step, kept when the disk refuses") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const fs::path file = scratch / "metrics.jsonl";
   Console console(true);
   {
@@ -462,7 +449,7 @@ TEST_CASE("sample_grid puts every image in its place") {
 
 TEST_CASE("write_grid keeps the recipe in the file") {
   if (!io::has_png()) return;
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   write_grid(scratch / "grid.png", io::HostArray::zeros(DType::f32, {4, 1, 8, 8}),
              "prog sample --seed 3");
   const auto text = io::read_png_text(scratch / "grid.png");
@@ -477,7 +464,7 @@ TEST_CASE("figures: mean, standard error, and the same object in and out") {
   CHECK(figure.standard_error == doctest::Approx(std::sqrt(5.0 / 3) / 2));
   CHECK(mean_figure("x", {7}, "", "").standard_error == 0);
 
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const Summary summary{{figure}, 12.34, 100, 7};
   write_text(scratch / "summary.json", to_json(summary));
   const Summary read = read_summary(scratch / "summary.json");
@@ -492,7 +479,7 @@ TEST_CASE("figures: mean, standard error, and the same object in and out") {
 }
 
 TEST_CASE("a record names no path and no host") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const RunFolder folder = RunFolder::create((scratch / "run").string(), "prog", "mlp");
   write_text(folder.manifest(), R"({"commit": "abc", "command": "prog train --steps 3", "seed": 4,
                                    "secret": "/home/somebody", "model": "mlp"})");
