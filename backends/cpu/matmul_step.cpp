@@ -1,7 +1,6 @@
 #include "backends/cpu/matmul_step.h"
 
 #include "backends/cpu/gemm.h"
-#include "engine/graph/attributes.h"
 
 #include <array>
 
@@ -29,7 +28,6 @@ struct BatchAxis {
 class MatMulRunner final : public StepRunner {
  public:
   MatMulRunner(const PrimitiveStep& step, const GemmEpilogue* epilogue) : step_(step) {
-    const auto& attrs = *reinterpret_cast<const MatMulAttrs*>(step.attrs.data());
     const int rank = step.outputs[0].shape.rank();
     const auto row = static_cast<std::size_t>(rank - 2), col = static_cast<std::size_t>(rank - 1);
     const AffineView a = view_of(step.inputs[0]), b = view_of(step.inputs[1]), c = view_of(step.outputs[0]);
@@ -37,11 +35,11 @@ class MatMulRunner final : public StepRunner {
     b_offset_ = b.offset;
     product_.m = step.outputs[0].shape[rank - 2];
     product_.n = step.outputs[0].shape[rank - 1];
-    product_.k = step.inputs[0].shape[rank - (attrs.transpose_a ? 2 : 1)];
-    product_.a.matrix.row_stride = a.stride[attrs.transpose_a ? col : row];
-    product_.a.matrix.col_stride = a.stride[attrs.transpose_a ? row : col];
-    product_.b.matrix.row_stride = b.stride[attrs.transpose_b ? col : row];
-    product_.b.matrix.col_stride = b.stride[attrs.transpose_b ? row : col];
+    product_.k = step.inputs[0].shape[rank - 1];
+    product_.a.matrix.row_stride = a.stride[row];
+    product_.a.matrix.col_stride = a.stride[col];
+    product_.b.matrix.row_stride = b.stride[row];
+    product_.b.matrix.col_stride = b.stride[col];
     product_.c.row_stride = product_.n;
     product_.epilogue = epilogue;
     merge_batch(a, b, c, rank - 2);

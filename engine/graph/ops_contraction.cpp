@@ -73,7 +73,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
                                describe(b)));
   const Shape batch = broadcast_shape("matmul", batch_of(a), batch_of(b));
   const Shape shape = batch.appended(a.size(-2)).appended(b.size(-1));
-  return make_node(Op::MatMul, {with_batch(a, batch), with_batch(b, batch)}, a.dtype(), shape, MatMulAttrs{0, 0});
+  return make_node(Op::MatMul, {with_batch(a, batch), with_batch(b, batch)}, a.dtype(), shape);
 }
 
 Tensor conv(const Tensor& x, const Tensor& weight, const ConvOptions& options) {

@@ -1,4 +1,4 @@
-#include "engine/graph/build.h"
+#include "engine/graph/composite.h"
 
 #include <fmt/format.h>
 
@@ -36,11 +36,6 @@ Tensor binary(Op op, std::string_view function, const Tensor& a, const Tensor& b
   if (a.shape() == b.shape()) return make_node(op, {a, b}, dtype, a.shape());
   const Shape shape = broadcast_shape(function, a.shape(), b.shape());
   return make_node(op, {spread(a, shape), spread(b, shape)}, dtype, shape);
-}
-
-Tensor like(double value, const Tensor& x, std::string_view op) {
-  check_tensor(op, x);
-  return scalar(value, x.dtype(), x.shape());
 }
 
 }  // namespace
@@ -87,13 +82,13 @@ Tensor cast(const Tensor& x, DType dtype) {
   return make_node(Op::Cast, {x}, dtype, x.shape());
 }
 
-Tensor operator+(const Tensor& a, double b) { return add(a, like(b, a, "add")); }
-Tensor operator+(double a, const Tensor& b) { return add(like(a, b, "add"), b); }
-Tensor operator-(const Tensor& a, double b) { return subtract(a, like(b, a, "subtract")); }
-Tensor operator-(double a, const Tensor& b) { return subtract(like(a, b, "subtract"), b); }
-Tensor operator*(const Tensor& a, double b) { return multiply(a, like(b, a, "multiply")); }
-Tensor operator*(double a, const Tensor& b) { return multiply(like(a, b, "multiply"), b); }
-Tensor operator/(const Tensor& a, double b) { return divide(a, like(b, a, "divide")); }
-Tensor operator/(double a, const Tensor& b) { return divide(like(a, b, "divide"), b); }
+Tensor operator+(const Tensor& a, double b) { return add(a, number("add", a, b)); }
+Tensor operator+(double a, const Tensor& b) { return add(number("add", b, a), b); }
+Tensor operator-(const Tensor& a, double b) { return subtract(a, number("subtract", a, b)); }
+Tensor operator-(double a, const Tensor& b) { return subtract(number("subtract", b, a), b); }
+Tensor operator*(const Tensor& a, double b) { return multiply(a, number("multiply", a, b)); }
+Tensor operator*(double a, const Tensor& b) { return multiply(number("multiply", b, a), b); }
+Tensor operator/(const Tensor& a, double b) { return divide(a, number("divide", a, b)); }
+Tensor operator/(double a, const Tensor& b) { return divide(number("divide", b, a), b); }
 
 }  // namespace genera

@@ -166,6 +166,19 @@ void check_update(const Update& update) {
                                describe(update.state.value()), describe(update.value)));
 }
 
+void check_updates(std::span<const Update> updates) {
+  std::vector<std::pair<const Tensor*, const Update*>> cells;  // a cell is where its tensor lies
+  for (const Update& update : updates) {
+    check_update(update);
+    cells.push_back({&update.state.value(), &update});
+  }
+  std::sort(cells.begin(), cells.end());
+  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
+  const auto twice = std::adjacent_find(cells.begin(), cells.end(), same);
+  if (twice != cells.end())
+    fail("commit", fmt::format("state '{}' is updated twice in one step", twice->second->state.name()));
+}
+
 }  // namespace
 
 void evaluate(std::span<const Value> roots) {
@@ -193,12 +206,7 @@ Tensor leaf_node(StorageRef value, DType dtype, const Shape& shape) {
 }
 
 void commit(std::vector<Update> updates, std::vector<Tensor> also) {
-  for (std::size_t i = 0; i < updates.size(); ++i) {
-    check_update(updates[i]);
-    for (std::size_t j = 0; j < i; ++j)
-      if (updates[i].state == updates[j].state)
-        fail("commit", fmt::format("state '{}' is updated twice in one step", updates[i].state.name()));
-  }
+  check_updates(updates);
   std::vector<Tensor> fresh;  // the states' new leaves
   {
     std::lock_guard lock(graph_mutex());

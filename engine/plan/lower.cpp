@@ -359,10 +359,7 @@ std::int64_t contraction_flops(const PlanNode& node, const PlanGraph& graph) {
   const Shape& out = node.shape();
   const Shape& a = graph[node.inputs[0].node].shape(node.inputs[0].output);
   const Shape& b = graph[node.inputs[1].node].shape(node.inputs[1].output);
-  if (node.op == Op::MatMul) {
-    const bool transposed = node.attr<MatMulAttrs>().transpose_a != 0;
-    return 2 * out.elements() * a[a.rank() - (transposed ? 2 : 1)];
-  }
+  if (node.op == Op::MatMul) return 2 * out.elements() * a[a.rank() - 1];
   const auto& conv = node.attr<ConvAttrs>();
   // Every role does the trilinear form's work: outputs times the kernel's extent.
   const Shape& y = conv.role == ConvAttrs::out ? out : conv.role == ConvAttrs::grad_input ? a : b;

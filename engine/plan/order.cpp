@@ -1,5 +1,7 @@
 #include "engine/plan/lower.h"
 
+#include <genera/error.h>
+
 #include <algorithm>
 #include <queue>
 #include <set>
@@ -101,6 +103,7 @@ void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated) {
       }
     }
   }
+  if (order.size() != plan.steps.size()) throw Error("[plan] steps wait for each other in a circle");
   std::vector<PlanStep> steps;
   steps.reserve(order.size());
   for (const int s : order) steps.push_back(std::move(plan.steps[static_cast<std::size_t>(s)]));

@@ -149,7 +149,9 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
   const std::unique_ptr<Trainable> trainable = make();
   TrainingOptions options = training_options(program, *trainable, flags);
   if (flags.plan) return print_plan(*trainable, flags, options);
-  if (!resume) {
+  if (resume) {
+    folder->remove_leftovers();
+  } else {
     folder = RunFolder::create(flags.out, program, trainable->model());
     write_text(folder->config(), verb.resolved());
     write_text(folder->manifest(), manifest_json(*trainable, flags, command));
