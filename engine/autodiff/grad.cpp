@@ -47,6 +47,7 @@ struct Walk {
   std::vector<Entry> entries;         // by position in order, and one more
   std::vector<std::uint32_t> inputs;  // positions of the nodes' gradient_inputs, node after node
   std::vector<std::uint8_t> needs;    // depends on what is differentiated for
+  static constexpr std::uint32_t nowhere = ~std::uint32_t{0};  // for what the outputs do not depend on
   std::vector<std::uint32_t> output_at, wrt_at;
 
   std::uint32_t input(std::uint32_t at, std::size_t k) const { return inputs[entries[at].first_input + k]; }
@@ -65,7 +66,7 @@ Walk walk(std::span<const Tensor> outputs, std::span<const Tensor> wrt) {
   w.needs.assign(w.order.size(), 0);
   for (const Tensor& x : wrt) {
     const bool reached = x.node()->mark == mark;
-    w.wrt_at.push_back(reached ? x.node()->index : ~std::uint32_t{0});
+    w.wrt_at.push_back(reached ? x.node()->index : Walk::nowhere);
     if (reached) w.needs[x.node()->index] = 1;
   }
   for (const Tensor& output : outputs) w.output_at.push_back(output.node()->index);
@@ -190,21 +191,38 @@ void propagate_checkpoint(const Walk& w, std::uint32_t at, Cotangents& cotangent
   for (const Tensor& g : cotangents.of(at))
     if (g) after = g;
   std::vector<Node*> body;
-  std::vector<Tensor> sources;  // what the body is a function of: the arguments, and leaves that it captured
+  std::vector<Tensor> sources;  // what the body is a function of: the arguments, leaves and what is differentiated for
   {
     std::lock_guard lock(graph_mutex());
     const std::uint64_t stop = next_mark();
+    const auto add_source = [&](Node* node) {
+      for (int output = 0; output < node->output_count(); ++output) sources.emplace_back(node, output);
+    };
     for (const Value& argument : call->inputs().first(call->call().arguments)) {
       if (argument.node->mark == stop) continue;
       argument.node->mark = stop;
-      for (int output = 0; output < argument.node->output_count(); ++output)
-        sources.emplace_back(argument.node, output);
+      add_source(argument.node);
     }
+    std::vector<Node*> captured;  // those that the body uses become sources, once
+    for (const std::uint32_t at_wrt : w.wrt_at) {
+      if (at_wrt == Walk::nowhere || w.order[at_wrt]->mark == stop) continue;
+      w.order[at_wrt]->mark = stop;
+      captured.push_back(w.order[at_wrt]);
+    }
+    const auto reach = [&](const Value& value) {
+      const auto found = std::find(captured.begin(), captured.end(), value.node);
+      if (found == captured.end()) return;
+      add_source(value.node);
+      captured.erase(found);
+    };
     std::vector<Value> roots;
-    for (const Value& output : call->body())
+    for (const Value& output : call->body()) {
+      reach(output);
       if (output.node->mark != stop) roots.push_back(output);
+    }
     body = topological_order(std::span<const Value>(roots), stop,
                              [](const Node* node) { return node->inputs(); });
+    for (const Node* node : body) std::for_each(node->inputs().begin(), node->inputs().end(), reach);
   }
   Rebuild copy;
   std::vector<Tensor> guarded;
@@ -290,7 +308,7 @@ std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor>
     if (cotangents[i] && w.needs[w.output_at[i]]) sums.add(w.output_at[i], outputs[i].output(), cotangents[i]);
   std::vector<std::uint8_t> keep(w.order.size(), 0);
   for (const std::uint32_t at : w.wrt_at)
-    if (at != ~std::uint32_t{0}) keep[at] = 1;
+    if (at != autodiff::Walk::nowhere) keep[at] = 1;
   for (std::size_t i = w.order.size(); i-- > 0;) {
     const auto at = static_cast<std::uint32_t>(i);
     if (!w.needs[i] || !sums.any(at)) continue;
@@ -300,7 +318,7 @@ std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor>
   std::vector<Tensor> result;
   for (std::size_t i = 0; i < wrt.size(); ++i) {
     Tensor g;
-    if (w.wrt_at[i] != ~std::uint32_t{0}) g = sums.at(w.wrt_at[i], wrt[i].output());
+    if (w.wrt_at[i] != autodiff::Walk::nowhere) g = sums.at(w.wrt_at[i], wrt[i].output());
     result.push_back(g ? g : zeros_like(wrt[i]));
   }
   return result;

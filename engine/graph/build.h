@@ -40,6 +40,9 @@ Tensor const_node(double value, DType dtype, const Shape& shape);
 int checked_axis(std::string_view op, int axis, int rank);
 /// The axes as a bit set; ArgumentError when one is outside or named twice.
 std::uint64_t checked_axes(std::string_view op, const Axes& axes, int rank);
+/// a + b and a * b of extents, steps and paddings; ArgumentError when 64 bits do not hold them.
+std::int64_t checked_sum(std::string_view op, std::int64_t a, std::int64_t b);
+std::int64_t checked_product(std::string_view op, std::int64_t a, std::int64_t b);
 /// ArgumentError when x is an empty handle.
 void check_tensor(std::string_view op, const Tensor& x);
 /// ArgumentError unless the dtypes are equal.

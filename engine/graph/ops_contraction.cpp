@@ -84,8 +84,8 @@ Tensor conv(const Tensor& x, const Tensor& weight, const ConvOptions& options) {
   Shape shape = x.shape().with(1, weight.size(0));
   for (int d = 0; d < attrs.spatial; ++d) {
     const auto at = static_cast<std::size_t>(d);
-    const std::int64_t reach = attrs.dilation[at] * (weight.size(d + 2) - 1) + 1;
-    const std::int64_t padded = x.size(d + 2) + attrs.pad_lo[at] + attrs.pad_hi[at];
+    const std::int64_t reach = checked_sum("conv", checked_product("conv", attrs.dilation[at], weight.size(d + 2) - 1), 1);
+    const std::int64_t padded = checked_sum("conv", x.size(d + 2), checked_sum("conv", attrs.pad_lo[at], attrs.pad_hi[at]));
     if (reach > padded)
       fail("conv", fmt::format("a kernel of reach {} does not fit spatial axis {} of {} padded to {}", reach, d,
                                to_string(x.shape()), padded));
@@ -106,8 +106,11 @@ Tensor conv_transpose(const Tensor& y, const Tensor& weight, const ConvOptions& 
     const auto at = static_cast<std::size_t>(d);
     if (extra[at] >= attrs.stride[at])
       fail("conv_transpose", fmt::format("output_padding {} must be below the stride {}", extra[at], attrs.stride[at]));
-    const std::int64_t extent = (y.size(d + 2) - 1) * attrs.stride[at] + attrs.dilation[at] * (weight.size(d + 2) - 1) +
-                                1 - attrs.pad_lo[at] - attrs.pad_hi[at] + extra[at];
+    const auto sum = [](std::int64_t a, std::int64_t b) { return checked_sum("conv_transpose", a, b); };
+    const auto product = [](std::int64_t a, std::int64_t b) { return checked_product("conv_transpose", a, b); };
+    const std::int64_t reach = sum(product(attrs.dilation[at], weight.size(d + 2) - 1), 1);
+    const std::int64_t grown = sum(sum(product(y.size(d + 2) - 1, attrs.stride[at]), reach), extra[at]);
+    const std::int64_t extent = sum(grown, -sum(attrs.pad_lo[at], attrs.pad_hi[at]));
     if (extent < 1)
       fail("conv_transpose", fmt::format("padding leaves nothing of spatial axis {} of {}", d, to_string(y.shape())));
     shape = shape.with(d + 2, extent);

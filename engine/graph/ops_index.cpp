@@ -59,7 +59,7 @@ Tensor slice_update(const Tensor& x, const Tensor& update, const std::vector<std
   SliceUpdateAttrs attrs{};
   for (int d = 0; d < x.rank(); ++d) {
     const std::int64_t at = start[static_cast<std::size_t>(d)];
-    if (at < 0 || at + update.shape()[d] > x.shape()[d])
+    if (at < 0 || at > x.shape()[d] - update.shape()[d])
       fail("slice_update", fmt::format("update {} at ({}) leaves {}", describe(update), joined(start, ","),
                                        describe(x)));
     attrs.start[static_cast<std::size_t>(d)] = at;

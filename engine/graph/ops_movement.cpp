@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace genera {
 namespace {
@@ -41,7 +42,7 @@ Shape window_shape(std::string_view op, const Shape& x, const WindowAttrs& attrs
   Shape shape = x;
   for (std::size_t k = 0; k < static_cast<std::size_t>(attrs.count); ++k) {
     const int axis = static_cast<int>(attrs.axes[k]);
-    const std::int64_t reach = attrs.dilation[k] * (attrs.size[k] - 1) + 1;
+    const std::int64_t reach = checked_sum(op, checked_product(op, attrs.dilation[k], attrs.size[k] - 1), 1);
     if (reach > x[axis])
       fail(op, fmt::format("a window of reach {} does not fit axis {} of {}", reach, axis, to_string(x)));
     shape = shape.with(axis, (x[axis] - reach) / attrs.stride[k] + 1);
@@ -68,7 +69,7 @@ Tensor reshape(const Tensor& x, const std::vector<std::int64_t>& extents) {
   if (open != wanted.end()) {
     std::int64_t known = 1;
     for (const std::int64_t extent : wanted)
-      if (extent != -1) known *= extent;
+      if (extent != -1) known = checked_product("reshape", known, extent);
     if (std::count(wanted.begin(), wanted.end(), -1) > 1 || known == 0 || x.elements() % known != 0)
       fail("reshape", fmt::format("({}) cannot hold the {} elements of {}: one extent may be -1, and the "
                                   "others must divide",
@@ -130,9 +131,8 @@ Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, s
   const auto clamped = [&](std::int64_t at) { return std::clamp(at < 0 ? at + extent : at, low, high); };
   const std::int64_t first = clamped(start);
   const std::int64_t last = clamped(stop);
-  const std::int64_t count =
-      step > 0 ? std::max<std::int64_t>(0, (last - first + step - 1) / step)
-               : std::max<std::int64_t>(0, (first - last - step - 1) / -step);
+  const std::int64_t way = step > 0 ? last - first : first - last;
+  const std::int64_t count = way <= 0 ? 0 : 1 + std::abs((way - 1) / step);
   std::vector<std::int64_t> starts(static_cast<std::size_t>(x.rank()), 0);
   std::vector<std::int64_t> steps(static_cast<std::size_t>(x.rank()), 1);
   starts[static_cast<std::size_t>(axis)] = count == 0 ? 0 : first;
@@ -157,7 +157,8 @@ Tensor strided_slice(const Tensor& x, const std::vector<std::int64_t>& start, co
     identity = identity && step[at] == 1;
     if (step[at] == 0) fail("strided_slice", "steps must not be 0");
     if (shape[d] == 0) continue;
-    const std::int64_t last = attrs.start[at] + (shape[d] - 1) * step[at];
+    const std::int64_t reach = checked_product("strided_slice", shape[d] - 1, step[at]);
+    const std::int64_t last = checked_sum("strided_slice", attrs.start[at], reach);
     if (attrs.start[at] >= x.shape()[d] || last < 0 || last >= x.shape()[d])
       fail("strided_slice", fmt::format("start {}, step {} and {} elements leave axis {} of {}", attrs.start[at],
                                         step[at], shape[d], d, describe(x)));
@@ -194,8 +195,9 @@ Tensor pad(const Tensor& x, const std::vector<std::int64_t>& lo, const std::vect
   Shape shape = x.shape();
   for (int d = 0; d < rank; ++d) {
     const auto at = static_cast<std::size_t>(d);
-    const std::int64_t inner = x.shape()[d] + std::max<std::int64_t>(0, x.shape()[d] - 1) * attrs.interior[at];
-    shape = shape.with(d, attrs.lo[at] + inner + attrs.hi[at]);
+    const std::int64_t gaps = std::max<std::int64_t>(0, x.shape()[d] - 1);
+    const std::int64_t inner = checked_sum("pad", x.shape()[d], checked_product("pad", gaps, attrs.interior[at]));
+    shape = shape.with(d, checked_sum("pad", checked_sum("pad", attrs.lo[at], inner), attrs.hi[at]));
   }
   return shape == x.shape() ? x : make_node(Op::Pad, {x}, x.dtype(), shape, attrs);
 }
@@ -209,7 +211,7 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
     check_same_dtype("concat", parts[0], part);
     if (part.rank() != parts[0].rank() || !(part.shape().with(axis, 0) == parts[0].shape().with(axis, 0)))
       fail("concat", fmt::format("{} and {} differ outside axis {}", describe(parts[0]), describe(part), axis));
-    extent += part.shape()[axis];
+    extent = checked_sum("concat", extent, part.shape()[axis]);
   }
   if (parts.size() == 1) return parts[0];
   const ConcatAttrs attrs{axis, 0};
