@@ -37,6 +37,17 @@ Precedence hard_precedence(const Plan& plan, const std::vector<StepAccess>& acce
   return result;
 }
 
+/// By step: the donated leaves whose memory it writes over.
+std::vector<std::vector<int>> overwritten_leaves(const std::vector<StepAccess>& access,
+                                                 const std::vector<DonatedBuffer>& donated) {
+  std::vector<std::vector<int>> leaves(access.size());
+  for (const DonatedBuffer& d : donated)
+    for (std::size_t s = 0; s < access.size(); ++s)
+      if (std::count(access[s].writes.begin(), access[s].writes.end(), d.output_buffer) > 0)
+        leaves[s].push_back(d.leaf_buffer);
+  return leaves;
+}
+
 /// Steps that may find bad data while they run. They come before any donated memory is overwritten, so that an error leaves
 /// every state as it was.
 bool may_fail(const PlanStep& step) {
@@ -53,13 +64,9 @@ void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated) {
 
   // A step that writes over donated memory waits for the memory's readers, unless nothing else can run.
   std::vector<int> readers_left(plan.buffers.size(), 0);
-  std::vector<std::vector<int>> overwrites(plan.steps.size());
   for (const StepAccess& a : access)
     for (const int b : std::set<int>(a.reads.begin(), a.reads.end())) ++readers_left[static_cast<std::size_t>(b)];
-  for (const DonatedBuffer& d : donated)
-    for (std::size_t s = 0; s < access.size(); ++s)
-      if (std::count(access[s].writes.begin(), access[s].writes.end(), d.output_buffer) > 0)
-        overwrites[s].push_back(d.leaf_buffer);
+  const std::vector<std::vector<int>> overwrites = overwritten_leaves(access, donated);
   auto fallible_left = std::count_if(plan.steps.begin(), plan.steps.end(), may_fail);
   const auto must_wait = [&](int s) {
     if (!overwrites[static_cast<std::size_t>(s)].empty() && fallible_left > 0) return true;
