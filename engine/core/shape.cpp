@@ -18,8 +18,8 @@ Shape::Shape(std::span<const std::int64_t> extents) {
   std::int64_t elements = 1;
   for (const std::int64_t extent : extents) {
     if (extent < 0)
-      throw ArgumentError(fmt::format("[shape] extents must not be negative, got ({})",
-                                      joined(extents, ",")));
+      throw ArgumentError(
+          fmt::format("[shape] extents must not be negative, got ({})", joined(extents, ",")));
     if (extent > 0 && elements > limit / extent)
       throw ArgumentError(
           fmt::format("[shape] ({}) has more than 2^62 elements", joined(extents, ",")));
