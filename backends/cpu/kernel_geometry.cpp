@@ -11,8 +11,8 @@ constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to -
 
 constexpr std::size_t tile_budget = 6144;  // words: 24 KiB of the L1 cache
 constexpr std::size_t shortest_tile = 256, longest_tile = 1024;
-/// Elementwise kernels on more elements than this do not find their operands in the L2 cache.
-constexpr double streaming_elements = 5e5;
+/// Elementwise kernels that read and write more values than this do not find them in the L2 cache.
+constexpr double streaming_values = 1e6;
 constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
                       column_chunk = ReduceKernels::column_chunk;
 
@@ -29,6 +29,17 @@ std::int64_t shortest_period(const Program& program) {
     for (const Source& source : pass.sources)
       if (source.period > 0) period = period == 0 ? source.period : std::min(period, source.period);
   return period;
+}
+
+/// How many tensors an elementwise kernel passes over.
+double streamed_values(const Program& program) {
+  std::size_t count = 0;
+  for (const Pass& pass : program.passes)
+    count += pass.sinks.size() + static_cast<std::size_t>(std::count_if(
+                                     pass.sources.begin(), pass.sources.end(), [](const Source& source) {
+                                       return source.kind == Value::Kind::load && source.period == 0;
+                                     }));
+  return static_cast<double>(count);
 }
 
 void size_rows(Geometry& g, const Program& program, std::size_t capacity) {
@@ -105,7 +116,7 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
   g.tile_pitch = pitch_of(g.tile);
   g.kept_pitch = pitch_of(g.block);
   g.streams = program.space.elementwise &&
-              static_cast<double>(kept) * static_cast<double>(inner) > streaming_elements;
+              streamed_values(program) * static_cast<double>(kept) * static_cast<double>(inner) > streaming_values;
   const std::size_t chunk = g.row_form ? row_chunk : column_chunk;
   g.levels = static_cast<std::size_t>(std::bit_width(at(inner) / chunk + 1)) + 1;
   g.kept_words = at(program.kept_count) * g.kept_pitch;

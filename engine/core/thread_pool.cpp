@@ -19,8 +19,7 @@ namespace genera {
 namespace {
 
 constexpr int kMaxThreads = 256;
-// Longer than the gap between two kernels of one plan, shorter than what a foreign process would
-// notice.
+// Longer than the gap between two training steps, shorter than what a foreign process would notice.
 constexpr std::chrono::microseconds kSpinTime{200};
 
 // Set while this thread runs a range: nested calls then run serially.
@@ -32,20 +31,6 @@ void pause_processor() {
 #elif defined(__aarch64__)
   asm volatile("yield");
 #endif
-}
-
-// True as soon as ready() is, false when kSpinTime is over first.
-template <class Ready>
-bool spin_until(const Ready& ready) {
-  if (ready()) return true;
-  const auto deadline = std::chrono::steady_clock::now() + kSpinTime;
-  do {
-    for (int i = 0; i < 16; ++i) {
-      if (ready()) return true;
-      pause_processor();
-    }
-  } while (std::chrono::steady_clock::now() < deadline);
-  return false;
 }
 
 int available_processors() {
@@ -60,6 +45,27 @@ int available_processors() {
 std::atomic<int>& wanted_threads() {
   static std::atomic<int> wanted{available_processors()};
   return wanted;
+}
+
+// With more threads than processors, who spins keeps the one that it waits for from running.
+bool may_spin() {
+  static const int processors = available_processors();
+  return wanted_threads().load(std::memory_order_relaxed) <= processors;
+}
+
+// True as soon as ready() is, false when kSpinTime is over first.
+template <class Ready>
+bool spin_until(const Ready& ready) {
+  if (ready()) return true;
+  if (!may_spin()) return false;
+  const auto deadline = std::chrono::steady_clock::now() + kSpinTime;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (ready()) return true;
+      pause_processor();
+    }
+  } while (std::chrono::steady_clock::now() < deadline);
+  return false;
 }
 
 struct Range {

@@ -2,6 +2,7 @@
 ///
 /// Nodes are taken users first. A node whose uses all lie in one kernel is computed there, behind whatever views lie between;
 /// one that several kernels or primitives need is stored, by a kernel of a user if that makes no cycle, else by its own.
+/// Light operations are computed again rather than stored, where that costs no more loads than the stored value would.
 /// What only renames elements (views) costs nothing unless someone needs it as a buffer.
 #pragma once
 
