@@ -274,10 +274,9 @@ void add_matmuls(Table& table) {
     for (const bool tb : {false, true}) {
       const Shape a = ta ? Shape{2, 4, 3} : Shape{2, 3, 4};
       const Shape b = tb ? Shape{2, 5, 4} : Shape{2, 4, 5};
-      table.add("odd", {number(a, -1, 1), number(b, -1, 1)},
-                [ta, tb](const Tensors& x) {
-                  return Tensors{matmul(ta ? transpose(x[0]) : x[0], tb ? transpose(x[1]) : x[1])};
-                });
+      table.add("odd", {number(a, -1, 1), number(b, -1, 1)}, [ta, tb](const Tensors& x) {
+        return Tensors{matmul(ta ? transpose(x[0]) : x[0], tb ? transpose(x[1]) : x[1])};
+      });
     }
   if (!table.large()) return;
   product({33, 100}, {100, 17});

@@ -131,19 +131,18 @@ std::string name(const Gemm& gemm) {
 }
 
 TEST_CASE("gemm: every edge of the tile, against f64 loops, on every target") {
-  for_simd_targets(
-      [](const std::string& target) {
-        INFO(target);
-        for (Index m : {1, 2, 5, 6, 7, 13, 14, 15, 29, 43}) {
-          for (Index n : {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65}) {
-            for (Index k : {1, 2, 3, 17, 64}) {
-              Problem problem(m, n, k, 1, Lay::rows, Lay::rows, n % 3);
-              INFO(name(problem.gemm));
-              CHECK(problem.run() < 1.0);
-            }
-          }
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
+    for (Index m : {1, 2, 5, 6, 7, 13, 14, 15, 29, 43}) {
+      for (Index n : {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65}) {
+        for (Index k : {1, 2, 3, 17, 64}) {
+          Problem problem(m, n, k, 1, Lay::rows, Lay::rows, n % 3);
+          INFO(name(problem.gemm));
+          CHECK(problem.run() < 1.0);
         }
-      });
+      }
+    }
+  });
 }
 
 TEST_CASE("gemm: all layouts of A and B") {
@@ -227,27 +226,26 @@ TEST_CASE("gemm: batches, with repeated operands") {
 }
 
 TEST_CASE("gemm: columns in groups") {
-  for_simd_targets(
-      [](const std::string& target) {
-        INFO(target);
-        for (Index group : {1, 5, 16, 49, 64}) {
-          for (Index images : {1, 2, 7}) {
-            for (const auto& [m, unused, k, batch] :
-                 {Sizes{20, 0, 30}, {3, 0, 50}, {1, 0, 20}, {20, 0, 1030}}) {
-              for (bool accumulate : {false, true}) {
-                // Image by image, m rows of `group` pixels each.
-                Problem problem(m, group * images + unused, k, batch, Lay::rows, Lay::cols);
-                problem.gemm.accumulate = accumulate;
-                problem.gemm.c.row_stride = group;
-                problem.gemm.c.group = group;
-                problem.gemm.c.group_stride = m * group;
-                INFO(name(problem.gemm) << " group " << group);
-                CHECK(problem.run() < 1.0);
-              }
-            }
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
+    for (Index group : {1, 5, 16, 49, 64}) {
+      for (Index images : {1, 2, 7}) {
+        for (const auto& [m, unused, k, batch] :
+             {Sizes{20, 0, 30}, {3, 0, 50}, {1, 0, 20}, {20, 0, 1030}}) {
+          for (bool accumulate : {false, true}) {
+            // Image by image, m rows of `group` pixels each.
+            Problem problem(m, group * images + unused, k, batch, Lay::rows, Lay::cols);
+            problem.gemm.accumulate = accumulate;
+            problem.gemm.c.row_stride = group;
+            problem.gemm.c.group = group;
+            problem.gemm.c.group_stride = m * group;
+            INFO(name(problem.gemm) << " group " << group);
+            CHECK(problem.run() < 1.0);
           }
         }
-      });
+      }
+    }
+  });
 }
 
 // Counts and scales each element.

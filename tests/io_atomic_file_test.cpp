@@ -198,11 +198,17 @@ TEST_CASE("remove_leftovers: what a killed writer left goes, everything else sta
 
   const std::string gone = std::to_string(child);
   const std::string kept[] = {".x.1-0-0.tmp",  // process 1 always runs
-                              "x." + gone + "-0-0.tmp", "." + gone + "-0-0.tmp", ".x." + gone + "-0-0",
-                              ".x." + gone + "-0g-0.tmp", ".x." + gone + "-0-.tmp", ".x.y" + gone + "-0-0.tmp",
-                              ".x.99999999999999999999-0-0.tmp", ".tmp"};
+                              "x." + gone + "-0-0.tmp",
+                              "." + gone + "-0-0.tmp",
+                              ".x." + gone + "-0-0",
+                              ".x." + gone + "-0g-0.tmp",
+                              ".x." + gone + "-0-.tmp",
+                              ".x.y" + gone + "-0-0.tmp",
+                              ".x.99999999999999999999-0-0.tmp",
+                              ".tmp"};
   for (const std::string& name : kept) write_plain(folder / name, bytes_of("mine"));
-  for (const std::string& name : {".x." + gone + "-3b9ac9ff-12.tmp", ".a.b." + std::to_string(::getpid()) + "-0-0.tmp"})
+  for (const std::string& name :
+       {".x." + gone + "-3b9ac9ff-12.tmp", ".a.b." + std::to_string(::getpid()) + "-0-0.tmp"})
     write_plain(folder / name, bytes_of("stale"));
   io::remove_leftovers(folder.path());
   CHECK(folder.files() == 1 + std::size(kept));

@@ -65,8 +65,9 @@ UnaryRow measured(UnaryRow row, double (*meaning)(double)) {
 const std::vector<UnaryRow>& unary_rows() {
   using namespace reference;  // for the expressions of the table
   static const std::vector<UnaryRow> rows = {
-#define GENERA_UNARY(Name, function, types, reference, glsl, gradient, cost, ulp, low, high)           \
-  measured({&genera::function, low, high, 0, std::string_view(#gradient) == "none()" ? never : 0, ulp == 0}, \
+#define GENERA_UNARY(Name, function, types, reference, glsl, gradient, cost, ulp, low, high)      \
+  measured({&genera::function, low, high, 0, std::string_view(#gradient) == "none()" ? never : 0, \
+            ulp == 0},                                                                            \
            [](double x) -> double { return reference; }),
 #include "engine/graph/primitives.def"
   };
@@ -203,7 +204,8 @@ class Builder {
     if (choice == unary_rows().size())
       return push_rounded(x.value * 0.7 - 0.3, x.bound, x.error + epsilon * x.bound);
     const UnaryRow& row = unary_rows()[choice];
-    const Item argument = x.bound <= std::min(-row.low, row.high) ? x : squeezed(x, row.low, row.high);
+    const Item argument =
+        x.bound <= std::min(-row.low, row.high) ? x : squeezed(x, row.low, row.high);
     const double error = argument.error == 0 ? 0 : row.slope * argument.error;
     if (row.exact) return push(row.function(argument.value), row.bound, error);
     push_rounded(row.function(argument.value), row.bound, error);

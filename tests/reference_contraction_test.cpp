@@ -17,7 +17,8 @@ Value transposed(const Value& x) {
   const int r = x.shape.rank();
   PermuteAttrs attrs{};
   for (int d = 0; d < r; ++d) attrs.axes[static_cast<std::size_t>(d)] = d;
-  std::swap(attrs.axes[static_cast<std::size_t>(r - 1)], attrs.axes[static_cast<std::size_t>(r - 2)]);
+  std::swap(attrs.axes[static_cast<std::size_t>(r - 1)],
+            attrs.axes[static_cast<std::size_t>(r - 2)]);
   const Shape shape = x.shape.with(r - 2, x.shape[r - 1]).with(r - 1, x.shape[r - 2]);
   return compute(Op::Permute, &attrs, {x}, x.dtype, shape);
 }
@@ -162,7 +163,8 @@ TEST_CASE("reference: TriSolve reads one triangle and leaves no residual") {
       }
     }
     const Value x = compute(Op::TriSolve, &attrs, {poisoned, b}, DType::f64, b.shape);
-    check_close(list<double>(matmul(attrs.transpose ? transposed(triangle) : triangle, x)), list<double>(b), 1e-12);
+    check_close(list<double>(matmul(attrs.transpose ? transposed(triangle) : triangle, x)),
+                list<double>(b), 1e-12);
   }
   const TriSolveAttrs lower{1, 0, 0};
   const Value tall = make<float>({2, 2}, {2, 0, 1, 4}), right = make<float>({2, 1}, {6, 11});

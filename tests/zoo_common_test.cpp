@@ -238,8 +238,8 @@ TEST_CASE("command line: a value of any bytes outlives its configuration file") 
   const TemporaryFolder scratch;
   const std::string config = (scratch / "config.toml").string();
   for (const std::string value :
-       {"#", "a#b", "data #1", "a, b", "[x]", "\"quoted\"", "it's", "'", "\"'#", "C:\\new\\", "a\nb = 1",
-        "\t\r\x01\x7f", " spaced ", "größer", "true", "12", "-", "="}) {
+       {"#", "a#b", "data #1", "a, b", "[x]", "\"quoted\"", "it's", "'", "\"'#", "C:\\new\\",
+        "a\nb = 1", "\t\r\x01\x7f", " spaced ", "größer", "true", "12", "-", "="}) {
     CAPTURE(value);
     {
       Program p;
@@ -264,8 +264,9 @@ TEST_CASE("parse_config") {
   CHECK(value_of("'a \\ # \"b\"' # literal") == "a \\ # \"b\"");
   CHECK(value_of(R"("\" \\ \u00e9 \U0001F600" # basic)") == "\" \\ é 😀");
   CHECK(value_of("\"\"").empty());
-  for (const char* bad : {"", "# nothing", "one two", "\"open", "'open", "\"a\" b", "\"\\x\"", "\"\\u12\"",
-                          "\"\\U00110000\"", "\"\\", "[1, 2]", "{a = 1}", "\"\\u+123\""}) {
+  for (const char* bad :
+       {"", "# nothing", "one two", "\"open", "'open", "\"a\" b", "\"\\x\"", "\"\\u12\"",
+        "\"\\U00110000\"", "\"\\", "[1, 2]", "{a = 1}", "\"\\u+123\""}) {
     CAPTURE(bad);
     CHECK_THROWS_AS(value_of(bad), UsageError);
   }
@@ -343,7 +344,8 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
   CHECK(from_file.checkpoint_to_resume() == previous);
   CHECK(fs::equivalent(from_file.path(), folder.path()));
 
-  const fs::path leftover = folder.path() / "checkpoints" / (".last.safetensors." + std::to_string(getpid()) + "-0-0.tmp");
+  const fs::path leftover = folder.path() / "checkpoints" /
+                            (".last.safetensors." + std::to_string(getpid()) + "-0-0.tmp");
   write_text(leftover, "x");
   CHECK(fs::exists(leftover));
   from_file.remove_leftovers();

@@ -27,7 +27,8 @@ void add_product(std::int64_t rows, std::int64_t depth, std::int64_t columns, co
 template <class Total, class T>
 void widen(const T* x, std::int64_t count, std::vector<Total>& to) {
   to.resize(static_cast<std::size_t>(count));
-  std::transform(x, x + count, to.begin(), [](T value) -> Total { return load_accumulator(value); });
+  std::transform(x, x + count, to.begin(),
+                 [](T value) -> Total { return load_accumulator(value); });
 }
 
 template <class T>

@@ -13,8 +13,8 @@ void matmul_rule(const RuleInput& rule, std::span<Tensor> result) {
   if (rule.needed[1]) result[1] = matmul(transpose(rule.in[0]), g);
 }
 
-Tensor conv_role(const ConvAttrs& like, ConvAttrs::Role role, const Tensor& first, const Tensor& second,
-                 const Shape& shape) {
+Tensor conv_role(const ConvAttrs& like, ConvAttrs::Role role, const Tensor& first,
+                 const Tensor& second, const Shape& shape) {
   ConvAttrs attrs = like;
   attrs.role = role;
   return make_node(Op::Conv, {first, second}, first.dtype(), shape, attrs);

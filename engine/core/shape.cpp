@@ -19,8 +19,8 @@ void check(std::span<const std::int64_t> extents) {
   std::int64_t elements = 1;
   for (const std::int64_t extent : extents) {
     if (extent < 0)
-      throw ArgumentError(fmt::format("[shape] extents must not be negative, got ({})",
-                                      joined(extents, ",")));
+      throw ArgumentError(
+          fmt::format("[shape] extents must not be negative, got ({})", joined(extents, ",")));
     if (extent == 0) continue;
     if (__builtin_mul_overflow(elements, extent, &elements) || elements > limit)
       throw ArgumentError(

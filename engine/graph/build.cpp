@@ -11,7 +11,8 @@ namespace genera {
 Tensor make_node(Op op, std::span<const Value> inputs, DType dtype, const Shape& shape,
                  std::span<const std::byte> attrs) {
   Node* node = Node::create(op, inputs, dtype, shape, attrs);
-  if (op == Op::LU) node->add_output(DType::i32, Shape(shape.extents().first(shape.extents().size() - 1)));
+  if (op == Op::LU)
+    node->add_output(DType::i32, Shape(shape.extents().first(shape.extents().size() - 1)));
   Tensor result(node);
   if (eager_mode()) eval({result});
   return result;
@@ -88,8 +89,8 @@ Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b) {
     const std::int64_t ea = ia < 0 ? 1 : a[ia];
     const std::int64_t eb = ib < 0 ? 1 : b[ib];
     if (ea != eb && ea != 1 && eb != 1)
-      fail(op, fmt::format("shapes {} and {} do not broadcast: extents {} and {} meet", to_string(a),
-                           to_string(b), ea, eb));
+      fail(op, fmt::format("shapes {} and {} do not broadcast: extents {} and {} meet",
+                           to_string(a), to_string(b), ea, eb));
     extents[static_cast<std::size_t>(i)] = ea == 1 ? eb : ea;
   }
   return Shape(std::span<const std::int64_t>(extents.data(), static_cast<std::size_t>(rank)));

@@ -17,12 +17,14 @@ namespace genera {
 /// A node without attributes.
 Tensor make_node(Op op, std::span<const Value> inputs, DType dtype, const Shape& shape,
                  std::span<const std::byte> attrs = {});
-inline Tensor make_node(Op op, std::initializer_list<Value> inputs, DType dtype, const Shape& shape) {
+inline Tensor make_node(Op op, std::initializer_list<Value> inputs, DType dtype,
+                        const Shape& shape) {
   return make_node(op, std::span<const Value>(inputs.begin(), inputs.size()), dtype, shape);
 }
 /// A node with its struct of attributes.h.
 template <class A>
-Tensor make_node(Op op, std::initializer_list<Value> inputs, DType dtype, const Shape& shape, const A& attrs) {
+Tensor make_node(Op op, std::initializer_list<Value> inputs, DType dtype, const Shape& shape,
+                 const A& attrs) {
   static_assert(std::has_unique_object_representations_v<A> || std::is_same_v<A, ConstAttrs>,
                 "attributes go into plan keys as bytes: no padding");
   return make_node(op, std::span<const Value>(inputs.begin(), inputs.size()), dtype, shape,

@@ -26,7 +26,9 @@ Tensor not_equal(const Tensor& a, const Tensor& b) {
 Tensor less(const Tensor& a, double b) { return less(a, number("less", a, b)); }
 Tensor less_equal(const Tensor& a, double b) { return less_equal(a, number("less_equal", a, b)); }
 Tensor greater(const Tensor& a, double b) { return greater(a, number("greater", a, b)); }
-Tensor greater_equal(const Tensor& a, double b) { return greater_equal(a, number("greater_equal", a, b)); }
+Tensor greater_equal(const Tensor& a, double b) {
+  return greater_equal(a, number("greater_equal", a, b));
+}
 Tensor equal(const Tensor& a, double b) { return equal(a, number("equal", a, b)); }
 Tensor not_equal(const Tensor& a, double b) { return not_equal(a, number("not_equal", a, b)); }
 

@@ -61,8 +61,10 @@ Tensor fma(const Tensor& a, const Tensor& b, const Tensor& c) {
   check_accepts("fma", Accepts::Floating, a);
   check_same_dtype("fma", a, b);
   check_same_dtype("fma", a, c);
-  const Shape shape = broadcast_shape("fma", broadcast_shape("fma", a.shape(), b.shape()), c.shape());
-  return make_node(Op::Fma, {spread(a, shape), spread(b, shape), spread(c, shape)}, a.dtype(), shape);
+  const Shape shape =
+      broadcast_shape("fma", broadcast_shape("fma", a.shape(), b.shape()), c.shape());
+  return make_node(Op::Fma, {spread(a, shape), spread(b, shape), spread(c, shape)}, a.dtype(),
+                   shape);
 }
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
@@ -72,8 +74,8 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     fail("where", fmt::format("the condition must be bool, got {}", describe(condition)));
   const Shape shape =
       broadcast_shape("where", broadcast_shape("where", condition.shape(), a.shape()), b.shape());
-  return make_node(Op::Select, {spread(condition, shape), spread(a, shape), spread(b, shape)}, a.dtype(),
-                   shape);
+  return make_node(Op::Select, {spread(condition, shape), spread(a, shape), spread(b, shape)},
+                   a.dtype(), shape);
 }
 
 Tensor cast(const Tensor& x, DType dtype) {

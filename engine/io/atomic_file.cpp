@@ -204,7 +204,8 @@ std::filesystem::path previous_path(const std::filesystem::path& path) {
 void remove_leftovers(const std::filesystem::path& folder) {
   std::error_code error;
   std::vector<std::filesystem::path> leftovers;
-  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
     const pid_t writer = writer_of(at->path().filename().native());
     if (writer == 0) continue;
     // In a container every run may have the same process number: what bears ours is old, too.

@@ -16,9 +16,9 @@ namespace genera {
 
 /// Something that a kernel stores.
 struct KernelRoot {
-  PlanValue value;      ///< what is computed; node -1: zero
-  int target = -1;      ///< the stored node whose buffer it goes to
-  IndexMap store;       ///< coordinates in the target, of the loop indices
+  PlanValue value;         ///< what is computed; node -1: zero
+  int target = -1;         ///< the stored node whose buffer it goes to
+  IndexMap store;          ///< coordinates in the target, of the loop indices
   bool plus_zero = false;  ///< 0 is added before the store
 };
 
@@ -34,12 +34,22 @@ struct Cluster {
 struct Fusion {
   std::vector<Cluster> clusters;
   std::vector<bool> stored;  ///< by node: its outputs lie in buffers
-  std::vector<int> home;     ///< by node: the cluster that computes and stores it; -1: a primitive step, a leaf or an alias
-  std::vector<int> alias;    ///< by node: its buffer is that of this node (a reshape of a stored value); -1: its own
+  /// by node: the cluster that computes and stores it; -1: a primitive step, a leaf or an alias
+  std::vector<int> home;
+  /// by node: its buffer is that of this node (a reshape of a stored value); -1: its own
+  std::vector<int> alias;
 };
 
 /// What becomes of a node.
-enum class NodeKind : std::uint8_t { leaf, literal, elementwise, view, reduction, assembled, primitive };
+enum class NodeKind : std::uint8_t {
+  leaf,
+  literal,
+  elementwise,
+  view,
+  reduction,
+  assembled,
+  primitive
+};
 NodeKind kind_of(const PlanNode& node, const PlanGraph& graph, const Backend& backend);
 
 Fusion fuse(const PlanGraph& graph, const Backend& backend, bool enabled);

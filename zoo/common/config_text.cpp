@@ -139,7 +139,8 @@ std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& 
     const std::size_t equals = line.find('=');
     const std::string_view name = trimmed(line.substr(0, equals));
     if (equals == std::string_view::npos || !is_name(name))
-      throw UsageError(fmt::format("{} '{}' is not of the form: name = value", where, printable(line)));
+      throw UsageError(
+          fmt::format("{} '{}' is not of the form: name = value", where, printable(line)));
     const auto same = [&](const ConfigEntry& entry) { return entry.name == name; };
     if (std::any_of(entries.begin(), entries.end(), same))
       throw UsageError(fmt::format("{} '{}' stands there twice", where, name));

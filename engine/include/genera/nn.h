@@ -368,7 +368,8 @@ class GENERA_API Activation : public Module {
 template <Tensor (*pool)(const Tensor&, const std::vector<std::int64_t>&, const PoolOptions&)>
 class GENERA_API Pool2d : public Module {
  public:
-  explicit Pool2d(std::int64_t size, PoolOptions options = {}) : size_{size}, options_(std::move(options)) {}
+  explicit Pool2d(std::int64_t size, PoolOptions options = {})
+      : size_{size}, options_(std::move(options)) {}
   Tensor forward(const Tensor& x, Context&) const override { return pool(x, size_, options_); }
 
  private:
