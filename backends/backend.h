@@ -27,7 +27,8 @@ class Executable {
   /// Called before and after step number i when set; for the profiler and the hunt for NaN.
   using StepHook = std::function<void(int step, bool done)>;
   /// Runs all steps. addresses[b] is where buffer b of the plan lies.
-  virtual void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars, const StepHook& hook) = 0;
+  virtual void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
+                   const StepHook& hook) = 0;
 };
 
 class Backend {

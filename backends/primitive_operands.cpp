@@ -15,7 +15,8 @@ void run_by_reference(const PrimitiveStep& step, std::span<void* const> addresse
   for (const PlanOperand& input : step.inputs)
     inputs.push_back({addresses[static_cast<std::size_t>(input.buffer)], input.dtype, input.shape});
   for (const PlanOperand& output : step.outputs)
-    outputs.push_back({addresses[static_cast<std::size_t>(output.buffer)], output.dtype, output.shape});
+    outputs.push_back(
+        {addresses[static_cast<std::size_t>(output.buffer)], output.dtype, output.shape});
   if (step.op == Op::Scalar) {  // a literal that the host gives at run time
     const ScalarBinding& number = scalars[static_cast<std::size_t>(step.scalar)];
     const ConstAttrs literal{number.floating, number.integer};

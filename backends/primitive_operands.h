@@ -8,6 +8,7 @@
 namespace genera {
 
 /// Runs a primitive step by the reference loops.
-void run_by_reference(const PrimitiveStep& step, std::span<void* const> addresses, std::span<const ScalarBinding> scalars);
+void run_by_reference(const PrimitiveStep& step, std::span<void* const> addresses,
+                      std::span<const ScalarBinding> scalars);
 
 }  // namespace genera

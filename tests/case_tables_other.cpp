@@ -255,13 +255,6 @@ void add_slice_updates(Table& table) {
   if (table.large()) at({33, 40}, {17, 9}, {4, 31});
 }
 
-Tensor matmul_node(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
-  Shape shape = a.shape();
-  shape = shape.with(a.rank() - 2, a.size(transpose_a ? -1 : -2))
-              .with(a.rank() - 1, b.size(transpose_b ? -2 : -1));
-  return make_node(Op::MatMul, {a, b}, a.dtype(), shape, MatMulAttrs{transpose_a, transpose_b});
-}
-
 void add_matmuls(Table& table) {
   const auto product = [&](const Shape& a, const Shape& b) {
     table.add(kind_of(a), {number(a, -1, 1), number(b, -1, 1)},
@@ -281,8 +274,9 @@ void add_matmuls(Table& table) {
     for (const bool tb : {false, true}) {
       const Shape a = ta ? Shape{2, 4, 3} : Shape{2, 3, 4};
       const Shape b = tb ? Shape{2, 5, 4} : Shape{2, 4, 5};
-      table.add("odd", {number(a, -1, 1), number(b, -1, 1)},
-                [ta, tb](const Tensors& x) { return Tensors{matmul_node(x[0], x[1], ta, tb)}; });
+      table.add("odd", {number(a, -1, 1), number(b, -1, 1)}, [ta, tb](const Tensors& x) {
+        return Tensors{matmul(ta ? transpose(x[0]) : x[0], tb ? transpose(x[1]) : x[1])};
+      });
     }
   if (!table.large()) return;
   product({33, 100}, {100, 17});

@@ -2,7 +2,6 @@
 #include "backends/cpu/conv_step.h"
 
 #include <doctest/doctest.h>
-#include <hwy/targets.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,6 +15,7 @@
 #include "backends/reference/primitives.h"
 #include "engine/core/thread_pool.h"
 #include "engine/graph/attributes.h"
+#include "tests/simd_targets.h"
 
 namespace genera::cpu {
 namespace {
@@ -172,22 +172,6 @@ void check_case(const Case& shapes) {
   }
 }
 
-// Runs body once per SIMD target that was compiled and that this processor has.
-template <class Body>
-void for_each_target(const Body& body) {
-  int targets = 0;
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    INFO("lanes " << conv_kernels().lanes);
-    body();
-    ++targets;
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  CHECK(targets > 0);
-}
-
 std::vector<Case> listed_cases() {
   return {
       // The workloads' layers, with fewer images.
@@ -236,7 +220,8 @@ std::vector<Case> listed_cases() {
 }
 
 TEST_CASE("conv: all roles agree with the reference") {
-  for_each_target([] {
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
     for (const Case& shapes : listed_cases()) check_case(shapes);
   });
 }

@@ -14,29 +14,15 @@
 #include <string>
 #include <vector>
 
+#include "tests/temporary_folder.h"
+
 namespace genera {
 namespace {
 
 namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
 
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "genera-data-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-  std::string string() const { return path_.string(); }
-
- private:
-  fs::path path_;
-};
+using test::TemporaryFolder;
 
 /// An environment variable for one scope.
 class Environment {
@@ -260,7 +246,7 @@ TEST_CASE("sprites: any index, the same pixels, all shapes, anti-aliased, inside
 }
 
 TEST_CASE("a folder of IDX files: splits of its own, or the last tenths") {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_file(folder / "train-images-idx3-ubyte", idx_images(100));
   write_file(folder / "train-labels-idx1-ubyte", idx({100}, counting(100)));
   {
@@ -290,7 +276,7 @@ TEST_CASE("a folder of IDX files: splits of its own, or the last tenths") {
 }
 
 TEST_CASE("hostile IDX folders") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto open_train = [&] { return data::open(folder.string()).train(); };
   CHECK(contains(data_error(open_train), "holds no data set that is known"));
   write_file(folder / "t10k-images-idx3-ubyte", idx_images(5));
@@ -357,7 +343,7 @@ TEST_CASE("absolute_name: paths become absolute, names stay") {
 }
 
 TEST_CASE("names: what is looked for, and what to install") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const Environment variable("GENERA_DATA", folder.string());
   const std::string unknown = data_error([] { data::open("no-such-set"); });
   CHECK(contains(unknown, folder.string() + "/no-such-set"));
@@ -399,7 +385,7 @@ void write_png(const fs::path& path, const Shape& shape, std::uint8_t value) {
 
 TEST_CASE("folders of PNGs") {
   if (!io::has_png()) return;
-  const Folder folder;
+  const TemporaryFolder folder;
   fs::create_directory(folder / "flat");
   for (int i = 0; i < 20; ++i)
     write_png(folder / ("flat/" + std::to_string(i) + ".png"), Shape{3, 2},
@@ -438,7 +424,7 @@ TEST_CASE("folders of PNGs") {
 
 TEST_CASE("hostile folders of PNGs") {
   if (!io::has_png()) return;
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto open_train = [&] { return data::open(folder.string()).train(); };
   write_file(folder / "a.png", {1, 2, 3});
   CHECK(contains(data_error(open_train), "a.png"));

@@ -7,6 +7,7 @@
 #include <genera/stats.h>
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,32 @@ const Tensor& matrix() {
 const Tensor& whole() {
   static const Tensor x = detach(zeros({3}, DType::i32));
   return x;
+}
+
+TEST_CASE("numbers whose sums or products leave 64 bits are refused, not wrapped") {
+  constexpr std::int64_t huge = std::numeric_limits<std::int64_t>::max(), large = std::int64_t{1} << 62;
+  const Tensor five = ones({5});
+  const Tensor image = ones({1, 1, 5}), kernel = ones({1, 1, 5});
+  const std::vector<Row> rows{
+      {"slice_update", [&] { (void)slice_update(five, ones({3}), {huge}); }, {"(5)"}},
+      {"pad", [&] { (void)pad(five, {huge}, {huge}); }, {}},
+      {"shape", [&] { (void)pad(five, {large}, {0}); }, {}},
+      {"strided_slice", [&] { (void)strided_slice(five, {1}, {5}, {large}); }, {}},
+      {"window", [&] { (void)window(five, {0}, {5}, {1}, {large}); }, {}},
+      {"conv", [&] { (void)conv(image, kernel, {.dilation = {large}}); }, {}},
+      {"conv", [&] { (void)conv(image, kernel, {.pad_lo = {huge}, .pad_hi = {huge}}); }, {}},
+      {"conv_transpose", [&] { (void)conv_transpose(image, kernel, {.stride = {large}}); }, {}},
+      {"shape", [&] { (void)concat(std::vector<Tensor>(3, zeros({std::int64_t{1} << 61})), 0); }, {}},
+  };
+  check(rows);
+}
+
+TEST_CASE("slices with the largest steps") {
+  constexpr std::int64_t huge = std::numeric_limits<std::int64_t>::max();
+  const Tensor x = cast(arange(5), DType::f32);
+  CHECK(slice(x, 0, 1, 5, huge).to_vector<float>() == std::vector<float>{1});
+  CHECK(slice(x, 0, 4, -6, -huge).to_vector<float>() == std::vector<float>{4});
+  CHECK(slice(x, 0, 4, -6, -3).to_vector<float>() == std::vector<float>{4, 1});
 }
 
 }  // namespace

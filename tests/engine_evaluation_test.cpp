@@ -118,6 +118,16 @@ TEST_CASE("the gradient of a split moves memory that grows linearly with the num
   CHECK(large < 4.5 * small);
 }
 
+TEST_CASE("a literal that one part of a tensor holds and an earlier part depends on") {
+  const Tensor x = detach(cast(arange(4), DType::f32));
+  const Tensor rows = Tensor::from({0, 2}, Shape{2});
+  const auto twice = [&](const Tensor& doubled) {
+    return slice_update(doubled, zeros({4}), {0}) + doubled;
+  };
+  const Tensor y = twice(scatter_add(zeros({4}), rows, slice(x, 0, 2, 4), 0) * 2.0);
+  CHECK(y.to_vector<float>() == std::vector<float>{4, 0, 6, 0});
+}
+
 TEST_CASE("distinct graphs on four threads at once") {
   std::vector<std::vector<float>> expected, got(4);
   const auto work = [](int number) {

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 #include <genera/error.h>
-#include <hwy/targets.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,7 +12,8 @@
 #include <vector>
 
 #include "backends/cpu/gemm_kernels.h"
-#include "engine/core/thread_pool.h"
+#include "tests/simd_targets.h"
+#include "tests/thread_scope.h"
 
 namespace genera::cpu {
 namespace {
@@ -24,36 +24,6 @@ struct Sizes {
   Index m, n, k;
   Index batch = 1;
 };
-
-// Sets the thread count for one scope.
-class Threads {
- public:
-  explicit Threads(int count) : before_(thread_count()) { set_thread_count(count); }
-  ~Threads() { set_thread_count(before_); }
-
- private:
-  int before_;
-};
-
-// Runs body once per SIMD target that was compiled and that this processor has. The targets without
-// SIMD are slow: only the edge tests run on them, unless there is no other.
-template <class Body>
-void for_each_target(const Body& body, bool plain_too = false) {
-  int targets = 0;
-  const auto available = hwy::SupportedAndGeneratedTargets();
-  for (const std::int64_t target : available) {
-    const bool plain = target == HWY_EMU128 || target == HWY_SCALAR;
-    if (plain && !plain_too && available.size() > 1) continue;
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    INFO("target " << gemm_kernels().target);
-    body();
-    ++targets;
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  CHECK(targets > 0);
-}
 
 std::vector<float> random_floats(Index count, unsigned seed) {
   std::mt19937 bits(seed);
@@ -161,24 +131,24 @@ std::string name(const Gemm& gemm) {
 }
 
 TEST_CASE("gemm: every edge of the tile, against f64 loops, on every target") {
-  for_each_target(
-      [] {
-        for (Index m : {1, 2, 5, 6, 7, 13, 14, 15, 29, 43}) {
-          for (Index n : {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65}) {
-            for (Index k : {1, 2, 3, 17, 64}) {
-              Problem problem(m, n, k, 1, Lay::rows, Lay::rows, n % 3);
-              INFO(name(problem.gemm));
-              CHECK(problem.run() < 1.0);
-            }
-          }
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
+    for (Index m : {1, 2, 5, 6, 7, 13, 14, 15, 29, 43}) {
+      for (Index n : {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65}) {
+        for (Index k : {1, 2, 3, 17, 64}) {
+          Problem problem(m, n, k, 1, Lay::rows, Lay::rows, n % 3);
+          INFO(name(problem.gemm));
+          CHECK(problem.run() < 1.0);
         }
-      },
-      true);
+      }
+    }
+  });
 }
 
 TEST_CASE("gemm: all layouts of A and B") {
   const Lay lays[] = {Lay::rows, Lay::cols, Lay::padded_rows, Lay::padded_cols, Lay::strided};
-  for_each_target([&] {
+  for_simd_targets([&](const std::string& target) {
+    INFO(target);
     for (Lay a : lays) {
       for (Lay b : lays) {
         for (const auto& [m, n, k, batch] : {Sizes{37, 53, 29},
@@ -201,7 +171,8 @@ TEST_CASE("gemm: all layouts of A and B") {
 }
 
 TEST_CASE("gemm: several passes over k, several blocks of rows and columns") {
-  for_each_target([] {
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
     for (const auto& [m, n, k, batch] : {Sizes{17, 33, 1024},
                                          {17, 33, 1025},
                                          {30, 70, 2051},
@@ -238,7 +209,8 @@ TEST_CASE("gemm: zero sizes") {
 }
 
 TEST_CASE("gemm: batches, with repeated operands") {
-  for_each_target([] {
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
     for (Index count : {2, 3, 7, 96}) {
       for (int repeat = 0; repeat < 4; ++repeat) {
         for (const auto& [m, n, k, batch] : {Sizes{9, 20, 11}, {1, 40, 13}, {40, 1, 13}}) {
@@ -254,27 +226,26 @@ TEST_CASE("gemm: batches, with repeated operands") {
 }
 
 TEST_CASE("gemm: columns in groups") {
-  for_each_target(
-      [] {
-        for (Index group : {1, 5, 16, 49, 64}) {
-          for (Index images : {1, 2, 7}) {
-            for (const auto& [m, unused, k, batch] :
-                 {Sizes{20, 0, 30}, {3, 0, 50}, {1, 0, 20}, {20, 0, 1030}}) {
-              for (bool accumulate : {false, true}) {
-                // Image by image, m rows of `group` pixels each.
-                Problem problem(m, group * images + unused, k, batch, Lay::rows, Lay::cols);
-                problem.gemm.accumulate = accumulate;
-                problem.gemm.c.row_stride = group;
-                problem.gemm.c.group = group;
-                problem.gemm.c.group_stride = m * group;
-                INFO(name(problem.gemm) << " group " << group);
-                CHECK(problem.run() < 1.0);
-              }
-            }
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
+    for (Index group : {1, 5, 16, 49, 64}) {
+      for (Index images : {1, 2, 7}) {
+        for (const auto& [m, unused, k, batch] :
+             {Sizes{20, 0, 30}, {3, 0, 50}, {1, 0, 20}, {20, 0, 1030}}) {
+          for (bool accumulate : {false, true}) {
+            // Image by image, m rows of `group` pixels each.
+            Problem problem(m, group * images + unused, k, batch, Lay::rows, Lay::cols);
+            problem.gemm.accumulate = accumulate;
+            problem.gemm.c.row_stride = group;
+            problem.gemm.c.group = group;
+            problem.gemm.c.group_stride = m * group;
+            INFO(name(problem.gemm) << " group " << group);
+            CHECK(problem.run() < 1.0);
           }
         }
-      },
-      true);
+      }
+    }
+  });
 }
 
 // Counts and scales each element.
@@ -308,9 +279,10 @@ class ScaleAndShift : public GemmEpilogue {
 };
 
 TEST_CASE("gemm: the epilogue sees each finished element once") {
-  for_each_target([] {
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
     for (int threads : {1, 2, 3}) {
-      const Threads scope(threads);
+      const ThreadScope scope(threads);
       for (GemmEngine engine : {GemmEngine::own, GemmEngine::openblas}) {
         for (const auto& [m, n, k, batch] : {Sizes{100, 90, 40, 1},
                                              {300, 530, 7, 1},
@@ -338,7 +310,8 @@ TEST_CASE("gemm: the epilogue sees each finished element once") {
 }
 
 TEST_CASE("gemm: the same bits for any number of threads, and again") {
-  for_each_target([] {
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
     for (GemmEngine engine : {GemmEngine::automatic, GemmEngine::own, GemmEngine::openblas}) {
       for (const auto& [m, n, k, batch] : {Sizes{128, 400, 784, 1},
                                            {128, 20, 400, 1},
@@ -355,7 +328,7 @@ TEST_CASE("gemm: the same bits for any number of threads, and again") {
           problem.gemm.engine = engine;
           std::vector<float> first;
           for (int threads : {1, 2, 3, 4, 4}) {
-            const Threads scope(threads);
+            const ThreadScope scope(threads);
             problem.c.assign(problem.c.size(), Problem::kGuard);
             gemm(problem.gemm);
             if (first.empty()) first = problem.c;
@@ -373,7 +346,8 @@ TEST_CASE("gemm: the own core gives the same bits on all targets with fused mult
        {Sizes{128, 400, 784, 1}, {61, 67, 71, 3}, {16, 32, 20000, 1}, {100, 20, 1100, 1}}) {
     Problem problem(m, n, k, batch, Lay::rows, Lay::cols);
     std::vector<float> first;
-    for_each_target([&] {
+    for_simd_targets([&](const std::string& target) {
+      INFO(target);
       if (gemm_kernels().lanes < 8) return;
       gemm(problem.gemm);
       if (first.empty()) first = problem.c;
@@ -417,7 +391,8 @@ float b_value(Index batch, Index line, Index k) {
 }
 
 TEST_CASE("gemm: operands made by packers") {
-  for_each_target([] {
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
     for (const auto& [m, n, k, batch] : {Sizes{40, 100, 50, 1},
                                          {100, 9, 40, 2},
                                          {16, 18, 4200, 1},
@@ -468,7 +443,8 @@ TEST_CASE("gemm: OpenBLAS agrees with the own core") {
 }
 
 TEST_CASE("gemm: NaN and infinity go through, padding adds none") {
-  for_each_target([] {
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
     Problem problem(15, 33, 20, 1);
     problem.a[3 * 20 + 5] = NAN;
     problem.b[7 * 33 + 32] = INFINITY;

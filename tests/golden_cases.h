@@ -14,15 +14,10 @@
 
 namespace genera::test {
 
-/// tests/golden, wherever the tests run: the environment's GENERA_TESTS_FOLDER, or beside this header.
+/// tests/golden: under GENERA_TESTS_FOLDER, which `meson test` sets, or in the repository's root.
 inline std::filesystem::path golden_folder() {
-  if (const char* tests = std::getenv("GENERA_TESTS_FOLDER"))
-    return std::filesystem::path(tests) / "golden";
-#ifdef GENERA_TESTS_FOLDER
-  return std::filesystem::path(GENERA_TESTS_FOLDER) / "golden";
-#else
-  return std::filesystem::path(__FILE__).parent_path() / "golden";
-#endif
+  const char* tests = std::getenv("GENERA_TESTS_FOLDER");
+  return std::filesystem::path(tests != nullptr ? tests : "tests") / "golden";
 }
 
 class GoldenCase {

@@ -109,6 +109,22 @@ TEST_CASE("gradients of Calls: attention, user calls, checkpoints") {
   CHECK(row.compared[1] > 0);
 }
 
+TEST_CASE("a checkpoint passes gradients to what its body captured") {
+  const Tensor x = full({}, 1.5, DType::f64).eval(), a = full({}, 2.0, DType::f64).eval();
+  for (const bool evaluated : {false, true}) {
+    const Tensor h = x * x;
+    if (evaluated) h.eval();
+    const Tensor y = checkpoint([&](const std::vector<Tensor>& in) { return std::vector{in[0] * h}; }, {a})[0];
+    const Gradients g = grad(y, {h, x, a});
+    CHECK(g[0].item<double>() == 2);
+    CHECK(g[1].item<double>() == 6);
+    CHECK(g[2].item<double>() == 2.25);
+    CHECK(grad(y, {h})[0].item<double>() == 2);
+    const Tensor same = checkpoint([&](const std::vector<Tensor>&) { return std::vector{h}; }, {a})[0];
+    CHECK(grad(same, {h})[0].item<double>() == 1);
+  }
+}
+
 TEST_CASE("a checkpoint's values and gradients are those of its body, bit for bit") {
   const TensorFunction block = [](const std::vector<Tensor>& x) {
     const Tensor hidden = tanh(matmul(x[0], x[1]));

@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -175,4 +176,43 @@ TEST_CASE("write_file: two writers never mix") {
   const Bytes bytes = read_plain(path);
   CHECK(bytes == Bytes(200000, bytes.at(0)));
   CHECK(folder.files() == 2);
+}
+
+TEST_CASE("remove_leftovers: what a killed writer left goes, everything else stays") {
+  const TemporaryFolder folder;
+  const auto path = folder / "x.safetensors";
+  io::write_file_atomically(path, bytes_of("old"));
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    io::write_file_atomically(path, [](const io::Sink& sink) {
+      sink(Bytes(100000));
+      ::raise(SIGKILL);
+    });
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+  REQUIRE(folder.files() == 2);
+
+  const std::string gone = std::to_string(child);
+  const std::string kept[] = {".x.1-0-0.tmp",  // process 1 always runs
+                              "x." + gone + "-0-0.tmp",
+                              "." + gone + "-0-0.tmp",
+                              ".x." + gone + "-0-0",
+                              ".x." + gone + "-0g-0.tmp",
+                              ".x." + gone + "-0-.tmp",
+                              ".x.y" + gone + "-0-0.tmp",
+                              ".x.99999999999999999999-0-0.tmp",
+                              ".tmp"};
+  for (const std::string& name : kept) write_plain(folder / name, bytes_of("mine"));
+  for (const std::string& name :
+       {".x." + gone + "-3b9ac9ff-12.tmp", ".a.b." + std::to_string(::getpid()) + "-0-0.tmp"})
+    write_plain(folder / name, bytes_of("stale"));
+  io::remove_leftovers(folder.path());
+  CHECK(folder.files() == 1 + std::size(kept));
+  for (const std::string& name : kept) CHECK(std::filesystem::exists(folder / name));
+  CHECK(read_plain(path) == bytes_of("old"));
+  io::remove_leftovers(folder / "none");
 }

@@ -1,11 +1,8 @@
-/// What the tests of engine/io share: a folder that goes away, bytes from hexadecimal, and hostile
-/// variants of a file.
+/// What the tests of engine/io share: bytes from hexadecimal, and hostile variants of a file.
 #pragma once
 
 #include <genera/error.h>
 #include <genera/io.h>
-
-#include <unistd.h>
 
 #include <doctest/doctest.h>
 #include <cstdlib>
@@ -16,33 +13,13 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/temporary_folder.h"
+
 namespace io_test {
 
 using Bytes = std::vector<std::byte>;
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "genera-io-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-  std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
-  }
-
- private:
-  std::filesystem::path path_;
-};
+using genera::test::TemporaryFolder;
 
 inline Bytes bytes_of(std::string_view text) {
   const auto raw = std::as_bytes(std::span(text));

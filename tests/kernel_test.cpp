@@ -317,7 +317,8 @@ TEST_CASE("kernel executor: malformed kernels are refused") {
 }
 
 }  // namespace
-TEST_CASE("a copy that is broadcast along the outer dimension fills every tile of its destination") {
+TEST_CASE(
+    "a copy that is broadcast along the outer dimension fills every tile of its destination") {
   // The load repeats every 119 elements, so tiles hold whole periods; the store takes them straight.
   Kernel kernel;
   kernel.rank = 3;

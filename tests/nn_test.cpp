@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/golden_cases.h"
+#include "tests/temporary_folder.h"
 
 namespace genera {
 namespace {
@@ -25,23 +26,7 @@ std::vector<std::string> names(const std::vector<State>& states) {
 }
 using Names = std::vector<std::string>;
 
-/// A folder of its own that goes away with the object.
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "genera-nn-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
+using test::TemporaryFolder;
 
 std::string message_of(const std::function<void()>& call) {
   try {
@@ -336,7 +321,7 @@ struct Trainer {
 };
 
 TEST_CASE("a checkpoint resumes at every step with the same bits") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const fs::path path = folder / "last.safetensors";
   Trainer whole(1);
   whole.train(5);
@@ -360,7 +345,7 @@ TEST_CASE("a checkpoint resumes at every step with the same bits") {
 }
 
 TEST_CASE("checkpoints are strict, and a failed load changes nothing") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const fs::path path = folder / "model.safetensors";
   const auto model = [](std::int64_t width, bool bias, std::uint64_t seed) {
     return nn::named("net", nn::Sequential{nn::Linear(3, width, Key(seed), {.bias = bias})});

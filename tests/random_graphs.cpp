@@ -9,6 +9,9 @@
 #include <functional>
 #include <limits>
 #include <numeric>
+#include <string_view>
+
+#include "backends/reference/arithmetic.h"
 
 namespace genera::random_graphs {
 namespace {
@@ -37,6 +40,39 @@ class Dice {
  private:
   std::uint64_t state_;
 };
+
+/// A unary row of the table (primitives.def), with what it makes of numbers between low and high.
+struct UnaryRow {
+  Tensor (*function)(const Tensor&);
+  double low, high;
+  double bound;  ///< on the results
+  double slope;  ///< by how much it may enlarge a difference; infinite where it has steps
+  bool exact;    ///< it rounds nothing
+};
+
+UnaryRow measured(UnaryRow row, double (*meaning)(double)) {
+  constexpr int steps = 1000;
+  constexpr double margin = 1.1;  // for what lies between the points
+  const double step = (row.high - row.low) / steps;
+  for (int i = 0; i < steps; ++i) {
+    const double x = row.low + i * step, here = meaning(x), next = meaning(x + step);
+    row.bound = std::max(row.bound, margin * std::max(std::abs(here), std::abs(next)));
+    row.slope = std::max(row.slope, margin * std::abs(next - here) / step);
+  }
+  return row;
+}
+
+const std::vector<UnaryRow>& unary_rows() {
+  using namespace reference;  // for the expressions of the table
+  static const std::vector<UnaryRow> rows = {
+#define GENERA_UNARY(Name, function, types, reference, glsl, gradient, cost, ulp, low, high)      \
+  measured({&genera::function, low, high, 0, std::string_view(#gradient) == "none()" ? never : 0, \
+            ulp == 0},                                                                            \
+           [](double x) -> double { return reference; }),
+#include "engine/graph/primitives.def"
+  };
+  return rows;
+}
 
 /// A tensor with a bound on its values and on what rounding did to them.
 struct Item {
@@ -163,33 +199,21 @@ class Builder {
   }
 
   void add_unary() {
-    Item x = pick();
-    if (x.bound > 3) x = {sin(x.value), 1, x.error + epsilon};
-    const double b = x.bound, e = x.error;
-    switch (dice_.below(11)) {
-      case 0:
-        return push(negative(x.value), b, e);
-      case 1:
-        return push_rounded(exp(x.value), std::exp(b), e * std::exp(b));
-      case 2:
-        return push_rounded(expm1(x.value), std::exp(b), e * std::exp(b));
-      case 3:
-        return push_rounded(log1p(x.value * x.value), 1 + b, e + epsilon * b * b);
-      case 4:
-        return push_rounded(sqrt(x.value * x.value + 0.5), b + 1, e + epsilon * b);
-      case 5:
-        return push_rounded(log(x.value * x.value + 0.5), b + 1, 4 * b * (e + epsilon * b));
-      case 6:
-        return push_rounded(tanh(x.value), 1, e);
-      case 7:
-        return push_rounded(sigmoid(x.value), 1, e);
-      case 8:
-        return push_rounded(erf(x.value), 1, 1.2 * e);
-      case 9:
-        return push(floor(x.value), b + 1, e == 0 ? 0 : never);
-      default:
-        return push_rounded(x.value * 0.7 - 0.3, b, e + epsilon * b);
-    }
+    const Item x = pick();
+    const auto choice = static_cast<std::size_t>(dice_.below(std::ssize(unary_rows()) + 1));
+    if (choice == unary_rows().size())
+      return push_rounded(x.value * 0.7 - 0.3, x.bound, x.error + epsilon * x.bound);
+    const UnaryRow& row = unary_rows()[choice];
+    const Item argument =
+        x.bound <= std::min(-row.low, row.high) ? x : squeezed(x, row.low, row.high);
+    const double error = argument.error == 0 ? 0 : row.slope * argument.error;
+    if (row.exact) return push(row.function(argument.value), row.bound, error);
+    push_rounded(row.function(argument.value), row.bound, error);
+  }
+  /// x brought between low and high.
+  static Item squeezed(const Item& x, double low, double high) {
+    const double middle = (low + high) / 2, reach = (high - low) / 2, bound = std::max(-low, high);
+    return {tanh(x.value) * reach + middle, bound, reach * x.error + 3 * epsilon * bound};
   }
 
   void add_binary() {

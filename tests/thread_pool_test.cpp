@@ -12,22 +12,14 @@
 #include <thread>
 #include <vector>
 
+#include "tests/thread_scope.h"
+
 namespace genera {
 namespace {
 
-// Sets the thread count for one scope.
-class Threads {
- public:
-  explicit Threads(int count) : before_(thread_count()) { set_thread_count(count); }
-  ~Threads() { set_thread_count(before_); }
-
- private:
-  int before_;
-};
-
 TEST_CASE("parallel_for visits every task exactly once, for any thread count") {
   for (int threads : {1, 2, 3, 4, 7}) {
-    const Threads scope(threads);
+    const ThreadScope scope(threads);
     for (std::int64_t tasks : {0, 1, 2, 3, 5, 16, 1000}) {
       std::vector<int> visits(static_cast<std::size_t>(tasks), 0);
       std::atomic<int> ranges{0};
@@ -44,7 +36,7 @@ TEST_CASE("parallel_for visits every task exactly once, for any thread count") {
 
 TEST_CASE("parallel_for: the thread count changes at run time and is checked") {
   for (int round = 0; round < 20; ++round) {
-    const Threads scope(1 + round % 4);
+    const ThreadScope scope(1 + round % 4);
     std::atomic<std::int64_t> sum{0};
     parallel_for(100, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) sum += i;
@@ -56,7 +48,7 @@ TEST_CASE("parallel_for: the thread count changes at run time and is checked") {
 }
 
 TEST_CASE("parallel_for: a nested call runs serially") {
-  const Threads scope(3);
+  const ThreadScope scope(3);
   std::atomic<int> inner_ranges{0};
   std::atomic<std::int64_t> sum{0};
   parallel_for(3, [&](std::int64_t begin, std::int64_t end) {
@@ -72,7 +64,7 @@ TEST_CASE("parallel_for: a nested call runs serially") {
 }
 
 TEST_CASE("parallel_for: exceptions reach the caller and leave the pool usable") {
-  const Threads scope(4);
+  const ThreadScope scope(4);
   for (std::int64_t bad : {0, 1, 3}) {
     CHECK_THROWS_AS(parallel_for(4,
                                  [&](std::int64_t begin, std::int64_t end) {
@@ -97,7 +89,7 @@ TEST_CASE("parallel_for: exceptions reach the caller and leave the pool usable")
 }
 
 TEST_CASE("parallel_for: several user threads at once") {
-  const Threads scope(3);
+  const ThreadScope scope(3);
   std::vector<std::thread> users;
   std::atomic<int> wrong{0};
   for (int user = 0; user < 4; ++user) {
@@ -116,7 +108,7 @@ TEST_CASE("parallel_for: several user threads at once") {
 }
 
 TEST_CASE("parallel_for: parked workers wake up, uneven ranges are waited for") {
-  const Threads scope(2);
+  const ThreadScope scope(2);
   for (int round = 0; round < 20; ++round) {
     std::this_thread::sleep_for(std::chrono::microseconds(round * 20));
     std::atomic<int> done{0};
@@ -136,7 +128,7 @@ TEST_CASE("parallel_for: parked workers wake up, uneven ranges are waited for") 
 #endif
 #if !defined(GENERA_NO_FORK_TEST) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("parallel_for works in a forked child") {
-  const Threads scope(2);
+  const ThreadScope scope(2);
   parallel_for(2, [](std::int64_t, std::int64_t) {});
   const pid_t child = fork();
   if (child == 0) {

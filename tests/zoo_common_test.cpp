@@ -4,6 +4,8 @@
 
 #include <genera/io.h>
 
+#include <unistd.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -14,7 +16,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/temporary_folder.h"
 #include "zoo/common/command_line.h"
+#include "zoo/common/config_text.h"
 #include "zoo/common/console.h"
 #include "zoo/common/curve_plot.h"
 #include "zoo/common/duration.h"
@@ -31,21 +35,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder that goes away with the test.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (fs::temp_directory_path() / "genera-zoo-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~ScratchFolder() { fs::remove_all(path_); }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
+using test::TemporaryFolder;
 
 std::string read_file(const fs::path& path) {
   std::ifstream file(path);
@@ -108,7 +98,7 @@ std::string usage_error(std::vector<std::string> arguments) {
 }
 
 TEST_CASE("command line: flag over environment over file over default") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   std::ofstream(scratch / "c.toml") << "# a comment\nbatch = 9\nlr = 0.5\nmodel = \"conv\"\n";
   const std::string config = (scratch / "c.toml").string();
   {
@@ -146,7 +136,7 @@ TEST_CASE("command line: flag over environment over file over default") {
 }
 
 TEST_CASE("command line: of options that exclude each other the strongest source counts") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   std::ofstream(scratch / "c.toml") << "steps = 40\n";
   const std::string config = (scratch / "c.toml").string();
   {
@@ -208,7 +198,7 @@ TEST_CASE("command line: what is unknown is an error with a suggestion") {
     CHECK(usage_error({"eval", "x"}) == "no error");
   }
 
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const std::string config = (scratch / "c.toml").string();
   const auto with_config = [&](const std::string& text) {
     std::ofstream(config) << text;
@@ -216,17 +206,18 @@ TEST_CASE("command line: what is unknown is an error with a suggestion") {
   };
   CHECK(with_config("bacth = 3\n").find("unknown key 'bacth'; did you mean batch?") !=
         std::string::npos);
-  CHECK(with_config("[train]\nbatch = 3\n").find("unknown key") != std::string::npos);
+  CHECK(with_config("[train]\nbatch = 3\n").find("line 1: '[train]' is not") != std::string::npos);
   CHECK(with_config("quiet = true\n").find("unknown key") != std::string::npos);
   CHECK(with_config("batch = many\n").find("no number") != std::string::npos);
-  CHECK(with_config("batch = [1, 2]\n").find("2 values") != std::string::npos);
-  CHECK(with_config(std::string("\0\1\2 nonsense", 12)).find("unknown key") != std::string::npos);
+  CHECK(with_config("batch = [1, 2]\n").find("needs one value") != std::string::npos);
+  CHECK(with_config(std::string("\0\1\2 nonsense", 12)).find("'??? nonsense' is not") !=
+        std::string::npos);
   CHECK(usage_error({"train", "--config", (scratch / "none").string()}).find("cannot be read") !=
         std::string::npos);
 }
 
 TEST_CASE("command line: the resolved configuration gives the same run again") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const std::string config = (scratch / "config.toml").string();
   {
     Program p;
@@ -265,6 +256,48 @@ TEST_CASE("command line: the resolved configuration gives the same run again") {
   Program p;
   p.parse({"train"});
   CHECK_THROWS_AS(p.train->restore(config), DataError);
+}
+
+TEST_CASE("command line: a value of any bytes outlives its configuration file") {
+  const TemporaryFolder scratch;
+  const std::string config = (scratch / "config.toml").string();
+  for (const std::string value :
+       {"#", "a#b", "data #1", "a, b", "[x]", "\"quoted\"", "it's", "'", "\"'#", "C:\\new\\",
+        "a\nb = 1", "\t\r\x01\x7f", " spaced ", "größer", "true", "12", "-", "="}) {
+    CAPTURE(value);
+    {
+      Program p;
+      p.parse({"train", "--data=" + value});
+      std::ofstream(config) << p.train->resolved();
+    }
+    Program p;
+    p.parse({"train"});
+    p.train->restore(config);
+    CHECK(p.data == value);
+  }
+}
+
+TEST_CASE("parse_config") {
+  const auto value_of = [](const std::string& text) {
+    return parse_config("key = " + text + "\n", "file").at(0).value;
+  };
+  CHECK(parse_config("", "file").empty());
+  CHECK(parse_config("\n  # only = a comment\r\n\n", "file").empty());
+  CHECK(parse_config("a=1\n b-c = 2 # two", "file").at(1).name == "b-c");
+  CHECK(value_of("12 # months") == "12");
+  CHECK(value_of("'a \\ # \"b\"' # literal") == "a \\ # \"b\"");
+  CHECK(value_of(R"("\" \\ \u00e9 \U0001F600" # basic)") == "\" \\ é 😀");
+  CHECK(value_of("\"\"").empty());
+  for (const char* bad :
+       {"", "# nothing", "one two", "\"open", "'open", "\"a\" b", "\"\\x\"", "\"\\u12\"",
+        "\"\\U00110000\"", "\"\\", "[1, 2]", "{a = 1}", "\"\\u+123\""}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(value_of(bad), UsageError);
+  }
+  for (const char* bad : {"key", "= 1", "two words = 1", "[table]", "a = 1\na = 2"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(parse_config(bad, "file"), UsageError);
+  }
 }
 
 TEST_CASE("nearest_name") {
@@ -355,7 +388,7 @@ TEST_CASE("progress_line: one layout that fits") {
 }
 
 TEST_CASE("run folder: made once, never overwritten, found again") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const std::string out = (scratch / "deep/run/").string();
   const RunFolder folder = RunFolder::create(out, "prog", "mlp");
   CHECK(fs::is_directory(folder.path() / "samples"));
@@ -374,6 +407,14 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
   CHECK(from_file.checkpoint_to_resume() == previous);
   CHECK(fs::equivalent(from_file.path(), folder.path()));
 
+  const fs::path leftover = folder.path() / "checkpoints" /
+                            (".last.safetensors." + std::to_string(getpid()) + "-0-0.tmp");
+  write_text(leftover, "x");
+  CHECK(fs::exists(leftover));
+  from_file.remove_leftovers();
+  CHECK_FALSE(fs::exists(leftover));
+  CHECK(fs::exists(previous));
+
   write_text(scratch / "file", "x");
   CHECK_THROWS_AS(RunFolder::create((scratch / "file").string(), "prog", "mlp"), UsageError);
   CHECK_THROWS_AS(RunFolder::create((scratch / "file/below").string(), "prog", "mlp"), DiskError);
@@ -387,7 +428,7 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
 }
 
 TEST_CASE("metrics log: appended, taken up again at a step, kept when the disk refuses") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const fs::path file = scratch / "metrics.jsonl";
   Console console(true);
   {
@@ -491,7 +532,7 @@ TEST_CASE("sample_grid puts every image in its place") {
 
 TEST_CASE("write_grid keeps the recipe in the file") {
   if (!io::has_png()) return;
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   write_grid(scratch / "grid.png", io::HostArray::zeros(DType::f32, {4, 1, 8, 8}),
              "prog sample --seed 3");
   const auto text = io::read_png_text(scratch / "grid.png");
@@ -506,7 +547,7 @@ TEST_CASE("figures: mean, standard error, and the same object in and out") {
   CHECK(figure.standard_error == doctest::Approx(std::sqrt(5.0 / 3) / 2));
   CHECK(mean_figure("x", {7}, "", "").standard_error == 0);
 
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const Summary summary{{figure}, 12.34, 100, 7};
   write_text(scratch / "summary.json", to_json(summary));
   const Summary read = read_summary(scratch / "summary.json");
@@ -521,7 +562,7 @@ TEST_CASE("figures: mean, standard error, and the same object in and out") {
 }
 
 TEST_CASE("a record names no path and no host") {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const RunFolder folder = RunFolder::create((scratch / "run").string(), "prog", "mlp");
   write_text(folder.manifest(), R"({"commit": "abc", "command": "prog train --steps 3", "seed": 4,
                                    "secret": "/home/somebody", "model": "mlp"})");

@@ -53,14 +53,16 @@ class KernelRunner final : public StepRunner {
 /// A matrix product with a kernel on each finished block.
 class EpilogueRunner final : public StepRunner, private GemmEpilogue {
  public:
-  explicit EpilogueRunner(const PlanStep& step) : kernel_(step.kernel), product_(make_matmul_runner(step.primitive, this)) {}
+  explicit EpilogueRunner(const PlanStep& step)
+      : kernel_(step.kernel), product_(make_matmul_runner(step.primitive, this)) {}
   void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars) override {
     kernel_.bind(addresses, scalars);
     product_->run(addresses, scalars);
   }
 
  private:
-  void run(std::int64_t, std::int64_t row0, std::int64_t row1, std::int64_t col0, std::int64_t col1) const override {
+  void run(std::int64_t, std::int64_t row0, std::int64_t row1, std::int64_t col0,
+           std::int64_t col1) const override {
     kernel_.run_block(row0, row1, col0, col1);
   }
 
@@ -70,20 +72,23 @@ class EpilogueRunner final : public StepRunner, private GemmEpilogue {
 
 std::unique_ptr<StepRunner> make_runner(const PlanStep& step) {
   switch (step.kind) {
-    case PlanStep::Kind::kernel: return std::make_unique<KernelRunner>(step.kernel);
-    case PlanStep::Kind::epilogue: return std::make_unique<EpilogueRunner>(step);
-    default: return make_primitive_runner(step.primitive);
+    case PlanStep::Kind::kernel:
+      return std::make_unique<KernelRunner>(step.kernel);
+    case PlanStep::Kind::epilogue:
+      return std::make_unique<EpilogueRunner>(step);
+    default:
+      return make_primitive_runner(step.primitive);
   }
 }
 
 class CpuExecutable final : public Executable {
  public:
   explicit CpuExecutable(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {
-    for (const PlanStep& step : plan_->steps)
-      steps_.push_back(make_runner(step));
+    for (const PlanStep& step : plan_->steps) steps_.push_back(make_runner(step));
   }
 
-  void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars, const StepHook& hook) override {
+  void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
+           const StepHook& hook) override {
     for (std::size_t i = 0; i < steps_.size(); ++i) {
       if (hook) hook(static_cast<int>(i), false);
       steps_[i]->run(addresses, scalars);
@@ -97,10 +102,13 @@ class CpuExecutable final : public Executable {
 };
 
 bool has_lanes(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::i32 || dtype == DType::u32 || dtype == DType::boolean;
+  return dtype == DType::f32 || dtype == DType::i32 || dtype == DType::u32 ||
+         dtype == DType::boolean;
 }
 /// What kernels can load and store, though not compute with: rounding between operations would be lost.
-bool is_stored_only(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::u8; }
+bool is_stored_only(DType dtype) {
+  return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::u8;
+}
 
 class CpuBackend final : public Backend {
  public:
@@ -109,7 +117,8 @@ class CpuBackend final : public Backend {
   bool can_fuse(Op op, std::span<const DType> types) const override {
     const DType result = types.back();
     if (op == Op::Random) return true;  // its key is a host number
-    if (op == Op::Cast) return has_lanes(result) && (has_lanes(types[0]) || is_stored_only(types[0]));
+    if (op == Op::Cast)
+      return has_lanes(result) && (has_lanes(types[0]) || is_stored_only(types[0]));
     const OpClass kind = info(op).op_class;
     const bool moves = kind == OpClass::Movement || op == Op::SliceUpdate || op == Op::Barrier;
     return std::all_of(types.begin(), types.end(),
@@ -126,7 +135,7 @@ class CpuBackend final : public Backend {
 }  // namespace
 
 Backend& backend() {
-  static CpuBackend it;
+  static auto& it = *new CpuBackend;  // never freed: see tables()
   return it;
 }
 

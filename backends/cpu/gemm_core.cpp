@@ -311,7 +311,7 @@ void add_chunks(const Gemm& gemm, const GemmPlan& plan, std::int64_t batch, std:
 float* gemm_scratch(std::int64_t floats) {
   thread_local std::unique_ptr<float, Free> memory;
   thread_local std::int64_t size = 0;
-  if (floats <= size) return memory.get();
+  if (floats <= size && memory != nullptr) return memory.get();
   const std::int64_t bytes = floats * static_cast<std::int64_t>(sizeof(float));
   const std::int64_t alignment = bytes >= kHugePage ? kHugePage : 64;
   const std::int64_t rounded = round_up(bytes, alignment);

@@ -10,6 +10,7 @@
 #include <hwy/highway.h>
 
 #include "backends/cpu/masked-inl.h"
+#include "backends/cpu/tile_rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace genera::cpu::HWY_NAMESPACE {
@@ -19,15 +20,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
-// Accumulators, one row of B and one broadcast must fit into the registers: 32 on AVX-512 and NEON,
-// else 16.
-#if HWY_TARGET == HWY_AVX3
-constexpr int kRows = 14;
-#elif HWY_TARGET == HWY_NEON
-constexpr int kRows = 12;
-#else
-constexpr int kRows = 6;
-#endif
 constexpr int kVectors = 2;
 // Rows of B fetched ahead: where B is read in place its rows are too far apart for the processor to
 // guess.

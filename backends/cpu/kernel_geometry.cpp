@@ -35,10 +35,11 @@ std::int64_t shortest_period(const Program& program) {
 double streamed_values(const Program& program) {
   std::size_t count = 0;
   for (const Pass& pass : program.passes)
-    count += pass.sinks.size() + static_cast<std::size_t>(std::count_if(
-                                     pass.sources.begin(), pass.sources.end(), [](const Source& source) {
-                                       return source.kind == Value::Kind::load && source.period == 0;
-                                     }));
+    count +=
+        pass.sinks.size() + static_cast<std::size_t>(std::count_if(
+                                pass.sources.begin(), pass.sources.end(), [](const Source& source) {
+                                  return source.kind == Value::Kind::load && source.period == 0;
+                                }));
   return static_cast<double>(count);
 }
 
@@ -116,7 +117,8 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
   g.tile_pitch = pitch_of(g.tile);
   g.kept_pitch = pitch_of(g.block);
   g.streams = program.space.elementwise &&
-              streamed_values(program) * static_cast<double>(kept) * static_cast<double>(inner) > streaming_values;
+              streamed_values(program) * static_cast<double>(kept) * static_cast<double>(inner) >
+                  streaming_values;
   const std::size_t chunk = g.row_form ? row_chunk : column_chunk;
   g.levels = static_cast<std::size_t>(std::bit_width(at(inner) / chunk + 1)) + 1;
   g.kept_words = at(program.kept_count) * g.kept_pitch;

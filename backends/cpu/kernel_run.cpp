@@ -17,7 +17,11 @@ struct Memory {
   std::uint32_t* words = nullptr;
   std::size_t size = 0;
   static constexpr std::align_val_t alignment{64};
-  ~Memory() { ::operator delete(words, alignment); }
+  ~Memory() {
+    ::operator delete(words, alignment);
+    words = nullptr;  // static tensors may be evaluated after the thread's own are gone
+    size = 0;
+  }
   std::uint32_t* get(std::size_t wanted) {
     if (wanted > size) {
       ::operator delete(words, alignment);

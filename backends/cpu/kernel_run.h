@@ -97,9 +97,9 @@ class Worker {
   std::uint32_t *kept_, *tiles_, *raw_, *stash_, *reduce_;
   std::int64_t block_begin_ = 0, block_count_ = 0;
   std::array<std::size_t, Kernel::max_instructions>
-      repeated_;                                  ///< per source: elements in its tile
+      repeated_;  ///< per source: elements in its tile
   std::array<const void*, Kernel::max_instructions> repeated_at_{};  ///< per source: that tile
-  std::array<void*, Program::max_values> value_;  // of the pass that is bound
+  std::array<void*, Program::max_values> value_;                     // of the pass that is bound
   std::array<const void*, Program::max_values> kept_value_;
 };
 

@@ -1,7 +1,6 @@
 #include "backends/cpu/matmul_step.h"
 
 #include "backends/cpu/gemm.h"
-#include "engine/graph/attributes.h"
 
 #include <array>
 
@@ -29,27 +28,31 @@ struct BatchAxis {
 class MatMulRunner final : public StepRunner {
  public:
   MatMulRunner(const PrimitiveStep& step, const GemmEpilogue* epilogue) : step_(step) {
-    const auto& attrs = *reinterpret_cast<const MatMulAttrs*>(step.attrs.data());
     const int rank = step.outputs[0].shape.rank();
     const auto row = static_cast<std::size_t>(rank - 2), col = static_cast<std::size_t>(rank - 1);
-    const AffineView a = view_of(step.inputs[0]), b = view_of(step.inputs[1]), c = view_of(step.outputs[0]);
+    const AffineView a = view_of(step.inputs[0]), b = view_of(step.inputs[1]),
+                     c = view_of(step.outputs[0]);
     a_offset_ = a.offset;
     b_offset_ = b.offset;
     product_.m = step.outputs[0].shape[rank - 2];
     product_.n = step.outputs[0].shape[rank - 1];
-    product_.k = step.inputs[0].shape[rank - (attrs.transpose_a ? 2 : 1)];
-    product_.a.matrix.row_stride = a.stride[attrs.transpose_a ? col : row];
-    product_.a.matrix.col_stride = a.stride[attrs.transpose_a ? row : col];
-    product_.b.matrix.row_stride = b.stride[attrs.transpose_b ? col : row];
-    product_.b.matrix.col_stride = b.stride[attrs.transpose_b ? row : col];
+    product_.k = step.inputs[0].shape[rank - 1];
+    product_.a.matrix.row_stride = a.stride[row];
+    product_.a.matrix.col_stride = a.stride[col];
+    product_.b.matrix.row_stride = b.stride[row];
+    product_.b.matrix.col_stride = b.stride[col];
     product_.c.row_stride = product_.n;
     product_.epilogue = epilogue;
     merge_batch(a, b, c, rank - 2);
   }
 
   void run(std::span<void* const> addresses, std::span<const ScalarBinding>) override {
-    const auto* a = static_cast<const float*>(addresses[static_cast<std::size_t>(step_.inputs[0].buffer)]) + a_offset_;
-    const auto* b = static_cast<const float*>(addresses[static_cast<std::size_t>(step_.inputs[1].buffer)]) + b_offset_;
+    const auto* a =
+        static_cast<const float*>(addresses[static_cast<std::size_t>(step_.inputs[0].buffer)]) +
+        a_offset_;
+    const auto* b =
+        static_cast<const float*>(addresses[static_cast<std::size_t>(step_.inputs[1].buffer)]) +
+        b_offset_;
     auto* c = static_cast<float*>(addresses[static_cast<std::size_t>(step_.outputs[0].buffer)]);
     if (step_.outputs[0].shape.elements() == 0) return;
     std::array<std::int64_t, Shape::max_rank> index{};
@@ -80,7 +83,8 @@ class MatMulRunner final : public StepRunner {
       const BatchAxis axis{shape[d], a.stride[at], b.stride[at], c.stride[at]};
       if (outer_count_ > 0) {
         BatchAxis& inner = outer_[outer_count_ - 1];
-        if (axis.a == inner.a * inner.extent && axis.b == inner.b * inner.extent && axis.c == inner.c * inner.extent) {
+        if (axis.a == inner.a * inner.extent && axis.b == inner.b * inner.extent &&
+            axis.c == inner.c * inner.extent) {
           inner.extent *= axis.extent;
           continue;
         }
@@ -107,7 +111,8 @@ class MatMulRunner final : public StepRunner {
 
 }  // namespace
 
-std::unique_ptr<StepRunner> make_matmul_runner(const PrimitiveStep& step, const GemmEpilogue* epilogue) {
+std::unique_ptr<StepRunner> make_matmul_runner(const PrimitiveStep& step,
+                                               const GemmEpilogue* epilogue) {
   return std::make_unique<MatMulRunner>(step, epilogue);
 }
 

@@ -31,10 +31,12 @@ Lines by_lines(const Gemm& gemm) {
   const MatrixView& a = gemm.a.matrix;
   const MatrixView& b = gemm.b.matrix;
   if (gemm.m == 1) {
-    return {b.data, gemm.n, b.col_stride, b.row_stride, b.batch_stride, a.data, a.col_stride, a.batch_stride, 1, false};
+    return {
+        b.data,         gemm.n, b.col_stride, b.row_stride, b.batch_stride, a.data, a.col_stride,
+        a.batch_stride, 1,      false};
   }
-  return {a.data, gemm.m, a.row_stride, a.col_stride, a.batch_stride, b.data, b.row_stride, b.batch_stride,
-          gemm.c.row_stride, true};
+  return {a.data, gemm.m,       a.row_stride,   a.col_stride,      a.batch_stride,
+          b.data, b.row_stride, b.batch_stride, gemm.c.row_stride, true};
 }
 
 // x of one batch entry, contiguous.
@@ -48,8 +50,8 @@ const float* contiguous_x(const Lines& at, std::int64_t batch, std::int64_t k) {
 }
 
 // Sums of one block of lines to C.
-void store(const Gemm& gemm, const Lines& at, std::int64_t batch, std::int64_t line0, std::int64_t lines,
-           const float* sums) {
+void store(const Gemm& gemm, const Lines& at, std::int64_t batch, std::int64_t line0,
+           std::int64_t lines, const float* sums) {
   float* c = gemm.c.data + batch * gemm.c.batch_stride + line0 * at.c_line_stride;
   for (std::int64_t i = 0; i < lines; ++i) {
     float& element = c[i * at.c_line_stride];
@@ -66,7 +68,8 @@ void store(const Gemm& gemm, const Lines& at, std::int64_t batch, std::int64_t l
 }  // namespace
 
 bool matvec_can(const Gemm& gemm) {
-  return gemm.a.packer == nullptr && gemm.b.packer == nullptr && gemm.c.group == 0 && (gemm.m == 1 || gemm.n == 1);
+  return gemm.a.packer == nullptr && gemm.b.packer == nullptr && gemm.c.group == 0 &&
+         (gemm.m == 1 || gemm.n == 1);
 }
 
 void matvec(const Gemm& gemm) {

@@ -33,8 +33,9 @@ HWY_INLINE float tree_sum(float* partial, std::int64_t count) {
 
 // kLines lines that are contiguous along k.
 template <int kLines>
-HWY_INLINE void dot_lines(const float* HWY_RESTRICT matrix, std::int64_t stride, const float* HWY_RESTRICT x,
-                          std::int64_t depth, float* HWY_RESTRICT sums) {
+HWY_INLINE void dot_lines(const float* HWY_RESTRICT matrix, std::int64_t stride,
+                          const float* HWY_RESTRICT x, std::int64_t depth,
+                          float* HWY_RESTRICT sums) {
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   V sum[kRounds][kLines];
@@ -50,7 +51,8 @@ HWY_INLINE void dot_lines(const float* HWY_RESTRICT matrix, std::int64_t stride,
       const V factor = hn::LoadU(d, x + k + s * lanes);
 #pragma GCC unroll 4
       for (int i = 0; i < kLines; ++i) {
-        sum[s][i] = hn::MulAdd(hn::LoadU(d, matrix + i * stride + k + s * lanes), factor, sum[s][i]);
+        sum[s][i] =
+            hn::MulAdd(hn::LoadU(d, matrix + i * stride + k + s * lanes), factor, sum[s][i]);
       }
     }
   }
@@ -70,16 +72,16 @@ HWY_INLINE void dot_lines(const float* HWY_RESTRICT matrix, std::int64_t stride,
   }
 }
 
-void dot(const float* matrix, std::int64_t stride, std::int64_t lines, const float* x, std::int64_t depth,
-         float* sums) {
+void dot(const float* matrix, std::int64_t stride, std::int64_t lines, const float* x,
+         std::int64_t depth, float* sums) {
   std::int64_t i = 0;
   for (; i + 4 <= lines; i += 4) dot_lines<4>(matrix + i * stride, stride, x, depth, sums + i);
   for (; i < lines; ++i) dot_lines<1>(matrix + i * stride, stride, x, depth, sums + i);
 }
 
 // sums[i] += factor * row[i * line_stride].
-HWY_INLINE void add_row(const float* HWY_RESTRICT row, std::int64_t line_stride, std::int64_t lines, float factor,
-                        float* HWY_RESTRICT sums) {
+HWY_INLINE void add_row(const float* HWY_RESTRICT row, std::int64_t line_stride, std::int64_t lines,
+                        float factor, float* HWY_RESTRICT sums) {
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const V weight = hn::Set(d, factor);
@@ -90,7 +92,8 @@ HWY_INLINE void add_row(const float* HWY_RESTRICT row, std::int64_t line_stride,
     }
     if (i < lines) {
       const std::int64_t part = lines - i;
-      store_first(hn::MulAdd(load_first(d, row + i, part), weight, load_first(d, sums + i, part)), d, sums + i, part);
+      store_first(hn::MulAdd(load_first(d, row + i, part), weight, load_first(d, sums + i, part)),
+                  d, sums + i, part);
     }
     return;
   }
@@ -100,8 +103,8 @@ HWY_INLINE void add_row(const float* HWY_RESTRICT row, std::int64_t line_stride,
   }
 }
 
-void weighted_sum(const float* matrix, std::int64_t k_stride, std::int64_t line_stride, std::int64_t lines,
-                  const float* x, std::int64_t depth, float* sums) {
+void weighted_sum(const float* matrix, std::int64_t k_stride, std::int64_t line_stride,
+                  std::int64_t lines, const float* x, std::int64_t depth, float* sums) {
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   HWY_ALIGN float partial[kRounds * kMostLanes * kMatvecBlock];

@@ -40,8 +40,9 @@ void require_kernels(const TileTable& table) {
 /// The tables of the target that Highway dispatches to now. Tests change the target; the tables of
 /// each stay, so that references to them do.
 const Tables& tables() {
-  static std::array<std::unique_ptr<const Tables>, HWY_MAX_DYNAMIC_TARGETS + 2> all;
-  static std::mutex mutex;
+  // Never freed: static tensors may be evaluated after everything else is gone.
+  static auto& all = *new std::array<std::unique_ptr<const Tables>, HWY_MAX_DYNAMIC_TARGETS + 2>;
+  static auto& mutex = *new std::mutex;
   const std::lock_guard lock(mutex);
   // SupportedTargets asks the processor, which takes microseconds on a virtual machine: once is
   // enough.

@@ -24,35 +24,28 @@ void add_product(std::int64_t rows, std::int64_t depth, std::int64_t columns, co
     }
 }
 
-/// The (rows, columns) matrix that x holds, or that x holds transposed.
 template <class Total, class T>
-void widen_matrix(const T* x, std::int64_t rows, std::int64_t columns, bool transposed,
-                  std::vector<Total>& to) {
-  to.resize(static_cast<std::size_t>(rows * columns));
-  const std::int64_t row_step = transposed ? 1 : columns;
-  const std::int64_t column_step = transposed ? rows : 1;
-  Total* out = to.data();
-  for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t j = 0; j < columns; ++j)
-      *out++ = load_accumulator(x[i * row_step + j * column_step]);
+void widen(const T* x, std::int64_t count, std::vector<Total>& to) {
+  to.resize(static_cast<std::size_t>(count));
+  std::transform(x, x + count, to.begin(),
+                 [](T value) -> Total { return load_accumulator(value); });
 }
 
 template <class T>
 void multiply_batches(const Arguments& call) {
   using Total = Accumulator<T>;
-  const auto& attrs = call.as<MatMulAttrs>();
   const Shape& shape = call.output_shape(0);
   const int rank = shape.rank();
   const std::int64_t rows = shape[rank - 2];
   const std::int64_t columns = shape[rank - 1];
-  const std::int64_t depth = call.input_shape(0)[attrs.transpose_a ? rank - 2 : rank - 1];
+  const std::int64_t depth = call.input_shape(0)[rank - 1];
   std::int64_t batches = 1;
   for (int d = 0; d < rank - 2; ++d) batches *= shape[d];
 
   std::vector<Total> a, b, y;
   for (std::int64_t n = 0; n < batches; ++n) {
-    widen_matrix(call.input<T>(0) + n * rows * depth, rows, depth, attrs.transpose_a != 0, a);
-    widen_matrix(call.input<T>(1) + n * depth * columns, depth, columns, attrs.transpose_b != 0, b);
+    widen(call.input<T>(0) + n * rows * depth, rows * depth, a);
+    widen(call.input<T>(1) + n * depth * columns, depth * columns, b);
     y.assign(static_cast<std::size_t>(rows * columns), Total{0});
     add_product(rows, depth, columns, a.data(), b.data(), y.data());
     std::transform(y.begin(), y.end(), call.output<T>(0) + n * rows * columns,
@@ -158,13 +151,9 @@ void convolve_role(const Arguments& call) {
   using Total = Accumulator<T>;
   const auto& attrs = call.as<ConvAttrs>();
   const auto role = static_cast<ConvAttrs::Role>(attrs.role);
-  const auto widened = [&](std::size_t i) {
-    std::vector<Total> values(static_cast<std::size_t>(call.input_shape(i).elements()));
-    std::transform(call.input<T>(i), call.input<T>(i) + values.size(), values.begin(),
-                   [](T value) -> Total { return load_accumulator(value); });
-    return values;
-  };
-  std::vector<Total> first = widened(0), second = widened(1);
+  std::vector<Total> first, second;
+  widen(call.input<T>(0), call.input_shape(0).elements(), first);
+  widen(call.input<T>(1), call.input_shape(1).elements(), second);
   std::vector<Total> result(static_cast<std::size_t>(call.output_shape(0).elements()), Total{0});
 
   const Shape& a = call.input_shape(0);

@@ -9,7 +9,8 @@ class ReferenceExecutable final : public Executable {
  public:
   explicit ReferenceExecutable(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
 
-  void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars, const StepHook& hook) override {
+  void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
+           const StepHook& hook) override {
     for (std::size_t i = 0; i < plan_->steps.size(); ++i) {
       if (hook) hook(static_cast<int>(i), false);
       run_by_reference(plan_->steps[i].primitive, addresses, scalars);

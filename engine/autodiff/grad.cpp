@@ -25,9 +25,12 @@ Distortion distortion;
 
 bool differentiable(const Node* node) {
   switch (info(node->op()).op_class) {
-    case OpClass::Create: return false;
-    case OpClass::Structure: return node->op() == Op::Call || node->attrs<BarrierAttrs>().stop_gradient == 0;
-    default: return true;
+    case OpClass::Create:
+      return false;
+    case OpClass::Structure:
+      return node->op() == Op::Call || node->attrs<BarrierAttrs>().stop_gradient == 0;
+    default:
+      return true;
   }
 }
 
@@ -47,9 +50,13 @@ struct Walk {
   std::vector<Entry> entries;         // by position in order, and one more
   std::vector<std::uint32_t> inputs;  // positions of the nodes' gradient_inputs, node after node
   std::vector<std::uint8_t> needs;    // depends on what is differentiated for
+  static constexpr std::uint32_t nowhere =
+      ~std::uint32_t{0};  // for what the outputs do not depend on
   std::vector<std::uint32_t> output_at, wrt_at;
 
-  std::uint32_t input(std::uint32_t at, std::size_t k) const { return inputs[entries[at].first_input + k]; }
+  std::uint32_t input(std::uint32_t at, std::size_t k) const {
+    return inputs[entries[at].first_input + k];
+  }
   std::size_t value(std::uint32_t at, int output) const {
     return entries[at].first_value + static_cast<std::size_t>(output);
   }
@@ -65,7 +72,7 @@ Walk walk(std::span<const Tensor> outputs, std::span<const Tensor> wrt) {
   w.needs.assign(w.order.size(), 0);
   for (const Tensor& x : wrt) {
     const bool reached = x.node()->mark == mark;
-    w.wrt_at.push_back(reached ? x.node()->index : ~std::uint32_t{0});
+    w.wrt_at.push_back(reached ? x.node()->index : Walk::nowhere);
     if (reached) w.needs[x.node()->index] = 1;
   }
   for (const Tensor& output : outputs) w.output_at.push_back(output.node()->index);
@@ -79,7 +86,8 @@ Walk walk(std::span<const Tensor> outputs, std::span<const Tensor> wrt) {
     const bool passes = differentiable(node);
     for (const Value& input : gradient_inputs(node)) {
       w.inputs.push_back(input.node->index);
-      if (passes && w.needs[input.node->index] && is_floating(input.node->dtype(input.output))) w.needs[i] = 1;
+      if (passes && w.needs[input.node->index] && is_floating(input.node->dtype(input.output)))
+        w.needs[i] = 1;
     }
   }
   w.entries.push_back({static_cast<std::uint32_t>(w.inputs.size()), values});
@@ -94,17 +102,21 @@ class Cotangents {
     Tensor& sum = sums_[walk_.value(node, output)];
     sum = sum ? genera::add(sum, g) : g;
   }
-  const Tensor& at(std::uint32_t node, int output) const { return sums_[walk_.value(node, output)]; }
+  const Tensor& at(std::uint32_t node, int output) const {
+    return sums_[walk_.value(node, output)];
+  }
   /// Of all outputs of a node; empty handles where none arrived.
   std::span<const Tensor> of(std::uint32_t node) const {
     return {&sums_[walk_.value(node, 0)], &sums_[0] + walk_.value(node + 1, 0)};
   }
   bool any(std::uint32_t node) const {
     const std::span<const Tensor> all = of(node);
-    return std::any_of(all.begin(), all.end(), [](const Tensor& g) { return static_cast<bool>(g); });
+    return std::any_of(all.begin(), all.end(),
+                       [](const Tensor& g) { return static_cast<bool>(g); });
   }
   void forget(std::uint32_t node) {
-    for (std::size_t i = walk_.value(node, 0); i < walk_.value(node + 1, 0); ++i) sums_[i] = Tensor();
+    for (std::size_t i = walk_.value(node, 0); i < walk_.value(node + 1, 0); ++i)
+      sums_[i] = Tensor();
   }
 
  private:
@@ -140,20 +152,24 @@ void propagate_node(const Walk& w, std::uint32_t at, Cotangents& cotangents, Rul
   }
   for (int output = 0; output < node->output_count(); ++output)
     rule.out.emplace_back(const_cast<Node*>(node), output);
-  apply_rule({*node, rule.in, rule.out, cotangents.of(at), {rule.needed.get(), inputs.size()}}, rule.result);
+  apply_rule({*node, rule.in, rule.out, cotangents.of(at), {rule.needed.get(), inputs.size()}},
+             rule.result);
   if (distortion.input >= 0 && distortion.op == node->op() &&
       distortion.input < static_cast<int>(inputs.size())) {
     Tensor& target = rule.result[static_cast<std::size_t>(distortion.input)];
     if (target) target = multiply(target, full_like(target, distortion.factor));
   }
   for (std::size_t k = 0; k < inputs.size(); ++k)
-    if (rule.result[k] && rule.needed[k]) cotangents.add(w.input(at, k), inputs[k].output, rule.result[k]);
+    if (rule.result[k] && rule.needed[k])
+      cotangents.add(w.input(at, k), inputs[k].output, rule.result[k]);
 }
 
 /// The graph of `outputs` built again on replacements for some of its nodes.
 class Rebuild {
  public:
-  void replace(const Tensor& original, const Tensor& by) { map_[{original.node(), original.output()}] = by; }
+  void replace(const Tensor& original, const Tensor& by) {
+    map_[{original.node(), original.output()}] = by;
+  }
   Tensor of(Value value) {
     if (const auto known = map_.find(value); known != map_.end()) return known->second;
     return Tensor(value.node, value.output);
@@ -164,7 +180,8 @@ class Rebuild {
     for (const Value& input : node->inputs()) inputs.push_back(of(input));
     const std::vector<Value> operands(inputs.begin(), inputs.end());
     if (std::equal(operands.begin(), operands.end(), node->inputs().begin())) return;
-    const Tensor copy = make_node(node->op(), operands, node->dtype(), node->shape(), node->attr_bytes());
+    const Tensor copy =
+        make_node(node->op(), operands, node->dtype(), node->shape(), node->attr_bytes());
     if (node->op() == Op::Call) {
       for (int output = 1; output < node->output_count(); ++output)
         copy.node()->add_output(node->dtype(output), node->shape(output));
@@ -190,26 +207,47 @@ void propagate_checkpoint(const Walk& w, std::uint32_t at, Cotangents& cotangent
   for (const Tensor& g : cotangents.of(at))
     if (g) after = g;
   std::vector<Node*> body;
-  std::vector<Tensor> sources;  // what the body is a function of: the arguments, and leaves that it captured
+  std::vector<Tensor>
+      sources;  // what the body is a function of: the arguments, leaves and what is differentiated for
   {
     std::lock_guard lock(graph_mutex());
     const std::uint64_t stop = next_mark();
+    const auto add_source = [&](Node* node) {
+      for (int output = 0; output < node->output_count(); ++output)
+        sources.emplace_back(node, output);
+    };
     for (const Value& argument : call->inputs().first(call->call().arguments)) {
       if (argument.node->mark == stop) continue;
       argument.node->mark = stop;
-      for (int output = 0; output < argument.node->output_count(); ++output)
-        sources.emplace_back(argument.node, output);
+      add_source(argument.node);
     }
+    std::vector<Node*> captured;  // those that the body uses become sources, once
+    for (const std::uint32_t at_wrt : w.wrt_at) {
+      if (at_wrt == Walk::nowhere || w.order[at_wrt]->mark == stop) continue;
+      w.order[at_wrt]->mark = stop;
+      captured.push_back(w.order[at_wrt]);
+    }
+    const auto reach = [&](const Value& value) {
+      const auto found = std::find(captured.begin(), captured.end(), value.node);
+      if (found == captured.end()) return;
+      add_source(value.node);
+      captured.erase(found);
+    };
     std::vector<Value> roots;
-    for (const Value& output : call->body())
+    for (const Value& output : call->body()) {
+      reach(output);
       if (output.node->mark != stop) roots.push_back(output);
+    }
     body = topological_order(std::span<const Value>(roots), stop,
                              [](const Node* node) { return node->inputs(); });
+    for (const Node* node : body)
+      std::for_each(node->inputs().begin(), node->inputs().end(), reach);
   }
   Rebuild copy;
   std::vector<Tensor> guarded;
   for (const Node* node : body)
-    if (node->inputs().empty() && info(node->op()).op_class == OpClass::Create && node->op() == Op::Leaf)
+    if (node->inputs().empty() && info(node->op()).op_class == OpClass::Create &&
+        node->op() == Op::Leaf)
       sources.emplace_back(const_cast<Node*>(node), 0);
   for (const Tensor& source : sources) {
     guarded.push_back(barrier(source, after));
@@ -221,7 +259,8 @@ void propagate_checkpoint(const Walk& w, std::uint32_t at, Cotangents& cotangent
   for (const Value& output : call->body()) outputs.push_back(copy.of(output));
   const std::vector<Tensor> result = vjp(outputs, cotangents.of(at), guarded);
   std::unordered_map<const Node*, std::uint32_t> position;
-  for (std::size_t i = 0; i < w.order.size(); ++i) position[w.order[i]] = static_cast<std::uint32_t>(i);
+  for (std::size_t i = 0; i < w.order.size(); ++i)
+    position[w.order[i]] = static_cast<std::uint32_t>(i);
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto found = position.find(sources[i].node());
     if (found != position.end() && w.needs[found->second] && is_floating(sources[i].dtype()))
@@ -248,7 +287,8 @@ void propagate(const Walk& w, std::uint32_t at, Cotangents& cotangents, RuleOper
 void check_wrt(std::string_view op, std::span<const Tensor> wrt) {
   for (const Tensor& x : wrt) {
     check_tensor(op, x);
-    if (!is_floating(x.dtype())) fail(op, fmt::format("differentiates for floating tensors only, got {}", describe(x)));
+    if (!is_floating(x.dtype()))
+      fail(op, fmt::format("differentiates for floating tensors only, got {}", describe(x)));
   }
 }
 
@@ -256,41 +296,61 @@ void check_wrt(std::string_view op, std::span<const Tensor> wrt) {
 
 void apply_rule(const RuleInput& rule, std::span<Tensor> result) {
   switch (info(rule.node.op()).op_class) {
-    case OpClass::Elementwise: elementwise_rule(rule, result); break;
+    case OpClass::Elementwise:
+      elementwise_rule(rule, result);
+      break;
     case OpClass::Reduction:
-    case OpClass::Scan: reduction_rule(rule, result); break;
-    case OpClass::Movement: movement_rule(rule, result); break;
-    case OpClass::Index: index_rule(rule, result); break;
-    case OpClass::Contraction: contraction_rule(rule, result); break;
-    case OpClass::LinearAlgebra: linalg_rule(rule, result); break;
+    case OpClass::Scan:
+      reduction_rule(rule, result);
+      break;
+    case OpClass::Movement:
+      movement_rule(rule, result);
+      break;
+    case OpClass::Index:
+      index_rule(rule, result);
+      break;
+    case OpClass::Contraction:
+      contraction_rule(rule, result);
+      break;
+    case OpClass::LinearAlgebra:
+      linalg_rule(rule, result);
+      break;
     case OpClass::Structure:
       if (rule.needed[0]) result[0] = rule.cotangent();
       break;
-    case OpClass::Create: break;
+    case OpClass::Create:
+      break;
   }
 }
 
-void distort_rule(Op op, int input, double factor) { distortion = {op, factor == 1 ? -1 : input, factor}; }
+void distort_rule(Op op, int input, double factor) {
+  distortion = {op, factor == 1 ? -1 : input, factor};
+}
 
 }  // namespace autodiff
 
-std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor> cotangents, std::span<const Tensor> wrt) {
+std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor> cotangents,
+                        std::span<const Tensor> wrt) {
   if (outputs.size() != cotangents.size())
-    fail("vjp", fmt::format("needs one cotangent per output, got {} for {}", cotangents.size(), outputs.size()));
+    fail("vjp", fmt::format("needs one cotangent per output, got {} for {}", cotangents.size(),
+                            outputs.size()));
   autodiff::check_wrt("vjp", wrt);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     check_tensor("vjp", outputs[i]);
-    if (cotangents[i] && (!(cotangents[i].shape() == outputs[i].shape()) || cotangents[i].dtype() != outputs[i].dtype()))
-      fail("vjp", fmt::format("output {} has cotangent {}", describe(outputs[i]), describe(cotangents[i])));
+    if (cotangents[i] && (!(cotangents[i].shape() == outputs[i].shape()) ||
+                          cotangents[i].dtype() != outputs[i].dtype()))
+      fail("vjp", fmt::format("output {} has cotangent {}", describe(outputs[i]),
+                              describe(cotangents[i])));
   }
   const autodiff::Walk w = autodiff::walk(outputs, wrt);
   autodiff::Cotangents sums(w);
   autodiff::RuleOperands operands;
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    if (cotangents[i] && w.needs[w.output_at[i]]) sums.add(w.output_at[i], outputs[i].output(), cotangents[i]);
+    if (cotangents[i] && w.needs[w.output_at[i]])
+      sums.add(w.output_at[i], outputs[i].output(), cotangents[i]);
   std::vector<std::uint8_t> keep(w.order.size(), 0);
   for (const std::uint32_t at : w.wrt_at)
-    if (at != ~std::uint32_t{0}) keep[at] = 1;
+    if (at != autodiff::Walk::nowhere) keep[at] = 1;
   for (std::size_t i = w.order.size(); i-- > 0;) {
     const auto at = static_cast<std::uint32_t>(i);
     if (!w.needs[i] || !sums.any(at)) continue;
@@ -300,7 +360,7 @@ std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor>
   std::vector<Tensor> result;
   for (std::size_t i = 0; i < wrt.size(); ++i) {
     Tensor g;
-    if (w.wrt_at[i] != ~std::uint32_t{0}) g = sums.at(w.wrt_at[i], wrt[i].output());
+    if (w.wrt_at[i] != autodiff::Walk::nowhere) g = sums.at(w.wrt_at[i], wrt[i].output());
     result.push_back(g ? g : zeros_like(wrt[i]));
   }
   return result;
@@ -309,7 +369,9 @@ std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor>
 Gradients grad(const Tensor& loss, std::span<const Tensor> wrt) {
   check_tensor("grad", loss);
   if (loss.elements() != 1 || !is_floating(loss.dtype()))
-    fail("grad", fmt::format("the loss must be one floating number, got {}; sum() or mean() it first", describe(loss)));
+    fail("grad",
+         fmt::format("the loss must be one floating number, got {}; sum() or mean() it first",
+                     describe(loss)));
   const Tensor one = full_like(loss, 1);
   return {vjp({&loss, 1}, {&one, 1}, wrt), loss};
 }
@@ -318,8 +380,9 @@ Gradients grad(const Tensor& loss, std::initializer_list<Tensor> wrt) {
   return grad(loss, std::span<const Tensor>(wrt.begin(), wrt.size()));
 }
 
-std::pair<Tensor, std::vector<Tensor>> value_and_grad(const std::function<Tensor(const std::vector<Tensor>&)>& function,
-                                                      const std::vector<Tensor>& inputs) {
+std::pair<Tensor, std::vector<Tensor>> value_and_grad(
+    const std::function<Tensor(const std::vector<Tensor>&)>& function,
+    const std::vector<Tensor>& inputs) {
   const Tensor loss = function(inputs);
   return {loss, grad(loss, std::span<const Tensor>(inputs)).values};
 }

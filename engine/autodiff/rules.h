@@ -16,8 +16,9 @@ struct RuleInput {
   const Node& node;
   std::span<const Tensor> in;   ///< its inputs
   std::span<const Tensor> out;  ///< its outputs
-  std::span<const Tensor> g;    ///< cotangents of its outputs; empty handles stand for zeros, at least one is there
-  std::span<const bool> needed; ///< which inputs' cotangents are wanted
+  /// cotangents of its outputs; empty handles stand for zeros, at least one is there
+  std::span<const Tensor> g;
+  std::span<const bool> needed;  ///< which inputs' cotangents are wanted
 
   const Tensor& cotangent() const { return g[0]; }
   template <class A>

@@ -8,23 +8,13 @@ namespace genera::autodiff {
 namespace {
 
 void matmul_rule(const RuleInput& rule, std::span<Tensor> result) {
-  const auto& attrs = rule.attrs<MatMulAttrs>();
-  const Tensor& a = rule.in[0];
-  const Tensor& b = rule.in[1];
   const Tensor& g = rule.cotangent();
-  const auto plain = [](const Tensor& x, std::int64_t transposed) { return transposed ? transpose(x) : x; };
-  if (rule.needed[0]) {
-    const Tensor ga = matmul(g, transpose(plain(b, attrs.transpose_b)));
-    result[0] = plain(ga, attrs.transpose_a);
-  }
-  if (rule.needed[1]) {
-    const Tensor gb = matmul(transpose(plain(a, attrs.transpose_a)), g);
-    result[1] = plain(gb, attrs.transpose_b);
-  }
+  if (rule.needed[0]) result[0] = matmul(g, transpose(rule.in[1]));
+  if (rule.needed[1]) result[1] = matmul(transpose(rule.in[0]), g);
 }
 
-Tensor conv_role(const ConvAttrs& like, ConvAttrs::Role role, const Tensor& first, const Tensor& second,
-                 const Shape& shape) {
+Tensor conv_role(const ConvAttrs& like, ConvAttrs::Role role, const Tensor& first,
+                 const Tensor& second, const Shape& shape) {
   ConvAttrs attrs = like;
   attrs.role = role;
   return make_node(Op::Conv, {first, second}, first.dtype(), shape, attrs);

@@ -38,19 +38,23 @@ void elementwise_rule(const RuleInput& rule, std::span<Tensor> result) {
     if (rule.needed[1]) result[1] = gradient_b;                                            \
     break;                                                                                 \
   }
-#define GENERA_TERNARY(Name, function, types, reference, glsl, gradient_a, gradient_b, gradient_c, ...) \
-  case Op::Name: {                                                                                      \
-    [[maybe_unused]] const Tensor& a = rule.in[0];                                                      \
-    [[maybe_unused]] const Tensor& b = rule.in[1];                                                      \
-    [[maybe_unused]] const Tensor& c = rule.in[2];                                                      \
-    if (rule.needed[0]) result[0] = gradient_a;                                                         \
-    if (rule.needed[1]) result[1] = gradient_b;                                                         \
-    if (rule.needed[2]) result[2] = gradient_c;                                                         \
-    break;                                                                                              \
+#define GENERA_TERNARY(Name, function, types, reference, glsl, gradient_a, gradient_b, gradient_c, \
+                       ...)                                                                        \
+  case Op::Name: {                                                                                 \
+    [[maybe_unused]] const Tensor& a = rule.in[0];                                                 \
+    [[maybe_unused]] const Tensor& b = rule.in[1];                                                 \
+    [[maybe_unused]] const Tensor& c = rule.in[2];                                                 \
+    if (rule.needed[0]) result[0] = gradient_a;                                                    \
+    if (rule.needed[1]) result[1] = gradient_b;                                                    \
+    if (rule.needed[2]) result[2] = gradient_c;                                                    \
+    break;                                                                                         \
   }
 #include "engine/graph/primitives.def"
-    case Op::Cast: result[0] = cast(g, rule.in[0].dtype()); break;
-    default: break;
+    case Op::Cast:
+      result[0] = cast(g, rule.in[0].dtype());
+      break;
+    default:
+      break;
   }
 }
 

@@ -12,7 +12,8 @@ void scatter_rule(const RuleInput& rule, std::span<Tensor> result) {
   const Tensor& indices = rule.in[1];
   const Tensor& g = rule.cotangent();
   if (rule.needed[0])
-    result[0] = attrs.mode == ScatterAttrs::add ? g : scatter_set(g, indices, zeros_like(rule.in[2]), axis);
+    result[0] =
+        attrs.mode == ScatterAttrs::add ? g : scatter_set(g, indices, zeros_like(rule.in[2]), axis);
   if (rule.needed[2]) result[2] = gather(g, indices, axis);
 }
 
@@ -26,11 +27,13 @@ void slice_update_rule(const RuleInput& rule, std::span<Tensor> result) {
   }
   const auto& attrs = rule.attrs<SliceUpdateAttrs>();
   const auto rank = static_cast<std::size_t>(update.rank());
-  const std::vector<std::int64_t> start(attrs.start.begin(), attrs.start.begin() + static_cast<std::ptrdiff_t>(rank));
+  const std::vector<std::int64_t> start(attrs.start.begin(),
+                                        attrs.start.begin() + static_cast<std::ptrdiff_t>(rank));
   if (rule.needed[0]) result[0] = slice_update(g, zeros_like(update), start);
   if (rule.needed[1])
-    result[1] = update.elements() == 0 ? zeros_like(update)
-                                       : strided_slice(g, start, update.shape(), std::vector<std::int64_t>(rank, 1));
+    result[1] = update.elements() == 0
+                    ? zeros_like(update)
+                    : strided_slice(g, start, update.shape(), std::vector<std::int64_t>(rank, 1));
 }
 
 }  // namespace
@@ -42,9 +45,14 @@ void index_rule(const RuleInput& rule, std::span<Tensor> result) {
         result[0] = scatter_add(zeros_like(rule.in[0]), rule.in[1], rule.cotangent(),
                                 static_cast<int>(rule.attrs<GatherAttrs>().axis));
       break;
-    case Op::ScatterAdd: scatter_rule(rule, result); break;
-    case Op::SliceUpdate: slice_update_rule(rule, result); break;
-    default: break;
+    case Op::ScatterAdd:
+      scatter_rule(rule, result);
+      break;
+    case Op::SliceUpdate:
+      slice_update_rule(rule, result);
+      break;
+    default:
+      break;
   }
 }
 

@@ -77,21 +77,30 @@ void movement_rule(const RuleInput& rule, std::span<Tensor> result) {
   const Tensor& x = rule.in[0];
   const Tensor& g = rule.cotangent();
   switch (rule.node.op()) {
-    case Op::Reshape: result[0] = reshape(g, x.shape()); break;
+    case Op::Reshape:
+      result[0] = reshape(g, x.shape());
+      break;
     case Op::Permute: {
       Axes inverse(static_cast<std::size_t>(x.rank()));
       for (int d = 0; d < x.rank(); ++d)
-        inverse[static_cast<std::size_t>(rule.attrs<PermuteAttrs>().axes[static_cast<std::size_t>(d)])] = d;
+        inverse[static_cast<std::size_t>(
+            rule.attrs<PermuteAttrs>().axes[static_cast<std::size_t>(d)])] = d;
       result[0] = permute(g, inverse);
       break;
     }
-    case Op::Broadcast: result[0] = sum(g, grown_axes(x.shape(), rule.out[0].shape()), true); break;
+    case Op::Broadcast:
+      result[0] = sum(g, grown_axes(x.shape(), rule.out[0].shape()), true);
+      break;
     case Op::Slice:
       result[0] = rule.in.size() == 1 ? slice_rule(x, g, rule.attrs<SliceAttrs>())
                                       : dynamic_slice_update(zeros_like(x), g, rule.in[1]);
       break;
-    case Op::Pad: result[0] = pad_rule(x, g, rule.attrs<PadAttrs>()); break;
-    case Op::Concat: concat_rule(rule, result); break;
+    case Op::Pad:
+      result[0] = pad_rule(x, g, rule.attrs<PadAttrs>());
+      break;
+    case Op::Concat:
+      concat_rule(rule, result);
+      break;
     case Op::Window: {
       const WindowLists w = lists_of(rule.attrs<WindowAttrs>());
       result[0] = fold(g, x.shape(), w.axes, w.size, w.stride, w.dilation);
@@ -102,7 +111,8 @@ void movement_rule(const RuleInput& rule, std::span<Tensor> result) {
       result[0] = window(g, w.axes, w.size, w.stride, w.dilation);
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 

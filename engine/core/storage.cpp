@@ -13,7 +13,8 @@ namespace genera {
 namespace {
 
 constexpr std::size_t huge_page = std::size_t{2} << 20;
-constexpr std::size_t large_block = huge_page;  // from here on, whole huge pages straight from the system
+// from here on, whole huge pages straight from the system
+constexpr std::size_t large_block = huge_page;
 constexpr std::size_t chunk_bytes = std::size_t{4} << 20;
 
 /// Four size classes per power of two, from 64 bytes on: at most a quarter of a block is wasted.
@@ -31,7 +32,9 @@ std::size_t bytes_of_class(int size_class) {
   return (bytes + 63) / 64 * 64;
 }
 
-std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
+std::size_t round_up(std::size_t bytes, std::size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
 
 }  // namespace
 
@@ -132,12 +135,14 @@ class StoragePool {
   void* map_locked(std::size_t bytes) {
     const std::size_t size = round_up(bytes, huge_page);
     if (cap_ != 0 && counters_.mapped_bytes + size > cap_)
-      throw MemoryError(fmt::format(
-          "[memory] {} MiB more would pass the cap of {} MiB ({} MiB are in use): use smaller batches "
-          "or raise the cap",
-          size >> 20, cap_ >> 20, counters_.mapped_bytes >> 20));
+      throw MemoryError(
+          fmt::format("[memory] {} MiB more would pass the cap of {} MiB ({} MiB are in use): use "
+                      "smaller batches "
+                      "or raise the cap",
+                      size >> 20, cap_ >> 20, counters_.mapped_bytes >> 20));
     // Over-map by one huge page and cut to alignment: the kernel backs only aligned 2 MiB ranges by huge pages.
-    void* raw = mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* raw =
+        mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (raw == MAP_FAILED)
       throw MemoryError(fmt::format("[memory] the system has no {} MiB left ({} MiB are in use)",
                                     size >> 20, counters_.mapped_bytes >> 20));

@@ -66,9 +66,9 @@ void* map_memory(std::size_t bytes);
 void unmap_memory(void* data, std::size_t bytes);
 
 struct StorageCounters {
-  std::size_t live_bytes = 0;    ///< held by tensors
-  std::size_t cached_bytes = 0;  ///< kept for reuse
-  std::size_t mapped_bytes = 0;  ///< taken from the system, arenas included
+  std::size_t live_bytes = 0;      ///< held by tensors
+  std::size_t cached_bytes = 0;    ///< kept for reuse
+  std::size_t mapped_bytes = 0;    ///< taken from the system, arenas included
   std::uint64_t system_calls = 0;  ///< how often memory was taken from the system
 };
 StorageCounters storage_counters();

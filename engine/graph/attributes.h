@@ -104,12 +104,6 @@ struct SliceUpdateAttrs {
   PerAxis start;
 };
 
-/// MatMul: (B…,M,K) x (B…,K,N) -> (B…,M,N), equal batch axes. transpose_a: a is (B…,K,M); transpose_b: b is (B…,N,K).
-struct MatMulAttrs {
-  std::int64_t transpose_a;
-  std::int64_t transpose_b;
-};
-
 /// Conv over 1 to 3 spatial axes: x (N,Cin,S…), w (Cout,Cin/groups,K…), y (N,Cout,O…), the trilinear form
 /// T(x,w,y) = sum y[n,co,o] w[co,ci,k] x[n,ci,o*stride + k*dilation - pad_lo]. Each role is T with one factor left out.
 struct ConvAttrs {

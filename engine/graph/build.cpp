@@ -11,7 +11,8 @@ namespace genera {
 Tensor make_node(Op op, std::span<const Value> inputs, DType dtype, const Shape& shape,
                  std::span<const std::byte> attrs) {
   Node* node = Node::create(op, inputs, dtype, shape, attrs);
-  if (op == Op::LU) node->add_output(DType::i32, Shape(shape.extents().first(shape.extents().size() - 1)));
+  if (op == Op::LU)
+    node->add_output(DType::i32, Shape(shape.extents().first(shape.extents().size() - 1)));
   Tensor result(node);
   if (eager_mode()) eval({result});
   return result;
@@ -54,6 +55,18 @@ std::uint64_t checked_axes(std::string_view op, const Axes& axes, int rank) {
   return set;
 }
 
+std::int64_t checked_sum(std::string_view op, std::int64_t a, std::int64_t b) {
+  std::int64_t sum;
+  if (__builtin_add_overflow(a, b, &sum)) fail(op, fmt::format("{} + {} is too large for a tensor", a, b));
+  return sum;
+}
+
+std::int64_t checked_product(std::string_view op, std::int64_t a, std::int64_t b) {
+  std::int64_t product;
+  if (__builtin_mul_overflow(a, b, &product)) fail(op, fmt::format("{} * {} is too large for a tensor", a, b));
+  return product;
+}
+
 void check_tensor(std::string_view op, const Tensor& x) {
   if (!x) fail(op, "got an empty Tensor; every operand must hold an expression");
 }
@@ -76,8 +89,8 @@ Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b) {
     const std::int64_t ea = ia < 0 ? 1 : a[ia];
     const std::int64_t eb = ib < 0 ? 1 : b[ib];
     if (ea != eb && ea != 1 && eb != 1)
-      fail(op, fmt::format("shapes {} and {} do not broadcast: extents {} and {} meet", to_string(a),
-                           to_string(b), ea, eb));
+      fail(op, fmt::format("shapes {} and {} do not broadcast: extents {} and {} meet",
+                           to_string(a), to_string(b), ea, eb));
     extents[static_cast<std::size_t>(i)] = ea == 1 ? eb : ea;
   }
   return Shape(std::span<const std::int64_t>(extents.data(), static_cast<std::size_t>(rank)));

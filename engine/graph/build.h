@@ -17,12 +17,14 @@ namespace genera {
 /// A node without attributes.
 Tensor make_node(Op op, std::span<const Value> inputs, DType dtype, const Shape& shape,
                  std::span<const std::byte> attrs = {});
-inline Tensor make_node(Op op, std::initializer_list<Value> inputs, DType dtype, const Shape& shape) {
+inline Tensor make_node(Op op, std::initializer_list<Value> inputs, DType dtype,
+                        const Shape& shape) {
   return make_node(op, std::span<const Value>(inputs.begin(), inputs.size()), dtype, shape);
 }
 /// A node with its struct of attributes.h.
 template <class A>
-Tensor make_node(Op op, std::initializer_list<Value> inputs, DType dtype, const Shape& shape, const A& attrs) {
+Tensor make_node(Op op, std::initializer_list<Value> inputs, DType dtype, const Shape& shape,
+                 const A& attrs) {
   static_assert(std::has_unique_object_representations_v<A> || std::is_same_v<A, ConstAttrs>,
                 "attributes go into plan keys as bytes: no padding");
   return make_node(op, std::span<const Value>(inputs.begin(), inputs.size()), dtype, shape,
@@ -40,6 +42,9 @@ Tensor const_node(double value, DType dtype, const Shape& shape);
 int checked_axis(std::string_view op, int axis, int rank);
 /// The axes as a bit set; ArgumentError when one is outside or named twice.
 std::uint64_t checked_axes(std::string_view op, const Axes& axes, int rank);
+/// a + b and a * b of extents, steps and paddings; ArgumentError when 64 bits do not hold them.
+std::int64_t checked_sum(std::string_view op, std::int64_t a, std::int64_t b);
+std::int64_t checked_product(std::string_view op, std::int64_t a, std::int64_t b);
 /// ArgumentError when x is an empty handle.
 void check_tensor(std::string_view op, const Tensor& x);
 /// ArgumentError unless the dtypes are equal.

@@ -16,6 +16,11 @@ inline Tensor lit(const Tensor& like, double value) { return full_like(like, val
 inline Tensor number(const Tensor& like, double value) {
   return scalar(value, like.dtype(), like.shape());
 }
+/// The same, where `like` is an argument that nothing has checked yet.
+inline Tensor number(std::string_view function, const Tensor& like, double value) {
+  check_tensor(function, like);
+  return number(like, value);
+}
 
 /// ArgumentError unless x is a floating tensor.
 void check_floating(std::string_view function, const Tensor& x);

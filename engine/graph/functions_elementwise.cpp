@@ -169,15 +169,8 @@ Tensor clip(const Tensor& x, const Tensor& low, const Tensor& high) {
   return where(less(x, low), low, where(less(high, x), high, x));
 }
 
-Tensor maximum(const Tensor& x, double bound) {
-  check_tensor("maximum", x);
-  return maximum(x, number(x, bound));
-}
-
-Tensor minimum(const Tensor& x, double bound) {
-  check_tensor("minimum", x);
-  return minimum(x, number(x, bound));
-}
+Tensor maximum(const Tensor& x, double bound) { return maximum(x, number("maximum", x, bound)); }
+Tensor minimum(const Tensor& x, double bound) { return minimum(x, number("minimum", x, bound)); }
 
 Tensor logaddexp(const Tensor& a, const Tensor& b) {
   check_floating("logaddexp", a, b);

@@ -23,30 +23,14 @@ Tensor not_equal(const Tensor& a, const Tensor& b) {
   return logical_not(equal(a, b));
 }
 
-Tensor less(const Tensor& a, double b) {
-  check_tensor("less", a);
-  return less(a, number(a, b));
-}
-Tensor less_equal(const Tensor& a, double b) {
-  check_tensor("less_equal", a);
-  return less_equal(a, number(a, b));
-}
-Tensor greater(const Tensor& a, double b) {
-  check_tensor("greater", a);
-  return greater(a, number(a, b));
-}
+Tensor less(const Tensor& a, double b) { return less(a, number("less", a, b)); }
+Tensor less_equal(const Tensor& a, double b) { return less_equal(a, number("less_equal", a, b)); }
+Tensor greater(const Tensor& a, double b) { return greater(a, number("greater", a, b)); }
 Tensor greater_equal(const Tensor& a, double b) {
-  check_tensor("greater_equal", a);
-  return greater_equal(a, number(a, b));
+  return greater_equal(a, number("greater_equal", a, b));
 }
-Tensor equal(const Tensor& a, double b) {
-  check_tensor("equal", a);
-  return equal(a, number(a, b));
-}
-Tensor not_equal(const Tensor& a, double b) {
-  check_tensor("not_equal", a);
-  return not_equal(a, number(a, b));
-}
+Tensor equal(const Tensor& a, double b) { return equal(a, number("equal", a, b)); }
+Tensor not_equal(const Tensor& a, double b) { return not_equal(a, number("not_equal", a, b)); }
 
 Tensor logical_and(const Tensor& a, const Tensor& b) {
   check_bool("logical_and", a);

@@ -57,7 +57,9 @@ class Node {
   const A& attrs() const {
     return *static_cast<const A*>(attr_data());
   }
-  const void* attr_data() const { return attr_bytes_ <= sizeof inline_attrs_ ? inline_attrs_ : attrs_; }
+  const void* attr_data() const {
+    return attr_bytes_ <= sizeof inline_attrs_ ? inline_attrs_ : attrs_;
+  }
   std::span<const std::byte> attr_bytes() const {
     return {static_cast<const std::byte*>(attr_data()), attr_bytes_};
   }
@@ -78,7 +80,9 @@ class Node {
   /// True once some plan computed this node, stored or not; for counting what is computed again.
   bool computed_once = false;
 
-  std::uint32_t handles() const { return static_cast<std::uint32_t>(counts_.load(std::memory_order_relaxed) >> 32); }
+  std::uint32_t handles() const {
+    return static_cast<std::uint32_t>(counts_.load(std::memory_order_relaxed) >> 32);
+  }
 
   // A graph walk's scratch: valid while `mark` is the walk's own number. Guarded by graph_mutex().
   std::uint64_t mark = 0;
@@ -109,8 +113,12 @@ class Node {
   Node& operator=(const Node&) = delete;
   static void destroy(Node* node);
 
-  const OutputSlot& slot(int output) const { return output == 0 ? first_ : more_[static_cast<std::size_t>(output - 1)]; }
-  OutputSlot& slot(int output) { return output == 0 ? first_ : more_[static_cast<std::size_t>(output - 1)]; }
+  const OutputSlot& slot(int output) const {
+    return output == 0 ? first_ : more_[static_cast<std::size_t>(output - 1)];
+  }
+  OutputSlot& slot(int output) {
+    return output == 0 ? first_ : more_[static_cast<std::size_t>(output - 1)];
+  }
 
   static constexpr std::uint64_t one_handle = std::uint64_t{1} << 32;
   static constexpr std::uint64_t one_edge = 1;
@@ -143,7 +151,8 @@ std::int64_t live_nodes();
 /// Nodes in an order in which inputs come before users, reached from `roots`. `descend(node)` says whether to go on to
 /// a node's inputs; `inputs_of(node)` gives them. Each node's `index` is its position and its `mark` is `mark`. Iterative.
 template <class InputsOf>
-std::vector<Node*> topological_order(std::span<const Value> roots, std::uint64_t mark, const InputsOf& inputs_of) {
+std::vector<Node*> topological_order(std::span<const Value> roots, std::uint64_t mark,
+                                     const InputsOf& inputs_of) {
   struct Frame {
     Node* node;
     std::uint32_t next;

@@ -4,7 +4,9 @@
 
 namespace genera {
 
-Tensor full(const Shape& shape, double value, DType dtype) { return const_node(value, dtype, shape); }
+Tensor full(const Shape& shape, double value, DType dtype) {
+  return const_node(value, dtype, shape);
+}
 Tensor zeros(const Shape& shape, DType dtype) { return const_node(0, dtype, shape); }
 Tensor ones(const Shape& shape, DType dtype) { return const_node(1, dtype, shape); }
 
@@ -33,7 +35,9 @@ Tensor iota(const Shape& shape, int axis, DType dtype) {
 
 Tensor arange(std::int64_t n, DType dtype) { return iota(Shape{n}, 0, dtype); }
 
-Tensor random_bits(const Key& key, const Shape& shape) { return random_node(key, RandomAttrs::bits, shape); }
+Tensor random_bits(const Key& key, const Shape& shape) {
+  return random_node(key, RandomAttrs::bits, shape);
+}
 Tensor random_uniform(const Key& key, const Shape& shape) {
   return random_node(key, RandomAttrs::uniform, shape);
 }

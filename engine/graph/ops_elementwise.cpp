@@ -1,4 +1,4 @@
-#include "engine/graph/build.h"
+#include "engine/graph/composite.h"
 
 #include <fmt/format.h>
 
@@ -38,11 +38,6 @@ Tensor binary(Op op, std::string_view function, const Tensor& a, const Tensor& b
   return make_node(op, {spread(a, shape), spread(b, shape)}, dtype, shape);
 }
 
-Tensor like(double value, const Tensor& x, std::string_view op) {
-  check_tensor(op, x);
-  return scalar(value, x.dtype(), x.shape());
-}
-
 }  // namespace
 
 // The public functions of the table's rows. Fma and Select, below, check their arguments in ways of their own.
@@ -66,8 +61,10 @@ Tensor fma(const Tensor& a, const Tensor& b, const Tensor& c) {
   check_accepts("fma", Accepts::Floating, a);
   check_same_dtype("fma", a, b);
   check_same_dtype("fma", a, c);
-  const Shape shape = broadcast_shape("fma", broadcast_shape("fma", a.shape(), b.shape()), c.shape());
-  return make_node(Op::Fma, {spread(a, shape), spread(b, shape), spread(c, shape)}, a.dtype(), shape);
+  const Shape shape =
+      broadcast_shape("fma", broadcast_shape("fma", a.shape(), b.shape()), c.shape());
+  return make_node(Op::Fma, {spread(a, shape), spread(b, shape), spread(c, shape)}, a.dtype(),
+                   shape);
 }
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
@@ -77,8 +74,8 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     fail("where", fmt::format("the condition must be bool, got {}", describe(condition)));
   const Shape shape =
       broadcast_shape("where", broadcast_shape("where", condition.shape(), a.shape()), b.shape());
-  return make_node(Op::Select, {spread(condition, shape), spread(a, shape), spread(b, shape)}, a.dtype(),
-                   shape);
+  return make_node(Op::Select, {spread(condition, shape), spread(a, shape), spread(b, shape)},
+                   a.dtype(), shape);
 }
 
 Tensor cast(const Tensor& x, DType dtype) {
@@ -87,13 +84,13 @@ Tensor cast(const Tensor& x, DType dtype) {
   return make_node(Op::Cast, {x}, dtype, x.shape());
 }
 
-Tensor operator+(const Tensor& a, double b) { return add(a, like(b, a, "add")); }
-Tensor operator+(double a, const Tensor& b) { return add(like(a, b, "add"), b); }
-Tensor operator-(const Tensor& a, double b) { return subtract(a, like(b, a, "subtract")); }
-Tensor operator-(double a, const Tensor& b) { return subtract(like(a, b, "subtract"), b); }
-Tensor operator*(const Tensor& a, double b) { return multiply(a, like(b, a, "multiply")); }
-Tensor operator*(double a, const Tensor& b) { return multiply(like(a, b, "multiply"), b); }
-Tensor operator/(const Tensor& a, double b) { return divide(a, like(b, a, "divide")); }
-Tensor operator/(double a, const Tensor& b) { return divide(like(a, b, "divide"), b); }
+Tensor operator+(const Tensor& a, double b) { return add(a, number("add", a, b)); }
+Tensor operator+(double a, const Tensor& b) { return add(number("add", b, a), b); }
+Tensor operator-(const Tensor& a, double b) { return subtract(a, number("subtract", a, b)); }
+Tensor operator-(double a, const Tensor& b) { return subtract(number("subtract", b, a), b); }
+Tensor operator*(const Tensor& a, double b) { return multiply(a, number("multiply", a, b)); }
+Tensor operator*(double a, const Tensor& b) { return multiply(number("multiply", b, a), b); }
+Tensor operator/(const Tensor& a, double b) { return divide(a, number("divide", a, b)); }
+Tensor operator/(double a, const Tensor& b) { return divide(number("divide", b, a), b); }
 
 }  // namespace genera

@@ -25,8 +25,8 @@ Tensor solve_triangular(const Tensor& a, const Tensor& b, const TriangularOption
   bool fits = b.rank() == a.rank() && b.size(-2) == a.size(-1);
   for (int d = 0; fits && d < a.rank() - 2; ++d) fits = a.shape()[d] == b.shape()[d];
   if (!fits)
-    fail("solve_triangular",
-         fmt::format("A {} needs B (B…,{},M) with the same batch axes, got {}", describe(a), a.size(-1), describe(b)));
+    fail("solve_triangular", fmt::format("A {} needs B (B…,{},M) with the same batch axes, got {}",
+                                         describe(a), a.size(-1), describe(b)));
   return make_node(Op::TriSolve, {a, b}, b.dtype(), b.shape(),
                    TriSolveAttrs{options.lower, options.transpose, options.unit_diagonal});
 }

@@ -19,7 +19,8 @@ Tensor without_axes(const Tensor& x, std::uint64_t set) {
   return reshape(x, Shape(extents));
 }
 
-Tensor reduce(Op op, std::string_view function, const Tensor& x, const Axes& axes, bool keepdims, DType dtype) {
+Tensor reduce(Op op, std::string_view function, const Tensor& x, const Axes& axes, bool keepdims,
+              DType dtype) {
   const std::uint64_t set = checked_axes(function, axes, x.rank());
   if (set == 0 && op != Op::ArgMax) return x;
   Shape kept = x.shape();
@@ -29,7 +30,8 @@ Tensor reduce(Op op, std::string_view function, const Tensor& x, const Axes& axe
   return keepdims ? result : without_axes(result, set);
 }
 
-Tensor scan(std::string_view function, ScanAttrs::Kind kind, const Tensor& x, int axis, bool reverse) {
+Tensor scan(std::string_view function, ScanAttrs::Kind kind, const Tensor& x, int axis,
+            bool reverse) {
   check_tensor(function, x);
   if (x.dtype() == DType::boolean || (kind == ScanAttrs::log_add_exp && !is_floating(x.dtype())))
     fail(function, fmt::format("does not take {}; cast it first", describe(x)));
@@ -59,7 +61,8 @@ Tensor max(const Tensor& x) {
 Tensor argmax(const Tensor& x, int axis, bool keepdims) {
   check_tensor("argmax", x);
   axis = checked_axis("argmax", axis, x.rank());
-  if (x.shape()[axis] == 0) fail("argmax", fmt::format("axis {} of {} is empty", axis, describe(x)));
+  if (x.shape()[axis] == 0)
+    fail("argmax", fmt::format("axis {} of {} is empty", axis, describe(x)));
   return reduce(Op::ArgMax, "argmax", x, {axis}, keepdims, DType::i32);
 }
 

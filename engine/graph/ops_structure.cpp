@@ -6,8 +6,8 @@
 namespace genera {
 namespace {
 
-std::vector<Tensor> call_node(const std::string& name, const TensorFunction& body, const std::vector<Tensor>& inputs,
-                              bool recompute) {
+std::vector<Tensor> call_node(const std::string& name, const TensorFunction& body,
+                              const std::vector<Tensor>& inputs, bool recompute) {
   for (const Tensor& input : inputs) check_tensor(name, input);
   std::vector<Tensor> outputs = body(inputs);
   if (outputs.empty()) fail(name, "the body returned no tensor");
@@ -19,7 +19,8 @@ std::vector<Tensor> call_node(const std::string& name, const TensorFunction& bod
   for (std::size_t i = 1; i < outputs.size(); ++i)
     result.node()->add_output(outputs[i].dtype(), outputs[i].shape());
   result.node()->set_call(std::make_unique<CallInfo>(CallInfo{name, inputs.size(), recompute}));
-  for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = Tensor(result.node(), static_cast<int>(i));
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    outputs[i] = Tensor(result.node(), static_cast<int>(i));
   return outputs;
 }
 
@@ -43,7 +44,8 @@ Tensor detach(const Tensor& x) {
   return leaf_node(x.node()->value_ref(x.output()), x.dtype(), x.shape());
 }
 
-std::vector<Tensor> call(const std::string& name, const TensorFunction& body, const std::vector<Tensor>& inputs) {
+std::vector<Tensor> call(const std::string& name, const TensorFunction& body,
+                         const std::vector<Tensor>& inputs) {
   return call_node(name, body, inputs, false);
 }
 

@@ -23,7 +23,15 @@ inline constexpr int op_count = 0
     ;
 
 enum class OpClass : std::uint8_t {
-  Create, Elementwise, Reduction, Scan, Movement, Index, Contraction, LinearAlgebra, Structure
+  Create,
+  Elementwise,
+  Reduction,
+  Scan,
+  Movement,
+  Index,
+  Contraction,
+  LinearAlgebra,
+  Structure
 };
 
 /// Which element types an elementwise primitive accepts.

@@ -14,7 +14,8 @@ Tensor::Tensor(Node* node, int output) : node_(node), output_(output) {
   if (node_) node_->add_handle();
 }
 Tensor::Tensor(const Tensor& other) : Tensor(other.node_, other.output_) {}
-Tensor::Tensor(Tensor&& other) noexcept : node_(std::exchange(other.node_, nullptr)), output_(other.output_) {}
+Tensor::Tensor(Tensor&& other) noexcept
+    : node_(std::exchange(other.node_, nullptr)), output_(other.output_) {}
 Tensor& Tensor::operator=(const Tensor& other) {
   Tensor copy(other);
   return *this = std::move(copy);
@@ -41,7 +42,8 @@ std::int64_t Tensor::size(int axis) const { return shape()[checked_axis("size", 
 Tensor Tensor::from_bytes(std::span<const std::byte> bytes, DType dtype, const Shape& shape) {
   const std::size_t expected = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
   if (bytes.size() != expected)
-    fail("from", fmt::format("{} {} needs {} bytes, got {}", to_string(shape), name(dtype), expected, bytes.size()));
+    fail("from", fmt::format("{} {} needs {} bytes, got {}", to_string(shape), name(dtype),
+                             expected, bytes.size()));
   StorageRef storage(Storage::allocate(expected));
   if (expected != 0) std::memcpy(storage->data(), bytes.data(), expected);
   return leaf_node(std::move(storage), dtype, shape);
@@ -57,19 +59,22 @@ const Tensor& Tensor::eval() const {
 void Tensor::copy_to(std::span<std::byte> bytes) const {
   const std::size_t expected = static_cast<std::size_t>(elements()) * size_of(dtype());
   if (bytes.size() != expected)
-    fail("copy_to", fmt::format("{} needs {} bytes, got {}", describe(*this), expected, bytes.size()));
+    fail("copy_to",
+         fmt::format("{} needs {} bytes, got {}", describe(*this), expected, bytes.size()));
   const StorageRef storage = evaluated_storage(*this);
   if (expected != 0) std::memcpy(bytes.data(), storage->data(), expected);
 }
 
 void Tensor::check_dtype(DType wanted) const {
   if (dtype() != wanted)
-    fail("to_vector", fmt::format("the tensor is {}, asked for {}; cast() it first", describe(*this), name(wanted)));
+    fail("to_vector", fmt::format("the tensor is {}, asked for {}; cast() it first",
+                                  describe(*this), name(wanted)));
 }
 
 double Tensor::item_as_double() const {
   check_tensor("item", *this);
-  if (elements() != 1) fail("item", fmt::format("needs exactly one element, got {}", describe(*this)));
+  if (elements() != 1)
+    fail("item", fmt::format("needs exactly one element, got {}", describe(*this)));
   const StorageRef storage = evaluated_storage(*this);
   const auto read = [&]<class T>() {
     T value;
@@ -77,15 +82,23 @@ double Tensor::item_as_double() const {
     return value;
   };
   switch (dtype()) {
-    case DType::f32: return static_cast<double>(read.operator()<float>());
-    case DType::f64: return read.operator()<double>();
-    case DType::f16: return static_cast<double>(static_cast<float>(read.operator()<float16>()));
-    case DType::bf16: return static_cast<double>(static_cast<float>(read.operator()<bfloat16>()));
-    case DType::i32: return read.operator()<std::int32_t>();
-    case DType::i64: return static_cast<double>(read.operator()<std::int64_t>());
+    case DType::f32:
+      return static_cast<double>(read.operator()<float>());
+    case DType::f64:
+      return read.operator()<double>();
+    case DType::f16:
+      return static_cast<double>(static_cast<float>(read.operator()<float16>()));
+    case DType::bf16:
+      return static_cast<double>(static_cast<float>(read.operator()<bfloat16>()));
+    case DType::i32:
+      return read.operator()<std::int32_t>();
+    case DType::i64:
+      return static_cast<double>(read.operator()<std::int64_t>());
     case DType::u8:
-    case DType::boolean: return read.operator()<std::uint8_t>();
-    case DType::u32: return read.operator()<std::uint32_t>();
+    case DType::boolean:
+      return read.operator()<std::uint8_t>();
+    case DType::u32:
+      return read.operator()<std::uint32_t>();
   }
   return 0;
 }
@@ -98,6 +111,8 @@ void eval(std::span<const Tensor> tensors) {
   }
   evaluate(roots);
 }
-void eval(std::initializer_list<Tensor> tensors) { eval(std::span<const Tensor>(tensors.begin(), tensors.size())); }
+void eval(std::initializer_list<Tensor> tensors) {
+  eval(std::span<const Tensor>(tensors.begin(), tensors.size()));
+}
 
 }  // namespace genera

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <system_error>
@@ -56,6 +58,28 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
   return folder_of(path) / fmt::format(".{}.{}-{:x}-{}.tmp", base, ::getpid(),
                                        static_cast<unsigned long>(now.tv_nsec),
                                        counter.fetch_add(1));
+}
+
+/// The process in a name that temporary_name() made, or 0 for any other name.
+pid_t writer_of(std::string_view name) {
+  constexpr std::string_view digits = "0123456789", hex_digits = "0123456789abcdef";
+  // The end of what is left of `name`, up to `separator`; it shrinks with each part taken.
+  const auto take_back = [&name](char separator, std::string_view letters) -> std::string_view {
+    const std::size_t at = name.rfind(separator);
+    if (at == std::string_view::npos) return {};
+    const std::string_view part = name.substr(at + 1);
+    if (part.find_first_not_of(letters) != std::string_view::npos) return {};
+    name = name.substr(0, at);
+    return part;
+  };
+  if (!name.starts_with('.') || !name.ends_with(".tmp")) return 0;
+  name.remove_suffix(4);
+  if (take_back('-', digits).empty() || take_back('-', hex_digits).empty()) return 0;
+  const std::string_view process = take_back('.', digits);
+  if (name.empty()) return 0;
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(process.data(), process.data() + process.size(), pid);
+  return error == std::errc{} && end == process.data() + process.size() ? pid : 0;
 }
 
 /// A file that is deleted again unless it was put in its place.
@@ -175,6 +199,20 @@ std::filesystem::path previous_path(const std::filesystem::path& path) {
   std::filesystem::path previous = path;
   previous += ".prev";
   return previous;
+}
+
+void remove_leftovers(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::vector<std::filesystem::path> leftovers;
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    const pid_t writer = writer_of(at->path().filename().native());
+    if (writer == 0) continue;
+    // In a container every run may have the same process number: what bears ours is old, too.
+    const bool runs = writer != ::getpid() && (::kill(writer, 0) == 0 || errno != ESRCH);
+    if (!runs) leftovers.push_back(at->path());
+  }
+  for (const std::filesystem::path& path : leftovers) std::filesystem::remove(path, error);
 }
 
 void write_file_atomically(const std::filesystem::path& path,

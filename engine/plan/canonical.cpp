@@ -40,7 +40,8 @@ enum NodeFlag : std::uint8_t { flag_leaf = 1, flag_requested = 2 };
 void write_node(KeyWriter& key, const Node* node, std::span<const Value> inputs) {
   const bool leaf = node->evaluated();
   key.put(leaf ? Op::Leaf : node->op());
-  key.put(static_cast<std::uint8_t>((leaf ? flag_leaf : 0) | (is_requested(node) ? flag_requested : 0)));
+  key.put(static_cast<std::uint8_t>((leaf ? flag_leaf : 0) |
+                                    (is_requested(node) ? flag_requested : 0)));
   key.put(static_cast<std::uint8_t>(node->output_count()));
   for (int output = 0; output < node->output_count(); ++output)
     write_type(key, node->dtype(output), node->shape(output));
@@ -65,8 +66,8 @@ std::span<const Value> plan_inputs(const Node* node) {
   return node->op() == Op::Call ? node->body() : node->inputs();
 }
 
-void canonicalize(std::span<const Value> roots, std::span<const Donation> donations, std::uint8_t options,
-                  CanonicalGraph& out) {
+void canonicalize(std::span<const Value> roots, std::span<const Donation> donations,
+                  std::uint8_t options, CanonicalGraph& out) {
   out.roots.assign(roots.begin(), roots.end());
   const std::uint64_t mark = next_mark();
   out.order = topological_order(roots, mark, plan_inputs);
@@ -79,7 +80,8 @@ void canonicalize(std::span<const Value> roots, std::span<const Donation> donati
   for (const Node* node : out.order) {
     if (node->consumed)
       throw ConsumedError(fmt::format(
-          "[eval] the value of a state {} that a step has overwritten is needed again{}: read it before the step, or "
+          "[eval] the value of a state {} that a step has overwritten is needed again{}: read it "
+          "before the step, or "
           "hand what depends on it to the step as a metric",
           to_string(node->shape()),
           node->scope() ? fmt::format(" (made in scope '{}')", scope_name(node->scope())) : ""));

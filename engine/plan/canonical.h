@@ -16,8 +16,8 @@ struct Donation {
 };
 
 struct CanonicalGraph {
-  std::vector<Node*> order;        ///< inputs before users; node->index is its position
-  std::vector<Value> roots;        ///< what is to be computed
+  std::vector<Node*> order;  ///< inputs before users; node->index is its position
+  std::vector<Value> roots;  ///< what is to be computed
   std::vector<Donation> donations;
   std::string key;
 };
@@ -26,8 +26,8 @@ struct CanonicalGraph {
 std::span<const Value> plan_inputs(const Node* node);
 
 /// Walks from `roots` and writes the key. Call with graph_mutex() held. ConsumedError when a consumed leaf is reached.
-void canonicalize(std::span<const Value> roots, std::span<const Donation> donations, std::uint8_t options,
-                  CanonicalGraph& out);
+void canonicalize(std::span<const Value> roots, std::span<const Donation> donations,
+                  std::uint8_t options, CanonicalGraph& out);
 
 /// True when the plan stores this node's value: a root, or someone holds a handle on it.
 bool is_requested(const Node* node);

@@ -28,20 +28,27 @@ std::shared_ptr<const Plan> planned(const std::vector<Tensor>& tensors) {
   return make_plan(canonical(tensors), current_backend(), plan_options());
 }
 
-std::string_view shown_op(const Node* node) { return node->evaluated() ? "Leaf" : name(node->op()); }
+std::string_view shown_op(const Node* node) {
+  return node->evaluated() ? "Leaf" : name(node->op());
+}
 
 std::string in_scope(std::uint32_t scope) {
   const std::string text = scope_name(scope);
   return text.empty() ? "" : "  [" + text + "]";
 }
 
-std::string shown_type(DType dtype, const Shape& shape) { return fmt::format("{} {}", name(dtype), to_string(shape)); }
+std::string shown_type(DType dtype, const Shape& shape) {
+  return fmt::format("{} {}", name(dtype), to_string(shape));
+}
 
 std::string place_text(const PlanBuffer& buffer) {
   switch (buffer.place) {
-    case PlanBuffer::Place::leaf: return fmt::format("leaf {}", buffer.where);
-    case PlanBuffer::Place::output: return fmt::format("output {}", buffer.where);
-    case PlanBuffer::Place::arena: return fmt::format("arena +{}", buffer.where);
+    case PlanBuffer::Place::leaf:
+      return fmt::format("leaf {}", buffer.where);
+    case PlanBuffer::Place::output:
+      return fmt::format("output {}", buffer.where);
+    case PlanBuffer::Place::arena:
+      return fmt::format("arena +{}", buffer.where);
   }
   return "";
 }
@@ -57,8 +64,10 @@ std::string graph_text(const std::vector<Tensor>& tensors) {
   for (const Node* node : graph.order) {
     text += fmt::format("%{} = {}", node->index, shown_op(node));
     for (const Value& input : plan_inputs(node))
-      text += fmt::format(" %{}{}", input.node->index, input.output > 0 ? fmt::format(".{}", input.output) : "");
-    text += fmt::format(" : {}{}\n", shown_type(node->dtype(), node->shape()), in_scope(node->scope()));
+      text += fmt::format(" %{}{}", input.node->index,
+                          input.output > 0 ? fmt::format(".{}", input.output) : "");
+    text +=
+        fmt::format(" : {}{}\n", shown_type(node->dtype(), node->shape()), in_scope(node->scope()));
   }
   for (const Value& root : graph.roots) text += fmt::format("return %{}\n", root.node->index);
   return text;
@@ -70,8 +79,10 @@ std::string graph_dot(const std::vector<Tensor>& tensors) {
   std::string text = "digraph genera {\n  node [shape=box, fontname=\"sans\"];\n";
   for (const Node* node : graph.order) {
     text += fmt::format("  n{} [label=\"{}\\n{}\"{}];\n", node->index, shown_op(node),
-                        shown_type(node->dtype(), node->shape()), node->evaluated() ? ", style=filled" : "");
-    for (const Value& input : plan_inputs(node)) text += fmt::format("  n{} -> n{};\n", input.node->index, node->index);
+                        shown_type(node->dtype(), node->shape()),
+                        node->evaluated() ? ", style=filled" : "");
+    for (const Value& input : plan_inputs(node))
+      text += fmt::format("  n{} -> n{};\n", input.node->index, node->index);
   }
   return text + "}\n";
 }
@@ -83,17 +94,19 @@ std::string plan_text(const std::vector<Tensor>& tensors) {
     flops += step.flops;
     bytes += step.bytes;
   }
-  std::string text =
-      fmt::format("{} graph nodes, {} steps, {} FLOP, {} bytes moved, arena {} bytes (at least {})\n", plan->graph_nodes,
-                  plan->steps.size(), flops, bytes, plan->arena_bytes, plan->arena_lower_bound);
+  std::string text = fmt::format(
+      "{} graph nodes, {} steps, {} FLOP, {} bytes moved, arena {} bytes (at least {})\n",
+      plan->graph_nodes, plan->steps.size(), flops, bytes, plan->arena_bytes,
+      plan->arena_lower_bound);
   for (std::size_t b = 0; b < plan->buffers.size(); ++b)
-    text += fmt::format("buffer {}: {}, {}\n", b, shown_type(plan->buffers[b].dtype, plan->buffers[b].shape),
+    text += fmt::format("buffer {}: {}, {}\n", b,
+                        shown_type(plan->buffers[b].dtype, plan->buffers[b].shape),
                         place_text(plan->buffers[b]));
   for (std::size_t s = 0; s < plan->steps.size(); ++s) {
     const PlanStep& step = plan->steps[s];
     const StepAccess access = access_of(step);
-    text += fmt::format("step {}: {} ({} -> {}){}\n", s, step.label, numbers(access.reads), numbers(access.writes),
-                        in_scope(step.scope));
+    text += fmt::format("step {}: {} ({} -> {}){}\n", s, step.label, numbers(access.reads),
+                        numbers(access.writes), in_scope(step.scope));
   }
   return text;
 }
@@ -103,7 +116,8 @@ std::string plan_dot(const std::vector<Tensor>& tensors) {
   std::string text = "digraph plan {\n  node [fontname=\"sans\"];\n";
   for (std::size_t b = 0; b < plan->buffers.size(); ++b)
     text += fmt::format("  b{} [shape=ellipse, label=\"{}\\n{}\"];\n", b,
-                        shown_type(plan->buffers[b].dtype, plan->buffers[b].shape), place_text(plan->buffers[b]));
+                        shown_type(plan->buffers[b].dtype, plan->buffers[b].shape),
+                        place_text(plan->buffers[b]));
   for (std::size_t s = 0; s < plan->steps.size(); ++s) {
     const StepAccess access = access_of(plan->steps[s]);
     text += fmt::format("  s{} [shape=box, label=\"{}\"];\n", s, plan->steps[s].label);

@@ -11,14 +11,17 @@ struct SoleUsers {
 };
 
 SoleUsers sole_users(const Plan& plan) {
-  SoleUsers sole{std::vector<int>(plan.buffers.size(), -1), std::vector<int>(plan.buffers.size(), -1)};
+  SoleUsers sole{std::vector<int>(plan.buffers.size(), -1),
+                 std::vector<int>(plan.buffers.size(), -1)};
   const auto note = [](int& user, int step) {
     if (user != step) user = user == -1 ? step : -2;
   };
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
     const StepAccess access = access_of(plan.steps[s]);
-    for (const int b : access.reads) note(sole.reader[static_cast<std::size_t>(b)], static_cast<int>(s));
-    for (const int b : access.writes) note(sole.writer[static_cast<std::size_t>(b)], static_cast<int>(s));
+    for (const int b : access.reads)
+      note(sole.reader[static_cast<std::size_t>(b)], static_cast<int>(s));
+    for (const int b : access.writes)
+      note(sole.writer[static_cast<std::size_t>(b)], static_cast<int>(s));
   }
   return sole;
 }
@@ -49,7 +52,8 @@ void attach_epilogues(Plan& plan, const Backend& backend) {
     const auto buffer = static_cast<std::size_t>(output.buffer);
     const int reader = sole.reader[buffer];
     // Nothing else needs the product, so it may wait for whatever else the kernel reads.
-    if (plan.buffers[buffer].place != PlanBuffer::Place::arena || sole.writer[buffer] != static_cast<int>(p) || reader < 0)
+    if (plan.buffers[buffer].place != PlanBuffer::Place::arena ||
+        sole.writer[buffer] != static_cast<int>(p) || reader < 0)
       continue;
     PlanStep& kernel = plan.steps[static_cast<std::size_t>(reader)];
     if (kernel.kind != PlanStep::Kind::kernel || !backend.matmul_epilogue(output.dtype) ||

@@ -79,7 +79,8 @@ void bind_scalars(const Plan& plan, Binding& b) {
   b.scalars.resize(plan.scalars.size());
   for (std::size_t i = 0; i < plan.scalars.size(); ++i) {
     HostScalar number;
-    std::memcpy(&number, b.graph.order[static_cast<std::size_t>(plan.scalars[i])]->attr_data(), sizeof number);
+    std::memcpy(&number, b.graph.order[static_cast<std::size_t>(plan.scalars[i])]->attr_data(),
+                sizeof number);
     b.scalars[i] = {number.floating, number.integer};
   }
 }
@@ -91,17 +92,25 @@ void bind_buffers(const Plan& plan, Binding& b) {
   };
   b.outputs.clear();
   for (const Plan::OutputMemory& memory : plan.output_memory)
-    b.outputs.push_back(memory.donor >= 0 ? leaf(memory.donor)
-                                          : StorageRef(Storage::allocate(static_cast<std::size_t>(memory.bytes))));
+    b.outputs.push_back(
+        memory.donor >= 0 ? leaf(memory.donor)
+                          : StorageRef(Storage::allocate(static_cast<std::size_t>(memory.bytes))));
   std::byte* arena = Arena::instance().reserve(plan.arena_bytes);
-  if (options.poison && plan.arena_bytes > 0) std::memset(arena, 0xff, static_cast<std::size_t>(plan.arena_bytes));
+  if (options.poison && plan.arena_bytes > 0)
+    std::memset(arena, 0xff, static_cast<std::size_t>(plan.arena_bytes));
   b.addresses.resize(plan.buffers.size());
   for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
     const PlanBuffer& buffer = plan.buffers[i];
     switch (buffer.place) {
-      case PlanBuffer::Place::leaf: b.addresses[i] = leaf(buffer.where)->data(); break;
-      case PlanBuffer::Place::output: b.addresses[i] = b.outputs[static_cast<std::size_t>(buffer.where)]->data(); break;
-      case PlanBuffer::Place::arena: b.addresses[i] = arena + buffer.where; break;
+      case PlanBuffer::Place::leaf:
+        b.addresses[i] = leaf(buffer.where)->data();
+        break;
+      case PlanBuffer::Place::output:
+        b.addresses[i] = b.outputs[static_cast<std::size_t>(buffer.where)]->data();
+        break;
+      case PlanBuffer::Place::arena:
+        b.addresses[i] = arena + buffer.where;
+        break;
     }
   }
 }
@@ -112,7 +121,8 @@ void publish(const Plan& plan, Binding& b) {
     Node* node = b.graph.order[static_cast<std::size_t>(output.node)];
     if (buffer.place == PlanBuffer::Place::leaf) {
       const Plan::Leaf& leaf = plan.leaves[static_cast<std::size_t>(buffer.where)];
-      node->set_value(output.output, b.graph.order[static_cast<std::size_t>(leaf.node)]->value_ref(leaf.output));
+      node->set_value(output.output,
+                      b.graph.order[static_cast<std::size_t>(leaf.node)]->value_ref(leaf.output));
     } else {
       node->set_value(output.output, b.outputs[static_cast<std::size_t>(buffer.where)]);
     }
@@ -154,16 +164,31 @@ void run(std::span<const Value> roots, std::span<const Donation> donations) {
 
 bool may_donate(const State& state, const Tensor& value) {
   const Node* leaf = state.value().node();
-  return leaf->op() == Op::Leaf && leaf->handles() == 1 && leaf->value() && leaf->value_ref(0).unique() &&
-         value.node() != leaf && !value.node()->evaluated();
+  return leaf->op() == Op::Leaf && leaf->handles() == 1 && leaf->value() &&
+         leaf->value_ref(0).unique() && value.node() != leaf && !value.node()->evaluated();
 }
 
 void check_update(const Update& update) {
   if (!update.state) fail("commit", "got an update of an empty State");
   check_tensor("commit", update.value);
-  if (!(update.value.shape() == update.state.shape()) || update.value.dtype() != update.state.value().dtype())
+  if (!(update.value.shape() == update.state.shape()) ||
+      update.value.dtype() != update.state.value().dtype())
     fail("commit", fmt::format("state '{}' is {}, its new value is {}", update.state.name(),
                                describe(update.state.value()), describe(update.value)));
+}
+
+void check_updates(std::span<const Update> updates) {
+  std::vector<std::pair<const Tensor*, const Update*>> cells;  // a cell is where its tensor lies
+  for (const Update& update : updates) {
+    check_update(update);
+    cells.push_back({&update.state.value(), &update});
+  }
+  std::sort(cells.begin(), cells.end());
+  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
+  const auto twice = std::adjacent_find(cells.begin(), cells.end(), same);
+  if (twice != cells.end())
+    fail("commit",
+         fmt::format("state '{}' is updated twice in one step", twice->second->state.name()));
 }
 
 }  // namespace
@@ -193,12 +218,7 @@ Tensor leaf_node(StorageRef value, DType dtype, const Shape& shape) {
 }
 
 void commit(std::vector<Update> updates, std::vector<Tensor> also) {
-  for (std::size_t i = 0; i < updates.size(); ++i) {
-    check_update(updates[i]);
-    for (std::size_t j = 0; j < i; ++j)
-      if (updates[i].state == updates[j].state)
-        fail("commit", fmt::format("state '{}' is updated twice in one step", updates[i].state.name()));
-  }
+  check_updates(updates);
   std::vector<Tensor> fresh;  // the states' new leaves
   {
     std::lock_guard lock(graph_mutex());
@@ -216,8 +236,8 @@ void commit(std::vector<Update> updates, std::vector<Tensor> also) {
     }
     run(roots, donations);
     for (const Update& update : updates)
-      fresh.push_back(leaf_node(update.value.node()->value_ref(update.value.output()), update.value.dtype(),
-                                update.value.shape()));
+      fresh.push_back(leaf_node(update.value.node()->value_ref(update.value.output()),
+                                update.value.dtype(), update.value.shape()));
   }
   for (std::size_t i = 0; i < updates.size(); ++i) {
     updates[i].state.set(std::move(fresh[i]));

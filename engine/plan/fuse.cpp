@@ -359,6 +359,13 @@ class Fuser {
     }
   }
 
+  /// The clusters that write their parts of an assembled node after cluster c wrote its own.
+  void parts_after(int c, int node, std::vector<Unit>& out) const {
+    if (kinds_[at(node)] != NodeKind::assembled) return;
+    const auto& parts = units_[at(node)];
+    out.insert(out.end(), std::find(parts.begin(), parts.end(), c) + 1, parts.end());
+  }
+
   /// Whether something that uses `node` outside cluster c must run before c: then c cannot compute `node`.
   bool reaches(int node, int c) {
     // Beyond this many, assume the worst; less patiently once a huge graph has used up what planning may cost.
@@ -378,7 +385,10 @@ class Fuser {
       if (unit < 0) {
         units_using(~unit, next);
       } else {
-        for (const KernelRoot& root : cluster(unit).roots) units_using(root.target, next);
+        for (const KernelRoot& root : cluster(unit).roots) {
+          units_using(root.target, next);
+          parts_after(unit, root.target, next);
+        }
       }
       for (const Unit u : next) {
         if (u == c) return true;

@@ -25,7 +25,8 @@ PlanGraph import_graph(const CanonicalGraph& canonical) {
     copy.op = leaf ? Op::Leaf : node->op();
     if (leaf || node->op() == Op::Scalar) copy.source = static_cast<int>(i);
     if (!leaf) {
-      if (node->op() != Op::Scalar) copy.attrs.assign(node->attr_bytes().begin(), node->attr_bytes().end());
+      if (node->op() != Op::Scalar)
+        copy.attrs.assign(node->attr_bytes().begin(), node->attr_bytes().end());
       for (const Value& input : plan_inputs(node)) copy.inputs.push_back(resolve(input));
       if (node->op() == Op::Call) body[i] = copy.inputs;
       if (is_root[i] || is_requested(node)) {

@@ -5,7 +5,9 @@ namespace {
 
 constexpr std::size_t loops = Shape::max_rank;
 
-bool equal_views(const AffineView& a, const AffineView& b) { return a.offset == b.offset && a.stride == b.stride; }
+bool equal_views(const AffineView& a, const AffineView& b) {
+  return a.offset == b.offset && a.stride == b.stride;
+}
 
 AffineView scaled(const AffineView& view, std::int64_t factor, std::int64_t offset) {
   AffineView result;
@@ -24,7 +26,8 @@ void accumulate(AffineView& into, const AffineView& view, std::int64_t factor) {
 struct Split {
   AffineView quotient, remainder;
 };
-std::optional<Split> split(const AffineView& flat, std::int64_t extent, std::span<const std::int64_t> extents) {
+std::optional<Split> split(const AffineView& flat, std::int64_t extent,
+                           std::span<const std::int64_t> extents) {
   Split result;
   std::int64_t low = 0, high = 0;
   for (std::size_t j = 0; j < extents.size(); ++j) {
@@ -50,7 +53,8 @@ std::optional<Split> split(const AffineView& flat, std::int64_t extent, std::spa
   return result;
 }
 
-std::optional<IndexMap> through_reshape(const Shape& in_shape, const Shape& out_shape, const IndexMap& map,
+std::optional<IndexMap> through_reshape(const Shape& in_shape, const Shape& out_shape,
+                                        const IndexMap& map,
                                         std::span<const std::int64_t> extents) {
   AffineView flat = flatten(map, out_shape);
   IndexMap result;
@@ -98,20 +102,27 @@ bool is_view(Op op, std::size_t input_count) {
     case Op::Reshape:
     case Op::Permute:
     case Op::Broadcast:
-    case Op::Window: return true;
+    case Op::Window:
+      return true;
     case Op::Slice:
-    case Op::Barrier: return input_count == 1;
-    default: return false;
+    case Op::Barrier:
+      return input_count == 1;
+    default:
+      return false;
   }
 }
 
-std::optional<IndexMap> through_view(Op op, const void* attrs, const Shape& in_shape, const Shape& out_shape,
-                                     const IndexMap& map, std::span<const std::int64_t> extents) {
+std::optional<IndexMap> through_view(Op op, const void* attrs, const Shape& in_shape,
+                                     const Shape& out_shape, const IndexMap& map,
+                                     std::span<const std::int64_t> extents) {
   const auto rank = static_cast<std::size_t>(in_shape.rank());
   switch (op) {
-    case Op::Barrier: return map;
-    case Op::Reshape: return through_reshape(in_shape, out_shape, map, extents);
-    case Op::Window: return through_window(*static_cast<const WindowAttrs*>(attrs), in_shape, map);
+    case Op::Barrier:
+      return map;
+    case Op::Reshape:
+      return through_reshape(in_shape, out_shape, map, extents);
+    case Op::Window:
+      return through_window(*static_cast<const WindowAttrs*>(attrs), in_shape, map);
     case Op::Permute: {
       const auto& permute = *static_cast<const PermuteAttrs*>(attrs);
       IndexMap result;
@@ -133,7 +144,8 @@ std::optional<IndexMap> through_view(Op op, const void* attrs, const Shape& in_s
         result.axes.push_back(scaled(map.axes[d], slice.step[d], slice.start[d]));
       return result;
     }
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 

@@ -27,8 +27,9 @@ bool is_view(Op op, std::size_t input_count);
 
 /// The coordinates in a view operation's input, given `map` into its output (`out_shape`); nothing where they are not
 /// affine (some reshapes). `extents` are those of the loop dimensions.
-std::optional<IndexMap> through_view(Op op, const void* attrs, const Shape& in_shape, const Shape& out_shape,
-                                     const IndexMap& map, std::span<const std::int64_t> extents);
+std::optional<IndexMap> through_view(Op op, const void* attrs, const Shape& in_shape,
+                                     const Shape& out_shape, const IndexMap& map,
+                                     std::span<const std::int64_t> extents);
 
 /// The element number in a contiguous tensor of `shape`.
 AffineView flatten(const IndexMap& map, const Shape& shape);

@@ -23,15 +23,15 @@ enum class KernelOp : std::uint8_t {
 #define GENERA_BINARY(Name, ...) Name,
 #define GENERA_TERNARY(Name, ...) Name,
 #include "engine/graph/primitives.def"
-  Cast,         ///< converts a from its lane type to this one's; floating to integer truncates, to bool is (a != 0)
-  Load,         ///< element of buffer `imm`, an input
-  Const,        ///< the literal `constant`
-  Scalar,       ///< the run-time scalar number `imm` (a 0-d slot)
-  Iota,         ///< the index along loop dimension `imm` times step plus start, held in `view`
-  RandomBits,   ///< Philox bits (u32) of the element whose index `view` gives; key is run-time scalar `imm` (64 bits)
-  RandomUniform,///< the same as uniform f32 in [0,1)
-  ReduceSum,    ///< full value a -> kept value: sum over the reduced dimensions, in an order fixed by the extents
-  ReduceMax,    ///< full value a -> kept value: maximum, NaN if any is NaN
+  Cast,  ///< converts a from its lane type to this one's; floating to integer truncates, to bool is (a != 0)
+  Load,        ///< element of buffer `imm`, an input
+  Const,       ///< the literal `constant`
+  Scalar,      ///< the run-time scalar number `imm` (a 0-d slot)
+  Iota,        ///< the index along loop dimension `imm` times step plus start, held in `view`
+  RandomBits,  ///< Philox bits (u32) of the element whose index `view` gives; key is run-time scalar `imm` (64 bits)
+  RandomUniform,  ///< the same as uniform f32 in [0,1)
+  ReduceSum,  ///< full value a -> kept value: sum over the reduced dimensions, in an order fixed by the extents
+  ReduceMax,  ///< full value a -> kept value: maximum, NaN if any is NaN
 };
 
 /// An affine map from loop indices to an element: offset + sum over dimensions d of stride[d] * i_d.
@@ -43,8 +43,10 @@ struct AffineView {
 /// One instruction; its value is named by its position in Kernel::code (SSA). Operands name earlier instructions.
 struct KernelInstr {
   KernelOp op{};
-  LaneType type = LaneType::f32;  ///< of the value; Less and Equal give i32 (0 or 1), their operands have one common type
-  bool kept = false;  ///< true: one value per kept index (reduced dimensions left out); false: one per loop index
+  /// of the value; Less and Equal give i32 (0 or 1), their operands have one common type
+  LaneType type = LaneType::f32;
+  /// true: one value per kept index (reduced dimensions left out); false: one per loop index
+  bool kept = false;
   bool boolean = false;  ///< an i32 value known to be 0 or 1
   std::int16_t a = -1, b = -1, c = -1;
   std::int32_t imm = 0;

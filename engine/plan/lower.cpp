@@ -18,37 +18,49 @@ LaneType lane_of(DType dtype) {
   switch (dtype) {
     case DType::f32:
     case DType::f16:
-    case DType::bf16: return LaneType::f32;
-    case DType::u32: return LaneType::u32;
-    default: return LaneType::i32;
+    case DType::bf16:
+      return LaneType::f32;
+    case DType::u32:
+      return LaneType::u32;
+    default:
+      return LaneType::i32;
   }
 }
 
 KernelOp kernel_op(Op op) {
   switch (op) {
 #define GENERA_UNARY(Name, ...) \
-  case Op::Name: return KernelOp::Name;
+  case Op::Name:                \
+    return KernelOp::Name;
 #define GENERA_BINARY(Name, ...) \
-  case Op::Name: return KernelOp::Name;
+  case Op::Name:                 \
+    return KernelOp::Name;
 #define GENERA_TERNARY(Name, ...) \
-  case Op::Name: return KernelOp::Name;
+  case Op::Name:                  \
+    return KernelOp::Name;
 #include "engine/graph/primitives.def"
-    case Op::Cast: return KernelOp::Cast;
-    case Op::ReduceSum: return KernelOp::ReduceSum;
-    case Op::ReduceMax: return KernelOp::ReduceMax;
-    default: throw Error(fmt::format("[plan] {} cannot be part of a kernel", name(op)));
+    case Op::Cast:
+      return KernelOp::Cast;
+    case Op::ReduceSum:
+      return KernelOp::ReduceSum;
+    case Op::ReduceMax:
+      return KernelOp::ReduceMax;
+    default:
+      throw Error(fmt::format("[plan] {} cannot be part of a kernel", name(op)));
   }
 }
 
 /// Numbers of buffers and scalars, handed out at first use.
 class BufferTable {
  public:
-  BufferTable(const PlanGraph& graph, const Fusion& fusion, Plan& plan) : graph_(graph), fusion_(fusion), plan_(plan) {}
+  BufferTable(const PlanGraph& graph, const Fusion& fusion, Plan& plan)
+      : graph_(graph), fusion_(fusion), plan_(plan) {}
 
   int of(PlanValue value) {
     while (fusion_.alias[static_cast<std::size_t>(value.node)] >= 0)
       value = graph_[value.node].inputs[0];
-    const auto [found, inserted] = buffers_.try_emplace({value.node, value.output}, static_cast<int>(plan_.buffers.size()));
+    const auto [found, inserted] =
+        buffers_.try_emplace({value.node, value.output}, static_cast<int>(plan_.buffers.size()));
     if (inserted) {
       const PlanNode& node = graph_[value.node];
       const Shape& shape = node.shape(value.output);
@@ -67,7 +79,8 @@ class BufferTable {
   }
 
   int scalar(const PlanNode& node) {
-    const auto [found, inserted] = scalars_.try_emplace(node.source, static_cast<int>(plan_.scalars.size()));
+    const auto [found, inserted] =
+        scalars_.try_emplace(node.source, static_cast<int>(plan_.scalars.size()));
     if (inserted) plan_.scalars.push_back(node.source);
     return found->second;
   }
@@ -90,7 +103,10 @@ struct Place {
 class KernelWriter {
  public:
   KernelWriter(const PlanGraph& graph, const Fusion& fusion, BufferTable& table, int cluster)
-      : graph_(graph), fusion_(fusion), table_(table), number_(cluster),
+      : graph_(graph),
+        fusion_(fusion),
+        table_(table),
+        number_(cluster),
         cluster_(fusion.clusters[static_cast<std::size_t>(cluster)]) {}
 
   PlanStep write() {
@@ -103,8 +119,8 @@ class KernelWriter {
     for (const KernelRoot& root : cluster_.roots) write_root(root);
     if (kernel.code.size() > static_cast<std::size_t>(Kernel::max_instructions) ||
         kernel.buffers.size() > static_cast<std::size_t>(Kernel::max_buffers))
-      throw Error(fmt::format("[plan] a kernel of {} instructions and {} buffers passes the limits", kernel.code.size(),
-                              kernel.buffers.size()));
+      throw Error(fmt::format("[plan] a kernel of {} instructions and {} buffers passes the limits",
+                              kernel.code.size(), kernel.buffers.size()));
     finish();
     return std::move(step_);
   }
@@ -155,7 +171,8 @@ class KernelWriter {
     instr.constant = value;
     auto& code = step_.kernel.kernel.code;
     for (std::size_t i = 0; i < code.size(); ++i)
-      if (code[i].op == KernelOp::Const && code[i].type == instr.type && code[i].boolean == instr.boolean &&
+      if (code[i].op == KernelOp::Const && code[i].type == instr.type &&
+          code[i].boolean == instr.boolean &&
           std::memcmp(&code[i].constant, &value, sizeof value) == 0)
         return static_cast<int>(i);
     return push(instr);
@@ -171,10 +188,14 @@ class KernelWriter {
     const Place place = reduced_here ? whole_space() : asked;
     if (node.op == Op::Const) {
       const auto& attrs = node.attr<ConstAttrs>();
-      return literal(is_floating(node.dtype()) ? attrs.floating : static_cast<double>(attrs.integer), node.dtype());
+      return literal(
+          is_floating(node.dtype()) ? attrs.floating : static_cast<double>(attrs.integer),
+          node.dtype());
     }
     for (const Written& w : written_)
-      if (w.value == value && w.flat.offset == place.flat.offset && w.flat.stride == place.flat.stride) return w.instr;
+      if (w.value == value && w.flat.offset == place.flat.offset &&
+          w.flat.stride == place.flat.stride)
+        return w.instr;
     const int instr = emit_new(value, node, place);
     written_.push_back({value, place.flat, instr});
     return instr;
@@ -182,13 +203,18 @@ class KernelWriter {
 
   int emit_new(PlanValue value, const PlanNode& node, const Place& place) {
     const bool here = fusion_.home[static_cast<std::size_t>(value.node)] == number_ && place.map;
-    if (fusion_.stored[static_cast<std::size_t>(value.node)] && !here) return load(value, place.flat);
+    if (fusion_.stored[static_cast<std::size_t>(value.node)] && !here)
+      return load(value, place.flat);
     if (is_view(node.op, node.inputs.size())) return emit_view(node, place);
     switch (node.op) {
-      case Op::Scalar: return emit_scalar(node);
-      case Op::Iota: return emit_iota(node, *place.map);
-      case Op::Random: return emit_random(node, place.flat);
-      default: return emit_operation(node, place);
+      case Op::Scalar:
+        return emit_scalar(node);
+      case Op::Iota:
+        return emit_iota(node, *place.map);
+      case Op::Random:
+        return emit_random(node, place.flat);
+      default:
+        return emit_operation(node, place);
     }
   }
 
@@ -196,8 +222,10 @@ class KernelWriter {
     const PlanValue input = node.inputs[0];
     const Shape& in_shape = graph_[input.node].shape(input.output);
     Place inner;
-    inner.map = through_view(node.op, node.attrs.data(), in_shape, node.shape(), *place.map, cluster_.space.extents());
-    inner.flat = inner.map ? flatten(*inner.map, in_shape) : place.flat;  // a reshape keeps element numbers
+    inner.map = through_view(node.op, node.attrs.data(), in_shape, node.shape(), *place.map,
+                             cluster_.space.extents());
+    // a reshape keeps element numbers
+    inner.flat = inner.map ? flatten(*inner.map, in_shape) : place.flat;
     return emit(input, inner);
   }
 
@@ -311,8 +339,9 @@ class KernelWriter {
     constexpr std::size_t most_names = 6;
     if (names_.empty()) names_.push_back(name(graph_[cluster_.roots[0].target].op));
     const std::size_t shown = std::min(names_.size(), most_names);
-    step_.label = fmt::format("{}{}", joined(std::span(names_).first(shown), "+"),
-                              names_.size() > shown ? fmt::format("+{} more", names_.size() - shown) : "");
+    step_.label =
+        fmt::format("{}{}", joined(std::span(names_).first(shown), "+"),
+                    names_.size() > shown ? fmt::format("+{} more", names_.size() - shown) : "");
     const Kernel& kernel = step_.kernel.kernel;
     for (const KernelInstr& instr : kernel.code)
       if (instr.op != KernelOp::Load && instr.op != KernelOp::Const && instr.op != KernelOp::Scalar)
@@ -336,7 +365,8 @@ class KernelWriter {
 };
 
 /// A matrix operand seen through the views that fusion left uncomputed.
-PlanOperand strided_operand(const PlanGraph& graph, const Fusion& fusion, BufferTable& table, PlanValue value) {
+PlanOperand strided_operand(const PlanGraph& graph, const Fusion& fusion, BufferTable& table,
+                            PlanValue value) {
   PlanOperand operand;
   operand.shape = graph[value.node].shape(value.output);
   operand.dtype = graph[value.node].dtype(value.output);
@@ -345,8 +375,8 @@ PlanOperand strided_operand(const PlanGraph& graph, const Fusion& fusion, Buffer
   while (!fusion.stored[static_cast<std::size_t>(value.node)]) {
     const PlanNode& view = graph[value.node];
     const PlanValue input = view.inputs[0];
-    map = *through_view(view.op, view.attrs.data(), graph[input.node].shape(input.output), view.shape(), map,
-                        space.extents());
+    map = *through_view(view.op, view.attrs.data(), graph[input.node].shape(input.output),
+                        view.shape(), map, space.extents());
     value = input;
     operand.strided = true;
   }
@@ -359,10 +389,7 @@ std::int64_t contraction_flops(const PlanNode& node, const PlanGraph& graph) {
   const Shape& out = node.shape();
   const Shape& a = graph[node.inputs[0].node].shape(node.inputs[0].output);
   const Shape& b = graph[node.inputs[1].node].shape(node.inputs[1].output);
-  if (node.op == Op::MatMul) {
-    const bool transposed = node.attr<MatMulAttrs>().transpose_a != 0;
-    return 2 * out.elements() * a[a.rank() - (transposed ? 2 : 1)];
-  }
+  if (node.op == Op::MatMul) return 2 * out.elements() * a[a.rank() - 1];
   const auto& conv = node.attr<ConvAttrs>();
   // Every role does the trilinear form's work: outputs times the kernel's extent.
   const Shape& y = conv.role == ConvAttrs::out ? out : conv.role == ConvAttrs::grad_input ? a : b;
@@ -370,7 +397,8 @@ std::int64_t contraction_flops(const PlanNode& node, const PlanGraph& graph) {
   return w.rank() == 0 || w[0] == 0 ? 0 : 2 * y.elements() * (w.elements() / w[0]);
 }
 
-PlanStep primitive_step(const PlanGraph& graph, const Fusion& fusion, BufferTable& table, int number) {
+PlanStep primitive_step(const PlanGraph& graph, const Fusion& fusion, BufferTable& table,
+                        int number) {
   const PlanNode& node = graph[number];
   PlanStep step;
   step.kind = PlanStep::Kind::primitive;
@@ -380,9 +408,11 @@ PlanStep primitive_step(const PlanGraph& graph, const Fusion& fusion, BufferTabl
   primitive.op = node.op;
   primitive.attrs = node.attrs;
   if (node.op == Op::Scalar) primitive.scalar = table.scalar(node);
-  for (const PlanValue& input : node.inputs) primitive.inputs.push_back(strided_operand(graph, fusion, table, input));
+  for (const PlanValue& input : node.inputs)
+    primitive.inputs.push_back(strided_operand(graph, fusion, table, input));
   for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output)
-    primitive.outputs.push_back({table.of({number, output}), node.shape(output), node.dtype(output), false, {}});
+    primitive.outputs.push_back(
+        {table.of({number, output}), node.shape(output), node.dtype(output), false, {}});
   if (node.op == Op::MatMul || node.op == Op::Conv) step.flops = contraction_flops(node, graph);
   return step;
 }
@@ -398,7 +428,8 @@ std::int64_t moved_bytes(const PlanStep& step, const Plan& plan) {
   }
   const Kernel& kernel = step.kernel.kernel;
   const auto add = [&](int number, const AffineView& view) {
-    const PlanBuffer& buffer = plan.buffers[static_cast<std::size_t>(step.kernel.buffers[static_cast<std::size_t>(number)])];
+    const PlanBuffer& buffer = plan.buffers[static_cast<std::size_t>(
+        step.kernel.buffers[static_cast<std::size_t>(number)])];
     std::int64_t bytes = static_cast<std::int64_t>(size_of(buffer.dtype));
     for (std::size_t d = 0; d < static_cast<std::size_t>(kernel.rank); ++d)
       if (view.stride[d] != 0) bytes *= kernel.extents[d];
@@ -416,7 +447,8 @@ StepAccess access_of(const PlanStep& step) {
   StepAccess access;
   if (step.kind != PlanStep::Kind::primitive) {
     for (const KernelInstr& instr : step.kernel.kernel.code)
-      if (instr.op == KernelOp::Load) access.reads.push_back(step.kernel.buffers[static_cast<std::size_t>(instr.imm)]);
+      if (instr.op == KernelOp::Load)
+        access.reads.push_back(step.kernel.buffers[static_cast<std::size_t>(instr.imm)]);
     for (const KernelStore& store : step.kernel.kernel.stores)
       access.writes.push_back(step.kernel.buffers[static_cast<std::size_t>(store.buffer)]);
   }

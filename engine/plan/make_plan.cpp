@@ -15,7 +15,8 @@ std::vector<DonatedBuffer> donated_buffers(const CanonicalGraph& graph, const Pl
   const auto buffer_of = [&](const Node* node) {
     for (std::size_t b = 0; b < plan.buffers.size(); ++b)
       if (plan.buffers[b].place == PlanBuffer::Place::leaf &&
-          plan.leaves[static_cast<std::size_t>(plan.buffers[b].where)].node == static_cast<int>(node->index))
+          plan.leaves[static_cast<std::size_t>(plan.buffers[b].where)].node ==
+              static_cast<int>(node->index))
         return static_cast<int>(b);
     return -1;
   };
@@ -43,14 +44,17 @@ void place_outputs(Plan& plan) {
 
 void assign_donors(Plan& plan, const std::vector<DonatedBuffer>& donated) {
   std::vector<bool> taken(plan.leaves.size(), false);
-  for (const Plan::Output& output : plan.outputs) {  // a leaf that is itself a result keeps its memory
+  // a leaf that is itself a result keeps its memory
+  for (const Plan::Output& output : plan.outputs) {
     const PlanBuffer& buffer = plan.buffers[static_cast<std::size_t>(output.buffer)];
-    if (buffer.place == PlanBuffer::Place::leaf) taken[static_cast<std::size_t>(buffer.where)] = true;
+    if (buffer.place == PlanBuffer::Place::leaf)
+      taken[static_cast<std::size_t>(buffer.where)] = true;
   }
   for (const DonatedBuffer& d : donated) {
     const PlanBuffer& leaf = plan.buffers[static_cast<std::size_t>(d.leaf_buffer)];
     const PlanBuffer& output = plan.buffers[static_cast<std::size_t>(d.output_buffer)];
-    if (output.place != PlanBuffer::Place::output || taken[static_cast<std::size_t>(leaf.where)]) continue;
+    if (output.place != PlanBuffer::Place::output || taken[static_cast<std::size_t>(leaf.where)])
+      continue;
     Plan::OutputMemory& memory = plan.output_memory[static_cast<std::size_t>(output.where)];
     if (memory.donor >= 0 || leaf.bytes != output.bytes) continue;
     if (!may_overwrite(plan, d.leaf_buffer, d.output_buffer)) continue;

@@ -10,6 +10,7 @@
 
 namespace genera {
 
-std::shared_ptr<const Plan> make_plan(const CanonicalGraph& graph, const Backend& backend, const PlanOptions& options);
+std::shared_ptr<const Plan> make_plan(const CanonicalGraph& graph, const Backend& backend,
+                                      const PlanOptions& options);
 
 }  // namespace genera

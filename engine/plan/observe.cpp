@@ -51,7 +51,8 @@ void record(const PlanStep& step) {
   entry.bytes += static_cast<double>(step.bytes);
   constexpr std::size_t most_events = 1000000;
   if (r.events.size() < most_events)
-    r.events.push_back({step.scope, step.label, std::chrono::duration<double>(r.step_start - r.start).count(), seconds});
+    r.events.push_back({step.scope, step.label,
+                        std::chrono::duration<double>(r.step_start - r.start).count(), seconds});
 }
 
 template <class T>
@@ -71,11 +72,13 @@ void check_finite(const Plan& plan, const PlanStep& step, std::span<void* const>
                              : buffer.dtype == DType::f64 ? first_bad<double>(data, count)
                                                           : -1;
     if (bad < 0) continue;
-    const double value = buffer.dtype == DType::f32 ? static_cast<double>(static_cast<const float*>(data)[bad])
-                                                    : static_cast<const double*>(data)[bad];
+    const double value = buffer.dtype == DType::f32
+                             ? static_cast<double>(static_cast<const float*>(data)[bad])
+                             : static_cast<const double*>(data)[bad];
     const std::string scope = scope_name(step.scope);
-    throw NumericError(fmt::format("[nan check] {} in scope '{}' gave {} at element {} of {}", step.label,
-                                   scope.empty() ? "(none)" : scope, value, bad, to_string(buffer.shape)));
+    throw NumericError(fmt::format("[nan check] {} in scope '{}' gave {} at element {} of {}",
+                                   step.label, scope.empty() ? "(none)" : scope, value, bad,
+                                   to_string(buffer.shape)));
   }
 }
 
@@ -110,18 +113,22 @@ std::vector<ProfileEntry> stop_profile() {
     result.back().scope = scope_name(key.first);
     result.back().label = key.second;
   }
-  std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
+  std::sort(result.begin(), result.end(),
+            [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
   return result;
 }
 
 std::string format_profile(const std::vector<ProfileEntry>& entries) {
   double total = 0;
   for (const ProfileEntry& e : entries) total += e.seconds;
-  std::string text = fmt::format("{:>7} {:>10} {:>7} {:>8} {:>8}  {}\n", "share", "ms", "runs", "GFLOP/s", "GB/s", "what");
+  std::string text = fmt::format("{:>7} {:>10} {:>7} {:>8} {:>8}  {}\n", "share", "ms", "runs",
+                                 "GFLOP/s", "GB/s", "what");
   for (const ProfileEntry& e : entries)
-    text += fmt::format("{:>6.1f}% {:>10.3f} {:>7} {:>8.1f} {:>8.1f}  {}{}\n", total > 0 ? 100 * e.seconds / total : 0,
-                        1e3 * e.seconds, e.runs, e.seconds > 0 ? e.flops / e.seconds * 1e-9 : 0,
-                        e.seconds > 0 ? e.bytes / e.seconds * 1e-9 : 0, e.scope.empty() ? "" : e.scope + ": ", e.label);
+    text += fmt::format("{:>6.1f}% {:>10.3f} {:>7} {:>8.1f} {:>8.1f}  {}{}\n",
+                        total > 0 ? 100 * e.seconds / total : 0, 1e3 * e.seconds, e.runs,
+                        e.seconds > 0 ? e.flops / e.seconds * 1e-9 : 0,
+                        e.seconds > 0 ? e.bytes / e.seconds * 1e-9 : 0,
+                        e.scope.empty() ? "" : e.scope + ": ", e.label);
   return text;
 }
 
@@ -130,8 +137,10 @@ std::string profile_trace() {
   std::string text = "{\"traceEvents\":[";
   bool first = true;
   for (const Event& e : recording().events) {
-    text += fmt::format("{}\n{{\"name\":\"{}\",\"cat\":\"{}\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":{:.3f},\"dur\":{:.3f}}}",
-                        first ? "" : ",", e.label, scope_name(e.scope), 1e6 * e.start, 1e6 * e.seconds);
+    text += fmt::format(
+        "{}\n{{\"name\":\"{}\",\"cat\":\"{}\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":{:.3f},"
+        "\"dur\":{:.3f}}}",
+        first ? "" : ",", e.label, scope_name(e.scope), 1e6 * e.start, 1e6 * e.seconds);
     first = false;
   }
   return text + "\n]}\n";

@@ -1,5 +1,7 @@
 #include "engine/plan/lower.h"
 
+#include <genera/error.h>
+
 #include <algorithm>
 #include <queue>
 #include <set>
@@ -26,13 +28,26 @@ Precedence hard_precedence(const Plan& plan, const std::vector<StepAccess>& acce
   for (std::size_t s = 0; s < access.size(); ++s)
     for (const int b : access[s].writes) {
       auto& list = writers[static_cast<std::size_t>(b)];
-      if (!list.empty()) result.add(list.back(), static_cast<int>(s));  // parts of one tensor, in their order
+      // parts of one tensor, in their order
+      if (!list.empty()) result.add(list.back(), static_cast<int>(s));
       list.push_back(static_cast<int>(s));
     }
   for (std::size_t s = 0; s < access.size(); ++s)
     for (const int b : access[s].reads)
-      for (const int writer : writers[static_cast<std::size_t>(b)]) result.add(writer, static_cast<int>(s));
+      for (const int writer : writers[static_cast<std::size_t>(b)])
+        result.add(writer, static_cast<int>(s));
   return result;
+}
+
+/// By step: the donated leaves whose memory it writes over.
+std::vector<std::vector<int>> overwritten_leaves(const std::vector<StepAccess>& access,
+                                                 const std::vector<DonatedBuffer>& donated) {
+  std::vector<std::vector<int>> leaves(access.size());
+  for (const DonatedBuffer& d : donated)
+    for (std::size_t s = 0; s < access.size(); ++s)
+      if (std::count(access[s].writes.begin(), access[s].writes.end(), d.output_buffer) > 0)
+        leaves[s].push_back(d.leaf_buffer);
+  return leaves;
 }
 
 /// Steps that may find bad data while they run. They come before any donated memory is overwritten, so that an error leaves
@@ -51,13 +66,10 @@ void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated) {
 
   // A step that writes over donated memory waits for the memory's readers, unless nothing else can run.
   std::vector<int> readers_left(plan.buffers.size(), 0);
-  std::vector<std::vector<int>> overwrites(plan.steps.size());
   for (const StepAccess& a : access)
-    for (const int b : std::set<int>(a.reads.begin(), a.reads.end())) ++readers_left[static_cast<std::size_t>(b)];
-  for (const DonatedBuffer& d : donated)
-    for (std::size_t s = 0; s < access.size(); ++s)
-      if (std::count(access[s].writes.begin(), access[s].writes.end(), d.output_buffer) > 0)
-        overwrites[s].push_back(d.leaf_buffer);
+    for (const int b : std::set<int>(a.reads.begin(), a.reads.end()))
+      ++readers_left[static_cast<std::size_t>(b)];
+  const std::vector<std::vector<int>> overwrites = overwritten_leaves(access, donated);
   auto fallible_left = std::count_if(plan.steps.begin(), plan.steps.end(), may_fail);
   const auto must_wait = [&](int s) {
     if (!overwrites[static_cast<std::size_t>(s)].empty() && fallible_left > 0) return true;
@@ -89,7 +101,8 @@ void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated) {
     order.push_back(s);
     if (may_fail(plan.steps[static_cast<std::size_t>(s)])) --fallible_left;
     const auto& a = access[static_cast<std::size_t>(s)];
-    for (const int b : std::set<int>(a.reads.begin(), a.reads.end())) --readers_left[static_cast<std::size_t>(b)];
+    for (const int b : std::set<int>(a.reads.begin(), a.reads.end()))
+      --readers_left[static_cast<std::size_t>(b)];
     for (const int next : precedence.after[static_cast<std::size_t>(s)])
       if (--precedence.waiting[static_cast<std::size_t>(next)] == 0) ready.insert(next);
     for (auto it = delayed.begin(); it != delayed.end();) {
@@ -101,6 +114,8 @@ void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated) {
       }
     }
   }
+  if (order.size() != plan.steps.size())
+    throw Error("[plan] steps wait for each other in a circle");
   std::vector<PlanStep> steps;
   steps.reserve(order.size());
   for (const int s : order) steps.push_back(std::move(plan.steps[static_cast<std::size_t>(s)]));
@@ -123,7 +138,8 @@ bool may_overwrite(const Plan& plan, int leaf, int output) {
       for (const KernelStore& store : kernel.stores) {
         if (step.kernel.buffers[static_cast<std::size_t>(store.buffer)] != output) continue;
         for (const KernelInstr& instr : kernel.code)
-          if (instr.op == KernelOp::Load && step.kernel.buffers[static_cast<std::size_t>(instr.imm)] == leaf &&
+          if (instr.op == KernelOp::Load &&
+              step.kernel.buffers[static_cast<std::size_t>(instr.imm)] == leaf &&
               (instr.view.offset != store.view.offset || instr.view.stride != store.view.stride))
             return false;
       }

@@ -54,7 +54,8 @@ std::int64_t most_alive(const std::vector<Interval>& intervals, std::size_t step
 
 /// Best fit over free ranges in time order: near-linear, for plans of many thousand buffers.
 std::int64_t place_in_time(Plan& plan, std::vector<Interval>& intervals) {
-  std::sort(intervals.begin(), intervals.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(intervals.begin(), intervals.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
   std::multimap<int, const Interval*> ending;
   std::map<std::int64_t, std::int64_t> free;  // offset -> bytes
   std::int64_t end = 0;
@@ -82,7 +83,8 @@ std::int64_t place_in_time(Plan& plan, std::vector<Interval>& intervals) {
     }
     auto best = free.end();
     for (auto range = free.begin(); range != free.end(); ++range)
-      if (range->second >= i.bytes && (best == free.end() || range->second < best->second)) best = range;
+      if (range->second >= i.bytes && (best == free.end() || range->second < best->second))
+        best = range;
     std::int64_t offset = end;
     if (best != free.end()) {
       offset = best->first;
@@ -100,9 +102,12 @@ std::int64_t place_in_time(Plan& plan, std::vector<Interval>& intervals) {
 
 /// Largest first, each at the lowest offset where nothing that lives at the same time lies.
 std::int64_t place_by_size(Plan& plan, std::vector<Interval>& intervals) {
-  std::stable_sort(intervals.begin(), intervals.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  std::stable_sort(intervals.begin(), intervals.end(),
+                   [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
   std::vector<const Interval*> placed;  // by offset
-  const auto offset_of = [&](const Interval* i) { return plan.buffers[static_cast<std::size_t>(i->buffer)].where; };
+  const auto offset_of = [&](const Interval* i) {
+    return plan.buffers[static_cast<std::size_t>(i->buffer)].where;
+  };
   std::int64_t end = 0;
   for (const Interval& i : intervals) {
     std::int64_t offset = 0;
@@ -113,9 +118,10 @@ std::int64_t place_by_size(Plan& plan, std::vector<Interval>& intervals) {
     }
     plan.buffers[static_cast<std::size_t>(i.buffer)].where = offset;
     end = std::max(end, offset + i.bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), offset,
-                                   [&](std::int64_t at, const Interval* o) { return at < offset_of(o); }),
-                  &i);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), offset,
+                         [&](std::int64_t at, const Interval* o) { return at < offset_of(o); }),
+        &i);
   }
   return end;
 }
@@ -133,7 +139,8 @@ void place_buffers(Plan& plan, bool share) {
     return;
   }
   constexpr std::size_t few = 4000;  // placing by size compares every pair
-  plan.arena_bytes = intervals.size() <= few ? place_by_size(plan, intervals) : place_in_time(plan, intervals);
+  plan.arena_bytes =
+      intervals.size() <= few ? place_by_size(plan, intervals) : place_in_time(plan, intervals);
 }
 
 }  // namespace genera

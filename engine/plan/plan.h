@@ -59,15 +59,16 @@ struct PlanStep {
   enum class Kind : std::uint8_t {
     kernel,     ///< `kernel` alone
     primitive,  ///< `primitive` alone
-    epilogue,   ///< a rank-2 MatMul `primitive` whose output `kernel` reads element by element, block by block while it is in cache
+    epilogue,  ///< a rank-2 MatMul `primitive` whose output `kernel` reads element by element, block by block while it is in cache
   };
   Kind kind{};
   KernelStep kernel;
   PrimitiveStep primitive;
   std::uint32_t scope = 0;  ///< of the node that made most of it
   std::string label;        ///< "MatMul", "Mul+Add+Exp+ReduceSum"
-  std::int64_t flops = 0;   ///< additions and multiplications of contractions; elementwise: one per instruction
-  std::int64_t bytes = 0;   ///< read and written, each operand once
+  /// additions and multiplications of contractions; elementwise: one per instruction
+  std::int64_t flops = 0;
+  std::int64_t bytes = 0;  ///< read and written, each operand once
 };
 
 struct Plan {

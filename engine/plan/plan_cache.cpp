@@ -65,7 +65,8 @@ void PlanCache::set_cap(std::size_t bytes) {
 void PlanCache::shrink() {
   while (bytes_ > cap_ && plans_.size() > 1) {
     const auto victim = std::prev(plans_.end());
-    const auto [first, last] = by_hash_.equal_range(XXH3_64bits(victim->key.data(), victim->key.size()));
+    const auto [first, last] =
+        by_hash_.equal_range(XXH3_64bits(victim->key.data(), victim->key.size()));
     for (auto it = first; it != last; ++it)
       if (it->second == victim) {
         by_hash_.erase(it);
@@ -87,10 +88,12 @@ void PlanCache::explain_miss(const CanonicalGraph& graph) {
   std::vector<NodeNote> notes;
   notes.reserve(graph.order.size());
   for (const Node* node : graph.order)
-    notes.push_back({node->evaluated() ? Op::Leaf : node->op(), node->dtype(), node->shape(), node->scope()});
+    notes.push_back(
+        {node->evaluated() ? Op::Leaf : node->op(), node->dtype(), node->shape(), node->scope()});
   const auto text = [](const NodeNote& n) {
     const std::string scope = scope_name(n.scope);
-    return fmt::format("{} {} {}{}", name(n.op), to_string(n.shape), name(n.dtype), scope.empty() ? "" : " in " + scope);
+    return fmt::format("{} {} {}{}", name(n.op), to_string(n.shape), name(n.dtype),
+                       scope.empty() ? "" : " in " + scope);
   };
   why_missed_.clear();
   if (!latest_.empty()) {
@@ -100,11 +103,15 @@ void PlanCache::explain_miss(const CanonicalGraph& graph) {
            notes[i].dtype == latest_[i].dtype)
       ++i;
     if (i < common)
-      why_missed_ = fmt::format("node {} is {}, the plan before had {}", i, text(notes[i]), text(latest_[i]));
+      why_missed_ =
+          fmt::format("node {} is {}, the plan before had {}", i, text(notes[i]), text(latest_[i]));
     else if (notes.size() != latest_.size())
-      why_missed_ = fmt::format("the graph has {} nodes, the plan before had {}", notes.size(), latest_.size());
+      why_missed_ = fmt::format("the graph has {} nodes, the plan before had {}", notes.size(),
+                                latest_.size());
     else
-      why_missed_ = "same operations and shapes, but other attributes, connections, live handles or donated states";
+      why_missed_ =
+          "same operations and shapes, but other attributes, connections, live handles or donated "
+          "states";
   }
   latest_ = std::move(notes);
 }
@@ -116,13 +123,15 @@ void warn_about_growth(const CanonicalGraph& graph) {
   warned = true;
   std::map<std::uint32_t, std::size_t> by_scope;
   for (const Node* node : graph.order) ++by_scope[node->scope()];
-  const auto most = std::max_element(by_scope.begin(), by_scope.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most =
+      std::max_element(by_scope.begin(), by_scope.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
   const std::string scope = scope_name(most->first);
-  warning_handler()(fmt::format(
-      "a graph of {} nodes is being evaluated, {} of them made in scope '{}': if it grows with every step, evaluate or "
-      "detach() what you carry from step to step",
-      graph.order.size(), most->second, scope.empty() ? "(none)" : scope));
+  warning_handler()(
+      fmt::format("a graph of {} nodes is being evaluated, {} of them made in scope '{}': if it "
+                  "grows with every step, evaluate or "
+                  "detach() what you carry from step to step",
+                  graph.order.size(), most->second, scope.empty() ? "(none)" : scope));
 }
 
 Stats stats() {

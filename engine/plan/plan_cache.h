@@ -27,7 +27,8 @@ class PlanCache {
 
   /// The plan whose whole key equals the graph's, or null. Counts a reuse.
   CachedPlan* find(const CanonicalGraph& graph);
-  CachedPlan& insert(const CanonicalGraph& graph, std::shared_ptr<const Plan> plan, std::unique_ptr<Executable> executable);
+  CachedPlan& insert(const CanonicalGraph& graph, std::shared_ptr<const Plan> plan,
+                     std::unique_ptr<Executable> executable);
   void clear();
   void set_cap(std::size_t bytes);
   void add_recomputed(std::uint64_t nodes) { recomputed_ += nodes; }

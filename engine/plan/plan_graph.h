@@ -43,7 +43,9 @@ struct PlanNode {
     attrs.resize(sizeof a);
     std::memcpy(attrs.data(), &a, sizeof a);
   }
-  const Shape& shape(int output = 0) const { return outputs[static_cast<std::size_t>(output)].shape; }
+  const Shape& shape(int output = 0) const {
+    return outputs[static_cast<std::size_t>(output)].shape;
+  }
   DType dtype(int output = 0) const { return outputs[static_cast<std::size_t>(output)].dtype; }
 };
 

@@ -29,10 +29,12 @@ class Simplifier {
     const std::vector<int> uses = count_uses();
     for (int i = 0; i < old_.size(); ++i) {
       PlanNode node = old_[i];
-      sole_user_ = node.inputs.size() == 1 && uses[static_cast<std::size_t>(node.inputs[0].node)] == 1;
+      sole_user_ =
+          node.inputs.size() == 1 && uses[static_cast<std::size_t>(node.inputs[0].node)] == 1;
       for (PlanValue& input : node.inputs) input = mapped(input);
       if (node.op == Op::Call) continue;  // its users already name its body
-      map_[static_cast<std::size_t>(i)] = rewrite_ ? simplified(std::move(node)) : add(std::move(node));
+      map_[static_cast<std::size_t>(i)] =
+          rewrite_ ? simplified(std::move(node)) : add(std::move(node));
     }
     for (const PlanGraph::Result& result : old_.results) {
       const PlanValue value = mapped(result.value);
@@ -48,7 +50,8 @@ class Simplifier {
     std::vector<int> uses(old_.nodes.size(), 0);
     for (const PlanNode& node : old_.nodes)
       for (const PlanValue& input : node.inputs) ++uses[static_cast<std::size_t>(input.node)];
-    for (const PlanGraph::Result& result : old_.results) ++uses[static_cast<std::size_t>(result.value.node)];
+    for (const PlanGraph::Result& result : old_.results)
+      ++uses[static_cast<std::size_t>(result.value.node)];
     return uses;
   }
 
@@ -99,8 +102,10 @@ class Simplifier {
       case Op::Permute:
         if (node.shape() == shape(x) && node.op != Op::Permute) return x;
         if (is_splat(x)) return resplat(x, node.shape());
-        if (node.op != Op::Permute && at(x).op == node.op) return with_input(std::move(node), at(x).inputs[0]);
-        if (node.op == Op::Permute && at(x).op == Op::Permute) return merged_permutes(std::move(node));
+        if (node.op != Op::Permute && at(x).op == node.op)
+          return with_input(std::move(node), at(x).inputs[0]);
+        if (node.op == Op::Permute && at(x).op == Op::Permute)
+          return merged_permutes(std::move(node));
         if (node.op == Op::Permute && at(x).op == Op::MatMul && sole_user_ && swaps_last_two(node))
           return transposed_product(node);
         break;
@@ -121,7 +126,8 @@ class Simplifier {
       case Op::Add:
         if (const auto sum = sum_of_parts(node)) return *sum;
         break;
-      default: break;
+      default:
+        break;
     }
     return add(std::move(node));
   }
@@ -145,7 +151,9 @@ class Simplifier {
     bool identity = true;
     for (int d = 0; d < node.shape().rank(); ++d) {
       const auto at_axis = static_cast<std::size_t>(d);
-      attrs.axes[at_axis] = inner.attr<PermuteAttrs>().axes[static_cast<std::size_t>(node.attr<PermuteAttrs>().axes[at_axis])];
+      attrs.axes[at_axis] =
+          inner.attr<PermuteAttrs>()
+              .axes[static_cast<std::size_t>(node.attr<PermuteAttrs>().axes[at_axis])];
       identity = identity && attrs.axes[at_axis] == d;
     }
     const PlanValue input = inner.inputs[0];
@@ -208,7 +216,8 @@ class Simplifier {
     if (!a || !b || a->axis != b->axis) return std::nullopt;
     PaddedParts sum = *a;
     sum.parts.insert(sum.parts.end(), b->parts.begin(), b->parts.end());
-    std::sort(sum.parts.begin(), sum.parts.end(), [](const auto& p, const auto& q) { return p.start < q.start; });
+    std::sort(sum.parts.begin(), sum.parts.end(),
+              [](const auto& p, const auto& q) { return p.start < q.start; });
     std::int64_t end = 0;
     for (const PaddedParts::Part& part : sum.parts) {
       if (part.start < end) return std::nullopt;
@@ -247,14 +256,16 @@ class Simplifier {
       const auto n = static_cast<std::size_t>(i);
       if (graph_[i].requested) used[n] = true;
       if (!used[n]) continue;
-      for (const PlanValue& input : graph_[i].inputs) used[static_cast<std::size_t>(input.node)] = true;
+      for (const PlanValue& input : graph_[i].inputs)
+        used[static_cast<std::size_t>(input.node)] = true;
     }
     PlanGraph result;
     std::vector<int> number(graph_.nodes.size(), -1);
     for (int i = 0; i < graph_.size(); ++i) {
       if (!used[static_cast<std::size_t>(i)]) continue;
       PlanNode node = graph_[i];
-      for (PlanValue& input : node.inputs) input.node = number[static_cast<std::size_t>(input.node)];
+      for (PlanValue& input : node.inputs)
+        input.node = number[static_cast<std::size_t>(input.node)];
       number[static_cast<std::size_t>(i)] = result.size();
       result.nodes.push_back(std::move(node));
     }
@@ -276,6 +287,8 @@ class Simplifier {
 
 }  // namespace
 
-PlanGraph simplify(const PlanGraph& graph, bool rewrite) { return Simplifier(graph, rewrite).run(); }
+PlanGraph simplify(const PlanGraph& graph, bool rewrite) {
+  return Simplifier(graph, rewrite).run();
+}
 
 }  // namespace genera

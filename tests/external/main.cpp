@@ -7,7 +7,8 @@ using namespace genera;
 
 int main() {
   const Key key(0);
-  nn::Sequential net{nn::Linear(1, 32, key.fold_in(0)), nn::Tanh{}, nn::Linear(32, 1, key.fold_in(1))};
+  nn::Sequential net{nn::Linear(1, 32, key.fold_in(0)), nn::Tanh{},
+                     nn::Linear(32, 1, key.fold_in(1))};
   optim::Adam adam(parameters(net), {.lr = 1e-2f});
   float last = 1;
   for (std::uint64_t step = 0; step < 500; ++step) {

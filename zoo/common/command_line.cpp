@@ -10,11 +10,12 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string_view>
 
+#include "zoo/common/config_text.h"
 #include "zoo/common/console.h"
 #include "zoo/common/dataset.h"
 #include "zoo/common/failure.h"
@@ -92,10 +93,10 @@ struct Verb::Impl {
     return names;
   }
 
-  void assign(const std::string& name, const std::vector<std::string>& values, Source source) {
+  void assign(const std::string& name, const std::string& value, Source source) {
     CLI::Option* option = find(name);
     option->clear();
-    for (const std::string& value : values) option->add_result(value);
+    option->add_result(value);
     option->run_callback();
     sources[name] = source;
   }
@@ -131,7 +132,7 @@ struct Verb::Impl {
   void note_flags();
   void apply_environment();
   void settle_exclusive_groups();
-  std::vector<CLI::ConfigItem> read_config(const std::filesystem::path& path) const;
+  std::vector<ConfigEntry> read_config(const std::filesystem::path& path) const;
   void apply_config(const std::filesystem::path& path);
 };
 
@@ -146,7 +147,7 @@ void Verb::Impl::apply_environment() {
     const char* value = std::getenv(variable.c_str());
     if (value == nullptr || *value == '\0' || outranked(name, Source::environment)) continue;
     try {
-      assign(name, {value}, Source::environment);
+      assign(name, value, Source::environment);
     } catch (const CLI::ParseError& error) {
       throw UsageError(fmt::format("{} in the environment: {}", variable, error.what()));
     }
@@ -172,30 +173,25 @@ void Verb::Impl::settle_exclusive_groups() {
   }
 }
 
-std::vector<CLI::ConfigItem> Verb::Impl::read_config(const std::filesystem::path& path) const {
-  std::ifstream file(path);
+std::vector<ConfigEntry> Verb::Impl::read_config(const std::filesystem::path& path) const {
+  std::ifstream file(path, std::ios::binary);
   if (!file || std::filesystem::is_directory(path))
     throw UsageError(fmt::format("configuration file {} cannot be read", path.string()));
   const std::vector<std::string> keys = config_keys();
-  auto items = CLI::ConfigTOML().from_config(file);
-  for (const CLI::ConfigItem& item : items) {
-    if (item.parents.empty() && std::find(keys.begin(), keys.end(), item.name) != keys.end() &&
-        item.inputs.size() == 1)
-      continue;
-    if (std::find(keys.begin(), keys.end(), item.name) != keys.end() && item.parents.empty())
-      throw UsageError(fmt::format("{}: key '{}' has {} values, not 1", path.string(), item.name,
-                                   item.inputs.size()));
-    throw UsageError(fmt::format("{}: unknown key '{}'{}", path.string(), item.fullname(),
-                                 suggestion(item.name, keys, "")));
-  }
-  return items;
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  auto entries = parse_config(text, path.string());
+  for (const ConfigEntry& entry : entries)
+    if (std::find(keys.begin(), keys.end(), entry.name) == keys.end())
+      throw UsageError(fmt::format("{}: unknown key '{}'{}", path.string(), entry.name,
+                                   suggestion(entry.name, keys, "")));
+  return entries;
 }
 
 void Verb::Impl::apply_config(const std::filesystem::path& path) {
-  for (const CLI::ConfigItem& item : read_config(path)) {
-    if (outranked(item.name, Source::config)) continue;
+  for (const ConfigEntry& entry : read_config(path)) {
+    if (outranked(entry.name, Source::config)) continue;
     try {
-      assign(item.name, item.inputs, Source::config);
+      assign(entry.name, entry.value, Source::config);
     } catch (const CLI::ParseError& error) {
       throw UsageError(fmt::format("{}: {}", path.string(), error.what()));
     }
@@ -281,19 +277,23 @@ const std::string& Verb::name() const { return impl_->app->get_name(); }
 Source Verb::source(const std::string& name) const { return impl_->source_of(name); }
 
 void Verb::set(const std::string& name, const std::string& value) {
-  impl_->assign(name, {value}, Source::flag);
+  impl_->assign(name, value, Source::flag);
 }
 
 void Verb::unset(const std::string& name) { impl_->unset(name); }
 
 std::string Verb::resolved() const {
-  std::istringstream lines(impl_->app->config_to_str(true, false));
   std::string result;
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t equals = line.find('=');
-    const std::string name = line.substr(0, equals);
-    if (equals == std::string::npos || impl_->forgotten(name)) continue;
-    result += name + " = " + line.substr(equals + 1) + "\n";
+  for (const CLI::Option* option : impl_->app->get_options()) {
+    if (!option->get_configurable() || option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    if (impl_->forgotten(name)) continue;
+    const bool is_flag = option->get_expected_min() == 0;
+    const std::string otherwise = is_flag ? "false" : option->get_default_str();
+    if (option->count() > 0)
+      result += config_line(name, option->reduced_results().front());
+    else if (!otherwise.empty())
+      result += config_line(name, otherwise);
   }
   return result;
 }
@@ -326,9 +326,9 @@ std::string Verb::run_flags() const {
 }
 
 void Verb::restore(const std::filesystem::path& config) {
-  std::vector<CLI::ConfigItem> items;
+  std::vector<ConfigEntry> entries;
   try {
-    items = impl_->read_config(config);
+    entries = impl_->read_config(config);
   } catch (const UsageError& error) {  // a damaged run folder is no slip on the command line
     throw DataError(error.what());
   }
@@ -339,10 +339,10 @@ void Verb::restore(const std::filesystem::path& config) {
           name));
   for (const auto& [name, how] : impl_->kept)
     if (how == Kept::in_config) unset(name);
-  for (const CLI::ConfigItem& item : items) {
-    if (source(item.name) > Source::config) continue;  // changeable, and given for this call
+  for (const ConfigEntry& entry : entries) {
+    if (source(entry.name) > Source::config) continue;  // changeable, and given for this call
     try {
-      impl_->assign(item.name, item.inputs, Source::config);
+      impl_->assign(entry.name, entry.value, Source::config);
     } catch (const CLI::ParseError& error) {
       throw DataError(fmt::format("{}: {}", config.string(), error.what()));
     }

@@ -94,6 +94,11 @@ fs::path RunFolder::checkpoint_to_resume() const {
   return given_checkpoint_.empty() ? last_checkpoint() : given_checkpoint_;
 }
 
+void RunFolder::remove_leftovers() const {
+  for (const fs::path& folder : {path_, path_ / "samples", path_ / "checkpoints"})
+    io::remove_leftovers(folder);
+}
+
 void write_text(const fs::path& path, const std::string& text) {
   io::write_file_atomically(path, std::as_bytes(std::span<const char>(text)));
 }

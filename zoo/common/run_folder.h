@@ -33,6 +33,8 @@ class RunFolder {
   std::filesystem::path checkpoint_to_read() const;
   /// The checkpoint that open() was given, or the last one.
   std::filesystem::path checkpoint_to_resume() const;
+  /// Deletes the half-written files of a run that was killed. Only for who goes on with the run.
+  void remove_leftovers() const;
 
  private:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}

@@ -174,7 +174,9 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
     warn_of_existing(flags.out, console);
     return print_plan(*trainable, flags, options);
   }
-  if (!resume) {
+  if (resume) {
+    folder->remove_leftovers();
+  } else {
     folder = RunFolder::create(flags.out, program, trainable->model());
     verb.set("data", data::absolute_name(flags.data));  // the run is read from anywhere
     write_text(folder->config(), verb.resolved());

@@ -3,62 +3,42 @@
 // "Unsupervised representation learning with deep convolutional generative adversarial networks",
 // 1511.06434, section 3).
 //
-//     (C,H,W) -conv-> (F,H/2,W/2) -conv-> (2F,H/4,W/4) -linear-> hidden -linear-> (mean, log
-//     variance)      q(z|x) z -linear-> hidden -linear-> (2F,H/4,W/4) -conv^T-> (F,H/2,W/2)
-//     -conv^T-> (C,H,W)                     p(x|z)
+//     q(z|x): (C,H,W) -conv-> (F,H/2,W/2) -conv-> (2F,H/4,W/4) -linear-> hidden
+//             -linear-> (mean, log variance)
+//     p(x|z): z -linear-> hidden -linear-> (2F,H/4,W/4) -conv^T-> (F,H/2,W/2) -conv^T-> (C,H,W)
 
 #include "zoo/common/failure.h"
 #include "zoo/vae/model.h"
 
 namespace genera::zoo {
-namespace {
-
-constexpr std::int64_t kernel = 4;
-
-class ConvVae : public Vae {
- public:
-  ConvVae(const VaeShape& shape, const Key& key) : Vae(shape) {
-    const std::int64_t f = shape.filters, h = shape.height / 4, w = shape.width / 4;
-    const std::int64_t features = 2 * f * h * w;
-    const auto conv = [&](std::int64_t in, std::int64_t out, std::uint64_t layer) {
-      return before_relu(nn::Conv2d(in, out, kernel, key, {.stride = 2, .padding = 1}),
-                         in * kernel * kernel, key.fold_in(layer));
-    };
-    const auto linear = [&](std::int64_t in, std::int64_t out, std::uint64_t layer) {
-      return before_relu(nn::Linear(in, out, key), in, key.fold_in(layer));
-    };
-    encoder_ = nn::Sequential(conv(shape.channels, f, 0), nn::Relu{}, conv(f, 2 * f, 1), nn::Relu{},
-                              nn::Flatten{}, linear(features, shape.hidden, 2), nn::Relu{},
-                              nn::Linear(shape.hidden, 2 * shape.latent, key.fold_in(3)));
-    // Of a transposed convolution's window only every second row and column meets one output pixel.
-    decoder_ = nn::Sequential(
-        linear(shape.latent, shape.hidden, 4), nn::Relu{}, linear(shape.hidden, features, 5),
-        nn::Relu{}, nn::Reshape({2 * f, h, w}),
-        before_relu(nn::ConvTranspose2d(2 * f, f, kernel, key, {.stride = 2, .padding = 1}),
-                    2 * f * kernel * kernel / 4, key.fold_in(6)),
-        nn::Relu{},
-        nn::ConvTranspose2d(f, shape.channels, kernel, key.fold_in(7),
-                            {.stride = 2, .padding = 1}));
-    encoder_.set_name("encoder");
-    decoder_.set_name("decoder");
-  }
-
-  Posterior encode(const Tensor& x) const override { return split_posterior(encoder_(x)); }
-  Tensor decode(const Tensor& z) const override { return decoder_(z); }
-  void visit(nn::Visitor& visitor) const override { visitor(encoder_, decoder_); }
-
- private:
-  nn::Sequential encoder_, decoder_;
-};
-
-}  // namespace
 
 std::unique_ptr<Vae> make_conv_vae(const VaeShape& shape, const Key& key) {
   if (shape.height % 4 != 0 || shape.width % 4 != 0)
     throw UsageError(
         "--model conv halves the images twice: height and width must be multiples of "
         "4; use --model mlp");
-  return std::make_unique<ConvVae>(shape, key);
+  constexpr std::int64_t kernel = 4;
+  const std::int64_t f = shape.filters, h = shape.height / 4, w = shape.width / 4;
+  const std::int64_t features = 2 * f * h * w;
+  const auto conv = [&](std::int64_t in, std::int64_t out, std::uint64_t layer) {
+    return before_relu(nn::Conv2d(in, out, kernel, key, {.stride = 2, .padding = 1}),
+                       in * kernel * kernel, key.fold_in(layer));
+  };
+  const auto linear = [&](std::int64_t in, std::int64_t out, std::uint64_t layer) {
+    return before_relu(nn::Linear(in, out, key), in, key.fold_in(layer));
+  };
+  nn::Sequential encoder(conv(shape.channels, f, 0), nn::Relu{}, conv(f, 2 * f, 1), nn::Relu{},
+                         nn::Flatten{}, linear(features, shape.hidden, 2), nn::Relu{},
+                         nn::Linear(shape.hidden, 2 * shape.latent, key.fold_in(3)));
+  // Of a transposed convolution's window only every second row and column meets one output pixel.
+  nn::Sequential decoder(
+      linear(shape.latent, shape.hidden, 4), nn::Relu{}, linear(shape.hidden, features, 5),
+      nn::Relu{}, nn::Reshape({2 * f, h, w}),
+      before_relu(nn::ConvTranspose2d(2 * f, f, kernel, key, {.stride = 2, .padding = 1}),
+                  2 * f * kernel * kernel / 4, key.fold_in(6)),
+      nn::Relu{},
+      nn::ConvTranspose2d(f, shape.channels, kernel, key.fold_in(7), {.stride = 2, .padding = 1}));
+  return std::make_unique<Vae>(shape, std::move(encoder), std::move(decoder));
 }
 
 }  // namespace genera::zoo

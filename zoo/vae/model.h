@@ -28,24 +28,28 @@ struct VaeShape {
   std::int64_t width = 28;
   std::int64_t latent = 20;   ///< Z
   std::int64_t hidden = 400;  ///< units of each fully connected hidden layer
-  std::int64_t filters =
-      32;  ///< conv: channels after the first convolution; twice as many after the second
+  /// conv: channels after the first convolution; twice as many after the second
+  std::int64_t filters = 32;
 };
 
 class Vae : public nn::Module {
  public:
-  /// x (B,C,H,W) in [0,1].
-  virtual Posterior encode(const Tensor& x) const = 0;
+  /// `encoder` maps images (B,C,H,W) to (B,2Z), means before log-variances; `decoder` (B,Z) to
+  /// (B,C,H,W).
+  Vae(const VaeShape& shape, nn::Sequential encoder, nn::Sequential decoder);
+
+  /// x (B,C,H,W) in [0,1]. The log-variance is clamped to [-12, 12]: outside, the bound's gradients
+  /// overflow or say nothing.
+  Posterior encode(const Tensor& x) const;
   /// z (B,Z) -> (B,C,H,W): the likelihood's parameter of each pixel (a logit, or a mean).
-  virtual Tensor decode(const Tensor& z) const = 0;
+  Tensor decode(const Tensor& z) const { return decoder_(z); }
+  void visit(nn::Visitor& visitor) const override { visitor(encoder_, decoder_); }
 
   const VaeShape& shape() const { return shape_; }
 
- protected:
-  explicit Vae(const VaeShape& shape) : shape_(shape) {}
-
  private:
   VaeShape shape_;
+  nn::Sequential encoder_, decoder_;
 };
 
 /// The layer as it should begin before a ReLU: weights normal with variance 2 / fan_in, no bias (He
@@ -58,10 +62,6 @@ Layer before_relu(Layer layer, std::int64_t fan_in, const Key& key) {
   layer.bias().set(zeros(layer.bias().shape()));
   return layer;
 }
-
-/// Splits an encoder's last layer (B,2Z) into the posterior. The log-variance is clamped to [-12,
-/// 12]: outside, the bound's gradients overflow or say nothing.
-Posterior split_posterior(const Tensor& encoded);
 
 /// Fully connected, one hidden layer on each side (mlp_vae.cpp).
 std::unique_ptr<Vae> make_mlp_vae(const VaeShape& shape, const Key& key);

@@ -28,11 +28,12 @@ GENERA_API Gradients grad(const Tensor& loss, std::initializer_list<Tensor> wrt)
 
 /// The vector-Jacobian product: sum over outputs of cotangent^T d(output)/d(wrt). One cotangent per output, of its shape and
 /// dtype; an empty Tensor stands for zeros.
-GENERA_API std::vector<Tensor> vjp(std::span<const Tensor> outputs, std::span<const Tensor> cotangents,
-                                   std::span<const Tensor> wrt);
+GENERA_API std::vector<Tensor> vjp(std::span<const Tensor> outputs,
+                                   std::span<const Tensor> cotangents, std::span<const Tensor> wrt);
 
 /// {function(inputs), its gradients with respect to inputs}.
 GENERA_API std::pair<Tensor, std::vector<Tensor>> value_and_grad(
-    const std::function<Tensor(const std::vector<Tensor>&)>& function, const std::vector<Tensor>& inputs);
+    const std::function<Tensor(const std::vector<Tensor>&)>& function,
+    const std::vector<Tensor>& inputs);
 
 }  // namespace genera

@@ -48,6 +48,7 @@ constexpr bool is_integer(DType dtype) { return dtype >= DType::i32 && dtype <= 
 /// dtype_of<float> == DType::f32 and so on; no value for types that tensors do not hold.
 template <class T>
 struct dtype_of_type;
+// clang-format off
 template <> struct dtype_of_type<float> { static constexpr DType value = DType::f32; };
 template <> struct dtype_of_type<double> { static constexpr DType value = DType::f64; };
 template <> struct dtype_of_type<float16> { static constexpr DType value = DType::f16; };
@@ -57,6 +58,7 @@ template <> struct dtype_of_type<std::int64_t> { static constexpr DType value = 
 template <> struct dtype_of_type<std::uint8_t> { static constexpr DType value = DType::u8; };
 template <> struct dtype_of_type<std::uint32_t> { static constexpr DType value = DType::u32; };
 template <> struct dtype_of_type<bool> { static constexpr DType value = DType::boolean; };
+// clang-format on
 template <class T>
 inline constexpr DType dtype_of = dtype_of_type<T>::value;
 

@@ -115,6 +115,11 @@ GENERA_API void write_file_atomically(const std::filesystem::path& path,
                                       const std::function<void(const Sink&)>& writer,
                                       const WriteOptions& options = {});
 
+/// Deletes what processes that were killed while they wrote files into `folder` left behind: the
+/// temporary files of write_file_atomically whose process runs no more. Nothing of this process may
+/// be writing there. Files that cannot be deleted stay; no error.
+GENERA_API void remove_leftovers(const std::filesystem::path& folder);
+
 // ---- IDX (the format of MNIST; http://yann.lecun.com/exdb/mnist) ----
 
 /// Reads an IDX file, gzip-packed or not (told apart by content): u8, i32, f32 or f64, 1 to 8 axes.

@@ -1,9 +1,10 @@
 /// Layers and initialisers. A module is a value: copying it is cheap and the copy shares its
 /// states.
 ///
-///     nn::Sequential encoder{nn::Linear(784, 400, key.fold_in(0)), nn::Relu{}, nn::Linear(400, 40,
-///     key.fold_in(1))}; Tensor y = encoder(x);           // inference Tensor z = encoder(x,
-///     context);  // training, with Context::training(key)
+///     nn::Sequential encoder{nn::Linear(784, 400, key.fold_in(0)), nn::Relu{},
+///                            nn::Linear(400, 40, key.fold_in(1))};
+///     Tensor y = encoder(x);           // inference
+///     Tensor z = encoder(x, context);  // training, with Context::training(key)
 ///
 /// Letters: B batch, C channels, S… spatial axes, … any axes.
 #pragma once
@@ -356,10 +357,34 @@ class GENERA_API Embedding : public Module {
 
 // ---- Layers without parameters ----
 
-class GENERA_API Relu : public Module {
+namespace detail {
+
+template <Tensor (*function)(const Tensor&)>
+class GENERA_API Activation : public Module {
  public:
-  Tensor forward(const Tensor& x, Context&) const override { return relu(x); }
+  Tensor forward(const Tensor& x, Context&) const override { return function(x); }
 };
+
+template <Tensor (*pool)(const Tensor&, const std::vector<std::int64_t>&, const PoolOptions&)>
+class GENERA_API Pool2d : public Module {
+ public:
+  explicit Pool2d(std::int64_t size, PoolOptions options = {})
+      : size_{size}, options_(std::move(options)) {}
+  Tensor forward(const Tensor& x, Context&) const override { return pool(x, size_, options_); }
+
+ private:
+  std::vector<std::int64_t> size_;
+  PoolOptions options_;
+};
+
+}  // namespace detail
+
+using Relu = detail::Activation<relu>;
+using Gelu = detail::Activation<gelu>;
+using Silu = detail::Activation<silu>;
+using Tanh = detail::Activation<tanh>;
+using Sigmoid = detail::Activation<sigmoid>;
+using Softplus = detail::Activation<softplus>;
 class GENERA_API LeakyRelu : public Module {
  public:
   explicit LeakyRelu(double slope = 0.01) : slope_(slope) {}
@@ -375,26 +400,6 @@ class GENERA_API Elu : public Module {
 
  private:
   double alpha_;
-};
-class GENERA_API Gelu : public Module {
- public:
-  Tensor forward(const Tensor& x, Context&) const override { return gelu(x); }
-};
-class GENERA_API Silu : public Module {
- public:
-  Tensor forward(const Tensor& x, Context&) const override { return silu(x); }
-};
-class GENERA_API Tanh : public Module {
- public:
-  Tensor forward(const Tensor& x, Context&) const override { return tanh(x); }
-};
-class GENERA_API Sigmoid : public Module {
- public:
-  Tensor forward(const Tensor& x, Context&) const override { return sigmoid(x); }
-};
-class GENERA_API Softplus : public Module {
- public:
-  Tensor forward(const Tensor& x, Context&) const override { return softplus(x); }
 };
 /// Any function of one tensor as a layer.
 class GENERA_API Function : public Module {
@@ -439,26 +444,8 @@ class GENERA_API Reshape : public Module {
 };
 
 /// The largest, or the mean, of each size x size window of x (B,C,H,W), see genera::max_pool.
-class GENERA_API MaxPool2d : public Module {
- public:
-  explicit MaxPool2d(std::int64_t size, PoolOptions options = {})
-      : size_{size}, options_(std::move(options)) {}
-  Tensor forward(const Tensor& x, Context&) const override { return max_pool(x, size_, options_); }
-
- private:
-  std::vector<std::int64_t> size_;
-  PoolOptions options_;
-};
-class GENERA_API AvgPool2d : public Module {
- public:
-  explicit AvgPool2d(std::int64_t size, PoolOptions options = {})
-      : size_{size}, options_(std::move(options)) {}
-  Tensor forward(const Tensor& x, Context&) const override { return avg_pool(x, size_, options_); }
-
- private:
-  std::vector<std::int64_t> size_;
-  PoolOptions options_;
-};
+using MaxPool2d = detail::Pool2d<max_pool>;
+using AvgPool2d = detail::Pool2d<avg_pool>;
 
 enum class Interpolation { nearest, bilinear };
 /// (B,C,S…) -> (B,C,S*factor…).

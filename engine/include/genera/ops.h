@@ -126,23 +126,27 @@ GENERA_API Tensor transpose(const Tensor& x, int axis_a = -2, int axis_b = -1);
 GENERA_API Tensor broadcast_to(const Tensor& x, const Shape& shape);
 /// Elements start, start+step, … below stop of one axis; start and stop may be negative (from the end), as in Python;
 /// step may be negative.
-GENERA_API Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop, std::int64_t step = 1);
+GENERA_API Tensor slice(const Tensor& x, int axis, std::int64_t start, std::int64_t stop,
+                        std::int64_t step = 1);
 /// Elements start[d] + i*step[d] of every axis d, `shape` many.
-GENERA_API Tensor strided_slice(const Tensor& x, const std::vector<std::int64_t>& start, const Shape& shape,
-                                const std::vector<std::int64_t>& step);
+GENERA_API Tensor strided_slice(const Tensor& x, const std::vector<std::int64_t>& start,
+                                const Shape& shape, const std::vector<std::int64_t>& step);
 /// The block of `shape` at `start` (i32, (rank), a tensor: it may move without a new plan), clamped to lie inside x.
 GENERA_API Tensor dynamic_slice(const Tensor& x, const Tensor& start, const Shape& shape);
 /// Zeros around every axis: lo before, hi after, `interior` between neighbours (empty: none).
-GENERA_API Tensor pad(const Tensor& x, const std::vector<std::int64_t>& lo, const std::vector<std::int64_t>& hi,
+GENERA_API Tensor pad(const Tensor& x, const std::vector<std::int64_t>& lo,
+                      const std::vector<std::int64_t>& hi,
                       const std::vector<std::int64_t>& interior = {});
 GENERA_API Tensor concat(const std::vector<Tensor>& parts, int axis);
 /// Windows over `axes`: out[…, p_k, …, j_k] = x[…, p_k*stride[k] + j_k*dilation[k], …], where axes[k] counts positions and
 /// one axis of extent size[k] per entry is appended. Pooling is a reduction over those.
 GENERA_API Tensor window(const Tensor& x, const Axes& axes, const std::vector<std::int64_t>& size,
-                         const std::vector<std::int64_t>& stride, const std::vector<std::int64_t>& dilation = {});
+                         const std::vector<std::int64_t>& stride,
+                         const std::vector<std::int64_t>& dilation = {});
 /// The adjoint of window: adds overlapping windows into a tensor of `shape`.
 GENERA_API Tensor fold(const Tensor& windows, const Shape& shape, const Axes& axes,
-                       const std::vector<std::int64_t>& size, const std::vector<std::int64_t>& stride,
+                       const std::vector<std::int64_t>& size,
+                       const std::vector<std::int64_t>& stride,
                        const std::vector<std::int64_t>& dilation = {});
 
 // --- Indexing ---------------------------------------------------------------------------------------------------
@@ -151,11 +155,14 @@ GENERA_API Tensor fold(const Tensor& windows, const Shape& shape, const Axes& ax
 /// [0, extent) throws ArgumentError when the plan runs.
 GENERA_API Tensor gather(const Tensor& x, const Tensor& indices, int axis = 0);
 /// base with `updates` (shape base[:axis] + indices + base[axis+1:]) added to the rows `indices`, in order.
-GENERA_API Tensor scatter_add(const Tensor& base, const Tensor& indices, const Tensor& updates, int axis = 0);
+GENERA_API Tensor scatter_add(const Tensor& base, const Tensor& indices, const Tensor& updates,
+                              int axis = 0);
 /// base with the rows `indices`, which must be unique, replaced by `updates`.
-GENERA_API Tensor scatter_set(const Tensor& base, const Tensor& indices, const Tensor& updates, int axis = 0);
+GENERA_API Tensor scatter_set(const Tensor& base, const Tensor& indices, const Tensor& updates,
+                              int axis = 0);
 /// x with the block at `start` replaced by `update`.
-GENERA_API Tensor slice_update(const Tensor& x, const Tensor& update, const std::vector<std::int64_t>& start);
+GENERA_API Tensor slice_update(const Tensor& x, const Tensor& update,
+                               const std::vector<std::int64_t>& start);
 /// The same with a start that is a tensor (i32, (rank)), clamped so that the block lies inside x.
 GENERA_API Tensor dynamic_slice_update(const Tensor& x, const Tensor& update, const Tensor& start);
 
@@ -178,7 +185,8 @@ struct ConvOptions {
 GENERA_API Tensor conv(const Tensor& x, const Tensor& weight, const ConvOptions& options = {});
 /// The convolution's adjoint in x, "transposed convolution": y (N,Cout,O…), weight (Cout,Cin/groups,K…) -> (N,Cin,S…) with
 /// S = (O-1)*stride + dilation*(K-1) + 1 - pad_lo - pad_hi + output_padding.
-GENERA_API Tensor conv_transpose(const Tensor& y, const Tensor& weight, const ConvOptions& options = {},
+GENERA_API Tensor conv_transpose(const Tensor& y, const Tensor& weight,
+                                 const ConvOptions& options = {},
                                  const std::vector<std::int64_t>& output_padding = {0});
 
 // --- Linear algebra ---------------------------------------------------------------------------------------------
@@ -192,7 +200,8 @@ struct TriangularOptions {
   bool unit_diagonal = false;
 };
 /// X with op(A) X = B; A (B…,N,N) triangular (the other triangle is not read), B (B…,N,M); equal batch axes.
-GENERA_API Tensor solve_triangular(const Tensor& a, const Tensor& b, const TriangularOptions& options = {});
+GENERA_API Tensor solve_triangular(const Tensor& a, const Tensor& b,
+                                   const TriangularOptions& options = {});
 /// L (lower) with L L^T = A of symmetric positive definite matrices (B…,N,N); A is taken as (A + A^T)/2. NaN where A is not
 /// positive definite.
 GENERA_API Tensor cholesky(const Tensor& a);
@@ -214,6 +223,7 @@ GENERA_API std::vector<Tensor> call(const std::string& name, const TensorFunctio
                                     const std::vector<Tensor>& inputs);
 /// body(inputs), whose intermediates are computed again in the backward pass instead of being kept (Chen et al., "Training
 /// deep nets with sublinear memory cost", 2016).
-GENERA_API std::vector<Tensor> checkpoint(const TensorFunction& body, const std::vector<Tensor>& inputs);
+GENERA_API std::vector<Tensor> checkpoint(const TensorFunction& body,
+                                          const std::vector<Tensor>& inputs);
 
 }  // namespace genera

@@ -21,7 +21,8 @@ class GENERA_API State {
 
   explicit operator bool() const { return cell_ != nullptr; }
   const Tensor& value() const { return cell_->value; }
-  operator const Tensor&() const { return cell_->value; }  // a State stands for its tensor in expressions
+  // a State stands for its tensor in expressions
+  operator const Tensor&() const { return cell_->value; }
   const std::string& name() const { return cell_->name; }
   void rename(std::string name) { cell_->name = std::move(name); }
   bool trainable() const { return cell_->trainable; }

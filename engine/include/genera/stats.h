@@ -14,14 +14,15 @@ namespace genera {
 struct Stats {
   std::uint64_t plans_made = 0;
   std::uint64_t plans_reused = 0;
-  std::uint64_t nodes_recomputed = 0;  ///< graph nodes computed more than once over several evaluations
+  /// graph nodes computed more than once over several evaluations
+  std::uint64_t nodes_recomputed = 0;
   std::uint64_t plan_cache_bytes = 0;
-  std::int64_t live_nodes = 0;       ///< graph nodes that exist now
-  std::size_t tensor_bytes = 0;      ///< held by tensors now
-  std::size_t cached_bytes = 0;      ///< kept for reuse
-  std::size_t system_bytes = 0;      ///< taken from the system for tensors and arenas
-  std::uint64_t system_requests = 0; ///< how often memory was taken from the system
-  std::size_t arena_bytes = 0;       ///< of the arena that intermediates live in
+  std::int64_t live_nodes = 0;        ///< graph nodes that exist now
+  std::size_t tensor_bytes = 0;       ///< held by tensors now
+  std::size_t cached_bytes = 0;       ///< kept for reuse
+  std::size_t system_bytes = 0;       ///< taken from the system for tensors and arenas
+  std::uint64_t system_requests = 0;  ///< how often memory was taken from the system
+  std::size_t arena_bytes = 0;        ///< of the arena that intermediates live in
 };
 GENERA_API Stats stats();
 
