@@ -312,7 +312,7 @@ TEST_CASE("hostile IDX folders") {
 }
 
 TEST_CASE("check sees a damaged test set without reading it") {
-  const Folder folder;
+  const TemporaryFolder folder;
   write_file(folder / "train-images-idx3-ubyte", idx_images(20));
   const fs::path images = folder / "t10k-images-idx3-ubyte";
   const auto check = [&] { data::open(folder.string()).check(data::Split::test); };
@@ -329,7 +329,7 @@ TEST_CASE("check sees a damaged test set without reading it") {
 }
 
 TEST_CASE("absolute_name: paths become absolute, names stay") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const fs::path before = fs::current_path();
   fs::create_directories(folder / "here");
   fs::current_path(folder / ".");

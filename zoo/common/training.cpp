@@ -197,8 +197,7 @@ void Loop::one_step() {
   }
   if (console_.progress_due()) {
     std::string text = fmt::format("loss {:.2f}", loss);
-    if (std::isfinite(last_validation_))
-      text += fmt::format("  val {:.2f}", last_validation_);
+    if (std::isfinite(last_validation_)) text += fmt::format("  val {:.2f}", last_validation_);
     console_.progress(step_, text);
   } else {
     console_.progress(step_, fmt::format("loss {:.2f}", loss));
