@@ -403,7 +403,7 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
   CHECK(RunFolder::open(out).checkpoint_to_read().filename() == "best.safetensors");
   const fs::path previous = folder.path() / "checkpoints/last.safetensors.prev";
   write_text(previous, "x");
-  const RunFolder from_file = RunFolder::open(previous.string());
+  RunFolder from_file = RunFolder::open(previous.string());
   CHECK(from_file.checkpoint_to_resume() == previous);
   CHECK(fs::equivalent(from_file.path(), folder.path()));
 
@@ -411,9 +411,11 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
                             (".last.safetensors." + std::to_string(getpid()) + "-0-0.tmp");
   write_text(leftover, "x");
   CHECK(fs::exists(leftover));
-  from_file.remove_leftovers();
+  from_file.claim();
   CHECK_FALSE(fs::exists(leftover));
   CHECK(fs::exists(previous));
+  RunFolder second = RunFolder::open(folder.path().string());
+  CHECK_THROWS_WITH_AS(second.claim(), doctest::Contains("another process"), Error);
 
   write_text(scratch / "file", "x");
   CHECK_THROWS_AS(RunFolder::create((scratch / "file").string(), "prog", "mlp"), UsageError);

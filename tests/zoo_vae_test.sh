@@ -189,6 +189,13 @@ interrupt() { # SIGNAL CODE
 check "SIGTERM exits 143" interrupt TERM 143
 check "Ctrl-C exits 130" interrupt INT 130
 check "Ctrl-C tells how to go on" says 'continue with: genera-vae train --resume stopped'
+check "nobody to read the log: trained all the same" \
+  bash -c '"$0" train --smoke --steps 8 --validations 4 --hidden 24 --latent 4 --out unheard >out 2>&-' "$program"
+check "an unheard run has the bits of any other" same_bits full unheard
+check "a log that cannot be written does not hide the exit code" \
+  bash -c '"$0" --bogus 2>/dev/full; [ $? -eq 2 ]' "$program"
+check "one process at a time trains in a folder" \
+  bash -c 'flock stopped "$0" train --resume stopped >out 2>err; [ $? -eq 1 ] && grep -q "another process" err' "$program"
 check "an interrupted run goes on" gives 0 train --resume stopped --stop-after 2
 
 # --- What goes wrong ------------------------------------------------------------------------------------------

@@ -69,6 +69,11 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
+void write_log(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
 Console::Console(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {
   const char* no_color = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
@@ -81,13 +86,13 @@ Console::~Console() { clear_line(); }
 void Console::note(const std::string& text) {
   if (quiet_) return;
   clear_line();
-  fmt::print(stderr, "{}\n", printable(text));
+  write_log(fmt::format("{}\n", printable(text)));
 }
 
 void Console::warn(const std::string& text) {
   clear_line();
-  fmt::print(stderr, "{}warning:{} {}\n", colour_ ? "\033[33m" : "", colour_ ? "\033[0m" : "",
-             printable(text));
+  write_log(fmt::format("{}warning:{} {}\n", colour_ ? "\033[33m" : "", colour_ ? "\033[0m" : "",
+                        printable(text)));
 }
 
 void Console::warn_once(const std::string& text) {
@@ -130,8 +135,7 @@ void Console::end_progress() {
 
 void Console::clear_line() {
   if (!line_shown_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
+  write_log("\r\033[K");
   line_shown_ = false;
 }
 
@@ -152,11 +156,10 @@ void Console::draw(bool last) {
     std::string figures = line.text;
     for (const std::string& figure : {line.rate, line.left})
       if (!figure.empty()) figures += "  " + figure;
-    fmt::print(stderr, "step {}/{}  {}\n", done_, total_, printable(figures));
+    write_log(fmt::format("step {}/{}  {}\n", done_, total_, printable(figures)));
     return;
   }
-  fmt::print(stderr, "\r{}\033[K", progress_line(line, terminal_width(), colour_));
-  std::fflush(stderr);
+  write_log(fmt::format("\r{}\033[K", progress_line(line, terminal_width(), colour_)));
   line_shown_ = true;
 }
 

@@ -29,6 +29,9 @@ struct ProgressLine {
 /// remaining time first. Less than `width` columns in all.
 std::string progress_line(const ProgressLine& line, int width, bool colour);
 
+/// Writes text to stderr as it is. That nobody can read it is no reason to stop: errors are ignored.
+void write_log(const std::string& text);
+
 /// Notes, warnings and progress on stderr. On a terminal the progress is one line with a bar that
 /// is redrawn, else a plain line now and then; colour only on a terminal and without NO_COLOR
 /// (https://no-color.org).

@@ -1,7 +1,10 @@
 #include "zoo/common/failure.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <new>
@@ -12,13 +15,22 @@ namespace genera::zoo {
 namespace {
 
 int report(const std::string& program, const std::string& message, int code) {
-  fmt::print(stderr, "{}: {}\n", program, printable(message));
+  write_log(fmt::format("{}: {}\n", program, printable(message)));
   return code;
+}
+
+// Else the first files opened would get the numbers of the closed streams, and messages would go
+// into a checkpoint. Nothing can be written to what stands in for standard output.
+void fill_closed_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(stream, F_GETFD) == -1 && errno == EBADF)
+      (void)::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 }  // namespace
 
 int run_program(const std::string& program, const std::function<int()>& body) {
+  fill_closed_streams();
   // A file that grows past a limit is an error of its writer, not the end of the program.
   std::signal(SIGXFSZ, SIG_IGN);
   try {

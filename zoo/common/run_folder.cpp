@@ -1,9 +1,14 @@
 #include "zoo/common/run_folder.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <genera/error.h>
 #include <genera/io.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <span>
 
 #include "zoo/common/failure.h"
@@ -94,7 +99,19 @@ fs::path RunFolder::checkpoint_to_resume() const {
   return given_checkpoint_.empty() ? last_checkpoint() : given_checkpoint_;
 }
 
-void RunFolder::remove_leftovers() const {
+void RunFolder::claim() {
+  const int descriptor = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0)
+    throw DiskError(
+        fmt::format("folder {} cannot be opened: {}", path_.string(), std::strerror(errno)));
+  lock_ = std::shared_ptr<const int>(new int(descriptor), [](const int* open) {
+    ::close(*open);
+    delete open;
+  });
+  // A file system that knows no locks is no reason not to train.
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    throw Error(fmt::format("another process is training in {}: let it finish, or stop it first",
+                            path_.string()));
   for (const fs::path& folder : {path_, path_ / "samples", path_ / "checkpoints"})
     io::remove_leftovers(folder);
 }

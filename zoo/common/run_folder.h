@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 namespace genera::zoo {
@@ -33,13 +34,16 @@ class RunFolder {
   std::filesystem::path checkpoint_to_read() const;
   /// The checkpoint that open() was given, or the last one.
   std::filesystem::path checkpoint_to_resume() const;
-  /// Deletes the half-written files of a run that was killed. Only for who goes on with the run.
-  void remove_leftovers() const;
+  /// Makes this process, as long as it or a copy of this object lives, the only one that trains
+  /// here, and deletes the half-written files of one that was killed. Error when another process
+  /// trains here.
+  void claim();
 
  private:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
   std::filesystem::path path_;
   std::filesystem::path given_checkpoint_;
+  std::shared_ptr<const int> lock_;  // a descriptor of the folder
 };
 
 /// Writes a text file atomically. DiskError.

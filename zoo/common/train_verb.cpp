@@ -175,9 +175,10 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
     return print_plan(*trainable, flags, options);
   }
   if (resume) {
-    folder->remove_leftovers();
+    folder->claim();
   } else {
     folder = RunFolder::create(flags.out, program, trainable->model());
+    folder->claim();
     verb.set("data", data::absolute_name(flags.data));  // the run is read from anywhere
     write_text(folder->config(), verb.resolved());
     write_text(folder->manifest(), manifest_json(*trainable, flags, command));
