@@ -254,7 +254,9 @@ def compare(arguments):
         print(f"! other processes took over {arguments.noise:g} % of the machine in a round",
               file=sys.stderr)
     if arguments.json:
-        record = {"cpu": cpu_name(), "cores": os.cpu_count(),
+        commit = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=HERE,
+                                capture_output=True, text=True).stdout.strip()
+        record = {"commit": commit or "unknown", "cpu": cpu_name(), "cores": os.cpu_count(),
                   "torch": peer.version if peer else None, "rounds": arguments.rounds,
                   "seconds": arguments.seconds, "clock": arguments.clock, "results": summaries}
         pathlib.Path(arguments.json).write_text(json.dumps(record, indent=1) + "\n",

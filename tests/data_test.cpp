@@ -323,6 +323,8 @@ TEST_CASE("check sees a damaged test set without reading it") {
   truncated.pop_back();
   write_file(images, truncated);
   CHECK(contains(data_error(check), "t10k-images-idx3-ubyte"));
+  write_file(images, idx({10, 3, 2}, counting(60)));
+  CHECK(contains(data_error(check), "images must be of one size"));
   fs::remove(images);
   fs::create_directory(images);
   CHECK(contains(data_error(check), "t10k-images-idx3-ubyte"));

@@ -5,7 +5,7 @@
 # Usage: zoo/records.sh [NAME...]      without a NAME: all of them
 #   vae-mlp            Fashion-MNIST, mlp, 2 minutes, seeds 0, 1 and 2
 #   vae-conv           Fashion-MNIST, conv, 10 minutes
-#   vae-static-mnist   static binarised MNIST, conv, 20 minutes; GENERA_DATA must name the folder that holds binarized-mnist
+#   vae-static-mnist   static binarised MNIST, conv, 10 minutes; GENERA_DATA must name the folder that holds binarized-mnist
 set -eu
 cd "$(dirname "$0")/.."
 vae=${GENERA_VAE:-build-demo/zoo/vae/genera-vae}
@@ -32,7 +32,7 @@ for wanted; do
       record vae-conv-fashion-mnist 0 -- --model conv --data fashion-mnist --time 10m
       ;;
     vae-static-mnist)
-      record vae-conv-static-mnist 500 -- --model conv --data binarized-mnist --latent 50 --time 20m
+      record vae-conv-static-mnist 500 -- --model conv --data binarized-mnist --latent 50 --time 10m
       ;;
     *)
       echo "zoo/records.sh: no record is called $wanted" >&2

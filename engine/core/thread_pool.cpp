@@ -21,6 +21,9 @@ namespace {
 constexpr int kMaxThreads = 256;
 // Longer than the gap between two training steps, shorter than what a foreign process would notice.
 constexpr std::chrono::microseconds kSpinTime{200};
+// With more threads than processors, who spins keeps the one that it waits for from running: longer
+// than the gap between two kernels is too long.
+constexpr std::chrono::microseconds kCrowdedSpinTime{20};
 
 // Set while this thread runs a range: nested calls then run serially.
 thread_local bool inside_range = false;
@@ -47,18 +50,17 @@ std::atomic<int>& wanted_threads() {
   return wanted;
 }
 
-// With more threads than processors, who spins keeps the one that it waits for from running.
-bool may_spin() {
+std::chrono::microseconds spin_time() {
   static const int processors = available_processors();
-  return wanted_threads().load(std::memory_order_relaxed) <= processors;
+  const bool crowded = wanted_threads().load(std::memory_order_relaxed) > processors;
+  return crowded ? kCrowdedSpinTime : kSpinTime;
 }
 
-// True as soon as ready() is, false when kSpinTime is over first.
+// True as soon as ready() is, false when spin_time() is over first.
 template <class Ready>
 bool spin_until(const Ready& ready) {
   if (ready()) return true;
-  if (!may_spin()) return false;
-  const auto deadline = std::chrono::steady_clock::now() + kSpinTime;
+  const auto deadline = std::chrono::steady_clock::now() + spin_time();
   do {
     for (int i = 0; i < 16; ++i) {
       if (ready()) return true;

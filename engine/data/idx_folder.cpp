@@ -101,8 +101,14 @@ class IdxFolder final : public DatasetSource {
   }
   void check(Split split) const override {
     const Files& files = files_[static_cast<std::size_t>(split)];
-    io::check_idx(files.images);
+    const Shape shape = io::check_idx(files.images);
     if (!files.labels.empty()) io::check_idx(files.labels);
+    const fs::path& training = files_[static_cast<std::size_t>(Split::train)].images;
+    const Shape trained = split == Split::train ? shape : io::check_idx(training);
+    if (shape.rank() != trained.rank() || !(shape.with(0, 1) == trained.with(0, 1)))
+      throw DataError(fmt::format("[data] {}: holds {}, but {} holds {}: images must be of one size",
+                                  files.images.string(), to_string(shape), training.string(),
+                                  to_string(trained)));
   }
   std::optional<Images> load(Split split) const override {
     if (!has(split)) return std::nullopt;

@@ -122,8 +122,8 @@ HostArray read_idx(const std::filesystem::path& path) {
   return decode(ByteSource::open("read_idx", path), Part::all);
 }
 
-void check_idx(const std::filesystem::path& path) {
-  decode(ByteSource::open("check_idx", path), Part::header);
+Shape check_idx(const std::filesystem::path& path) {
+  return decode(ByteSource::open("check_idx", path), Part::header).shape;
 }
 
 HostArray decode_idx(std::span<const std::byte> bytes, std::string_view name) {

@@ -125,9 +125,10 @@ GENERA_API void remove_leftovers(const std::filesystem::path& folder);
 /// Reads an IDX file, gzip-packed or not (told apart by content): u8, i32, f32 or f64, 1 to 8 axes.
 /// A packed file may expand to at most 64 MiB + 32 times its size.
 GENERA_API HostArray read_idx(const std::filesystem::path& path);
-/// DataError where read_idx would find a wrong header or length. Costs next to nothing: of a packed
-/// file it compares the length in the trailer, and unpacks the rest only when that is another.
-GENERA_API void check_idx(const std::filesystem::path& path);
+/// The shape in the header; DataError where read_idx would find a wrong header or length. Costs next
+/// to nothing: of a packed file it compares the length in the trailer, and unpacks the rest only when
+/// that is another.
+GENERA_API Shape check_idx(const std::filesystem::path& path);
 /// The same from memory; `name` stands for the file in messages.
 GENERA_API HostArray decode_idx(std::span<const std::byte> bytes, std::string_view name = "memory");
 

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Writes zoo/FIGURES.md, the table of what the records in zoo/results say.
+
+    python3 zoo/figures.py
+
+A record is one JSON file that a program wrote itself (`eval RUN --record FILE`; zoo/records.sh makes
+them all). Records of one command that differ in the seed alone share a line and give the median.
+"""
+
+import json
+import pathlib
+import re
+import statistics
+
+ZOO = pathlib.Path(__file__).resolve().parent
+# Which figure stands for a run, the most telling first.
+HEADLINES = ["iwae", "negative_elbo"]
+
+
+def group_of(record):
+    return re.sub(r" --seed \d+", "", record["command"])
+
+
+def headline(record):
+    return next(name for name in HEADLINES if name in record["metrics"])
+
+
+def line(records):
+    name = headline(records[0])
+    figures = [record["metrics"][name] for record in records]
+    values = ", ".join(f"{figure['value']:.2f} ± {figure['standard_error']:.2f}" for figure in figures)
+    if len(figures) > 1:
+        values = f"**{statistics.median(figure['value'] for figure in figures):.2f}** ({values})"
+    else:
+        values = f"**{values}**"
+    seeds = ", ".join(str(record["seed"]) for record in records)
+    seconds = statistics.median(record["metrics"]["seconds"] for record in records)
+    machine = records[0]["machine"]
+    return (f"| `{group_of(records[0])}` | {seeds} | {name} {values} {figures[0]['unit']} | {seconds:.0f} s | "
+            f"{figures[0]['protocol']} | {machine['cpu']}, {machine['cores']} cores, "
+            f"{records[0]['threads']} threads |")
+
+
+def main():
+    groups = {}
+    for path in sorted((ZOO / "results").glob("*.json")):
+        record = json.loads(path.read_text())
+        groups.setdefault(group_of(record), []).append(record)
+    rows = [line(sorted(records, key=lambda record: record["seed"])) for records in groups.values()]
+    text = ("# Figures\n\nWritten by `python3 zoo/figures.py` from the records in `results/`, which "
+            "`zoo/records.sh` makes. ± is the standard error over the test set.\n\n"
+            "| command | seeds | figure | training | protocol | machine |\n|---|---|---|---|---|---|\n")
+    (ZOO / "FIGURES.md").write_text(text + "\n".join(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()
