@@ -11,7 +11,8 @@ namespace {
 using namespace genera;
 
 /// The negative evidence lower bound with Bernoulli logits, summed over pixels, mean over the batch.
-Tensor vae_loss(const Tensor& logits, const Tensor& x, const Tensor& mean, const Tensor& log_variance) {
+Tensor vae_loss(const Tensor& logits, const Tensor& x, const Tensor& mean,
+                const Tensor& log_variance) {
   const Tensor reconstruction = binary_cross_entropy_with_logits(logits, x, Reduction::sum);
   const Tensor kl = sum(mean * mean + exp(log_variance) - log_variance - full_like(mean, 1)) * 0.5;
   return (reconstruction + kl) * (1.0 / static_cast<double>(x.shape()[0]));
@@ -54,12 +55,14 @@ std::function<void()> conv_vae() {
   const Key key(0);
   const nn::Conv2d conv1(1, 32, 4, key.fold_in(0), {.stride = 2, .padding = 1}),
       conv2(32, 64, 4, key.fold_in(1), {.stride = 2, .padding = 1});
-  const nn::Linear hidden(64 * 7 * 7, 256, key.fold_in(2)), moments(256, 64, key.fold_in(3)), decode(32, 256, key.fold_in(5)), expand(256, 64 * 7 * 7, key.fold_in(6));
+  const nn::Linear hidden(64 * 7 * 7, 256, key.fold_in(2)), moments(256, 64, key.fold_in(3)),
+      decode(32, 256, key.fold_in(5)), expand(256, 64 * 7 * 7, key.fold_in(6));
   const nn::ConvTranspose2d up1(64, 32, 4, key.fold_in(7), {.stride = 2, .padding = 1}),
       up2(32, 1, 4, key.fold_in(8), {.stride = 2, .padding = 1});
   auto model = std::make_shared<Trained>();
   model->adam = std::make_unique<optim::Adam>(
-      nn::parameters(conv1, conv2, hidden, moments, decode, expand, up1, up2), optim::AdamOptions{.lr = 1e-3});
+      nn::parameters(conv1, conv2, hidden, moments, decode, expand, up1, up2),
+      optim::AdamOptions{.lr = 1e-3});
   const Tensor x = random_uniform(Key(2), {128, 1, 28, 28}).eval();
   model->loss = [=](Context& c) {
     const Tensor features = reshape(relu(conv2(relu(conv1(x, c)), c)), {128, 64 * 7 * 7});

@@ -11,7 +11,9 @@ namespace {
 
 using namespace genera;
 
-Tensor normal(std::uint64_t seed, const Shape& shape) { return random_normal(Key(seed), shape).eval(); }
+Tensor normal(std::uint64_t seed, const Shape& shape) {
+  return random_normal(Key(seed), shape).eval();
+}
 
 using Maker = std::function<std::function<void()>()>;
 
@@ -21,7 +23,8 @@ std::function<void()> evaluating(std::function<Tensor()> expression) {
 }
 
 void add_sgemm(std::int64_t m, std::int64_t k, std::int64_t n) {
-  const std::string name = "sgemm_" + std::to_string(m) + "x" + std::to_string(k) + "x" + std::to_string(n);
+  const std::string name =
+      "sgemm_" + std::to_string(m) + "x" + std::to_string(k) + "x" + std::to_string(n);
   const double flops = 2.0 * static_cast<double>(m * k * n);
   add(name, 1, flops, [=] {
     const Tensor a = normal(1, {m, k}), b = normal(2, {k, n});
@@ -30,13 +33,15 @@ void add_sgemm(std::int64_t m, std::int64_t k, std::int64_t n) {
 }
 
 /// The three roles of one convolution with padding 1, and the transposed one.
-void add_convolution(std::int64_t batch, std::int64_t in, std::int64_t size, std::int64_t out, std::int64_t kernel,
-                     std::int64_t stride) {
-  const std::string name = "conv_" + std::to_string(batch) + "x" + std::to_string(in) + "x" + std::to_string(size) + "x" +
-                           std::to_string(size) + "_" + std::to_string(out) + "_k" + std::to_string(kernel) + "s" +
+void add_convolution(std::int64_t batch, std::int64_t in, std::int64_t size, std::int64_t out,
+                     std::int64_t kernel, std::int64_t stride) {
+  const std::string name = "conv_" + std::to_string(batch) + "x" + std::to_string(in) + "x" +
+                           std::to_string(size) + "x" + std::to_string(size) + "_" +
+                           std::to_string(out) + "_k" + std::to_string(kernel) + "s" +
                            std::to_string(stride);
   const std::int64_t result = (size + 2 - kernel) / stride + 1;
-  const double flops = 2.0 * static_cast<double>(batch * out * result * result * in * kernel * kernel);
+  const double flops =
+      2.0 * static_cast<double>(batch * out * result * result * in * kernel * kernel);
   const ConvOptions options{.stride = {stride}, .pad_lo = {1}};
   const auto role = [=](int wanted) -> Maker {
     return [=] {
@@ -53,7 +58,8 @@ void add_convolution(std::int64_t batch, std::int64_t in, std::int64_t size, std
   add(name + "/grad_input", 1, flops, role(1));
   add(name + "/grad_weight", 1, flops, role(2));
   add(name + "/transposed", 1, flops, [=] {
-    const Tensor w = normal(2, {out, in, kernel, kernel}), y = normal(3, {batch, out, result, result});
+    const Tensor w = normal(2, {out, in, kernel, kernel}),
+                 y = normal(3, {batch, out, result, result});
     return evaluating([=] { return conv_transpose(y, w, options); });
   });
 }
@@ -69,7 +75,8 @@ void add_memory_bound() {
     return evaluating([=] { return layer_norm(x, gain, bias); });
   });
   add("gelu_chain_16m", many, 0, [] {
-    const Tensor x = normal(1, {many}), a = normal(2, {many}), b = normal(3, {many}), c = normal(4, {many});
+    const Tensor x = normal(1, {many}), a = normal(2, {many}), b = normal(3, {many}),
+                 c = normal(4, {many});
     return evaluating([=] { return gelu(x * a + b) * c; });
   });
   add("sum_16m", many, 0, [] {

@@ -18,7 +18,8 @@ using namespace genera;
 std::function<void()> many_nodes() {
   constexpr int layers = 48;
   auto weights = std::make_shared<std::vector<Tensor>>();
-  for (int i = 0; i < layers; ++i) weights->push_back(random_normal(Key(static_cast<std::uint64_t>(i)), {2, 2}).eval());
+  for (int i = 0; i < layers; ++i)
+    weights->push_back(random_normal(Key(static_cast<std::uint64_t>(i)), {2, 2}).eval());
   const Tensor x = random_normal(Key(99), {2, 2}).eval();
   const auto build = [=] {
     Tensor h = x;
@@ -29,7 +30,8 @@ std::function<void()> many_nodes() {
     return total;
   };
   const std::string graph = graph_text({build()});
-  if (std::count(graph.begin(), graph.end(), '\n') < 1500) throw std::logic_error("many_nodes_step has too few nodes");
+  if (std::count(graph.begin(), graph.end(), '\n') < 1500)
+    throw std::logic_error("many_nodes_step has too few nodes");
   return [build] { build().eval(); };
 }
 

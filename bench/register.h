@@ -9,7 +9,8 @@ namespace bench {
 
 /// Registers NAME/threads:1 and /threads:2. `make` builds the state once per run and returns the step to time; each call of the
 /// step does all of its work before it returns. `items` and `flops` are per step, for the counters.
-void add(const std::string& name, double items, double flops, std::function<std::function<void()>()> make);
+void add(const std::string& name, double items, double flops,
+         std::function<std::function<void()>()> make);
 
 void register_models();
 void register_operations();

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Compiles and runs every C++ block of README.md and docs/*.md. Each block becomes a function body. Of a block marked ```c++, which
 # is a piece of the zoo, the first of docs/adding-a-model.md is a whole file and is compiled.
+# The table of figures must be what the records say.
 # Usage: docs_test.sh SOURCE_ROOT BUILD_ROOT
 set -eu
 source=$1
@@ -30,3 +31,4 @@ awk '/^```c[+][+]$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$so
 test -s "$work/model.cpp"
 ${CXX:-c++} -std=c++20 -fsyntax-only -Wall -Wextra -I"$source" -I"$source/engine/include" "$work/model.cpp"
 echo "the page's model compiles"
+python3 "$source/zoo/figures.py" --check

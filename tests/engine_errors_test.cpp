@@ -48,7 +48,8 @@ const Tensor& whole() {
 }
 
 TEST_CASE("numbers whose sums or products leave 64 bits are refused, not wrapped") {
-  constexpr std::int64_t huge = std::numeric_limits<std::int64_t>::max(), large = std::int64_t{1} << 62;
+  constexpr std::int64_t huge = std::numeric_limits<std::int64_t>::max(),
+                         large = std::int64_t{1} << 62;
   const Tensor five = ones({5});
   const Tensor image = ones({1, 1, 5}), kernel = ones({1, 1, 5});
   const std::vector<Row> rows{
@@ -60,7 +61,9 @@ TEST_CASE("numbers whose sums or products leave 64 bits are refused, not wrapped
       {"conv", [&] { (void)conv(image, kernel, {.dilation = {large}}); }, {}},
       {"conv", [&] { (void)conv(image, kernel, {.pad_lo = {huge}, .pad_hi = {huge}}); }, {}},
       {"conv_transpose", [&] { (void)conv_transpose(image, kernel, {.stride = {large}}); }, {}},
-      {"shape", [&] { (void)concat(std::vector<Tensor>(3, zeros({std::int64_t{1} << 61})), 0); }, {}},
+      {"shape",
+       [&] { (void)concat(std::vector<Tensor>(3, zeros({std::int64_t{1} << 61})), 0); },
+       {}},
   };
   check(rows);
 }

@@ -9,6 +9,7 @@
 
 #include "engine/plan/evaluate.h"
 
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <thread>
@@ -126,6 +127,26 @@ TEST_CASE("a literal that one part of a tensor holds and an earlier part depends
   };
   const Tensor y = twice(scatter_add(zeros({4}), rows, slice(x, 0, 2, 4), 0) * 2.0);
   CHECK(y.to_vector<float>() == std::vector<float>{4, 0, 6, 0});
+}
+
+TEST_CASE("a quotient by a root has the bits of its parts") {
+  // One tile kernel computes a / (sqrt(b) + c); zeros, subnormal, huge and negative b take its other way.
+  std::vector<float> roots{0.0f, -0.0f, 1e-42f, 1e-35f, 3e38f, -1.0f, std::nanf(""), 1.0f, 2.0f};
+  for (int i = 0; i < 1000; ++i)
+    roots.push_back(std::exp2(static_cast<float>(i % 240 - 120)) * 1.37f);
+  const Shape shape{static_cast<std::int64_t>(roots.size())};
+  const Tensor b = Tensor::from(roots, shape), a = random_normal(Key(3), shape).eval();
+  const Tensor c = full(shape, 1e-8);
+  const std::vector<float> fused = (a / (sqrt(b) + c)).to_vector<float>();
+  const std::vector<float> root = sqrt(b).to_vector<float>(), upper = a.to_vector<float>();
+  for (std::size_t i = 0; i < roots.size(); ++i) {
+    const float exact = std::sqrt(roots[i]);
+    CHECK((std::isnan(exact)
+               ? std::isnan(root[i])
+               : std::bit_cast<std::uint32_t>(root[i]) == std::bit_cast<std::uint32_t>(exact)));
+    const float expected = upper[i] / (std::sqrt(roots[i]) + 1e-8f);
+    CHECK((fused[i] == expected || (std::isnan(fused[i]) && std::isnan(expected))));
+  }
 }
 
 TEST_CASE("distinct graphs on four threads at once") {

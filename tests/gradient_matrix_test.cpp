@@ -114,13 +114,15 @@ TEST_CASE("a checkpoint passes gradients to what its body captured") {
   for (const bool evaluated : {false, true}) {
     const Tensor h = x * x;
     if (evaluated) h.eval();
-    const Tensor y = checkpoint([&](const std::vector<Tensor>& in) { return std::vector{in[0] * h}; }, {a})[0];
+    const Tensor y =
+        checkpoint([&](const std::vector<Tensor>& in) { return std::vector{in[0] * h}; }, {a})[0];
     const Gradients g = grad(y, {h, x, a});
     CHECK(g[0].item<double>() == 2);
     CHECK(g[1].item<double>() == 6);
     CHECK(g[2].item<double>() == 2.25);
     CHECK(grad(y, {h})[0].item<double>() == 2);
-    const Tensor same = checkpoint([&](const std::vector<Tensor>&) { return std::vector{h}; }, {a})[0];
+    const Tensor same =
+        checkpoint([&](const std::vector<Tensor>&) { return std::vector{h}; }, {a})[0];
     CHECK(grad(same, {h})[0].item<double>() == 1);
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes zoo/FIGURES.md, the table of what the records in zoo/results say.
 
-    python3 zoo/figures.py
+    python3 zoo/figures.py              # --check: fails when the table says anything else
 
 A record is one JSON file that a program wrote itself (`eval RUN --record FILE`; zoo/records.sh makes
 them all). Records of one command that differ in the seed alone share a line and give the median.
@@ -11,6 +11,7 @@ import json
 import pathlib
 import re
 import statistics
+import sys
 
 ZOO = pathlib.Path(__file__).resolve().parent
 # Which figure stands for a run, the most telling first.
@@ -50,7 +51,12 @@ def main():
     text = ("# Figures\n\nWritten by `python3 zoo/figures.py` from the records in `results/`, which "
             "`zoo/records.sh` makes. ± is the standard error over the test set.\n\n"
             "| command | seeds | figure | training | protocol | machine |\n|---|---|---|---|---|---|\n")
-    (ZOO / "FIGURES.md").write_text(text + "\n".join(rows) + "\n")
+    text += "\n".join(rows) + "\n"
+    table = ZOO / "FIGURES.md"
+    if "--check" not in sys.argv[1:]:
+        table.write_text(text)
+    elif table.read_text() != text:
+        sys.exit("zoo/FIGURES.md does not say what the records say: run python3 zoo/figures.py")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// Pairs of instructions that one tile kernel does in one pass over memory, with the bits that both
+// Neighbouring instructions that one tile kernel does in one pass over memory, with the bits that all
 // would give.
 #include <utility>
 

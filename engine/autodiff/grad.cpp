@@ -50,8 +50,8 @@ struct Walk {
   std::vector<Entry> entries;         // by position in order, and one more
   std::vector<std::uint32_t> inputs;  // positions of the nodes' gradient_inputs, node after node
   std::vector<std::uint8_t> needs;    // depends on what is differentiated for
-  static constexpr std::uint32_t nowhere =
-      ~std::uint32_t{0};  // for what the outputs do not depend on
+  /// The position of what the outputs do not depend on.
+  static constexpr std::uint32_t nowhere = ~std::uint32_t{0};
   std::vector<std::uint32_t> output_at, wrt_at;
 
   std::uint32_t input(std::uint32_t at, std::size_t k) const {
@@ -207,8 +207,8 @@ void propagate_checkpoint(const Walk& w, std::uint32_t at, Cotangents& cotangent
   for (const Tensor& g : cotangents.of(at))
     if (g) after = g;
   std::vector<Node*> body;
-  std::vector<Tensor>
-      sources;  // what the body is a function of: the arguments, leaves and what is differentiated for
+  // What the body is a function of: the arguments, leaves and what is differentiated for.
+  std::vector<Tensor> sources;
   {
     std::lock_guard lock(graph_mutex());
     const std::uint64_t stop = next_mark();
@@ -246,9 +246,7 @@ void propagate_checkpoint(const Walk& w, std::uint32_t at, Cotangents& cotangent
   Rebuild copy;
   std::vector<Tensor> guarded;
   for (const Node* node : body)
-    if (node->inputs().empty() && info(node->op()).op_class == OpClass::Create &&
-        node->op() == Op::Leaf)
-      sources.emplace_back(const_cast<Node*>(node), 0);
+    if (node->op() == Op::Leaf) sources.emplace_back(const_cast<Node*>(node), 0);
   for (const Tensor& source : sources) {
     guarded.push_back(barrier(source, after));
     copy.replace(source, guarded.back());

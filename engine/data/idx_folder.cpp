@@ -106,9 +106,9 @@ class IdxFolder final : public DatasetSource {
     const fs::path& training = files_[static_cast<std::size_t>(Split::train)].images;
     const Shape trained = split == Split::train ? shape : io::check_idx(training);
     if (shape.rank() != trained.rank() || !(shape.with(0, 1) == trained.with(0, 1)))
-      throw DataError(fmt::format("[data] {}: holds {}, but {} holds {}: images must be of one size",
-                                  files.images.string(), to_string(shape), training.string(),
-                                  to_string(trained)));
+      throw DataError(fmt::format(
+          "[data] {}: holds {}, but {} holds {}: images must be of one size", files.images.string(),
+          to_string(shape), training.string(), to_string(trained)));
   }
   std::optional<Images> load(Split split) const override {
     if (!has(split)) return std::nullopt;

@@ -57,13 +57,15 @@ std::uint64_t checked_axes(std::string_view op, const Axes& axes, int rank) {
 
 std::int64_t checked_sum(std::string_view op, std::int64_t a, std::int64_t b) {
   std::int64_t sum;
-  if (__builtin_add_overflow(a, b, &sum)) fail(op, fmt::format("{} + {} is too large for a tensor", a, b));
+  if (__builtin_add_overflow(a, b, &sum))
+    fail(op, fmt::format("{} + {} is too large for a tensor", a, b));
   return sum;
 }
 
 std::int64_t checked_product(std::string_view op, std::int64_t a, std::int64_t b) {
   std::int64_t product;
-  if (__builtin_mul_overflow(a, b, &product)) fail(op, fmt::format("{} * {} is too large for a tensor", a, b));
+  if (__builtin_mul_overflow(a, b, &product))
+    fail(op, fmt::format("{} * {} is too large for a tensor", a, b));
   return product;
 }
 

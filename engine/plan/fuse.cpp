@@ -19,7 +19,8 @@ struct Use {
   std::optional<IndexMap> map;  ///< coordinates in the value; without it the value must be stored
 };
 
-constexpr int most_members = 44;  // literals included; leaves room for loads within Kernel::max_instructions
+constexpr int most_members =
+    44;  // literals included; leaves room for loads within Kernel::max_instructions
 
 IndexMap kept_map(int rank, std::uint64_t axes);
 
@@ -54,13 +55,25 @@ class Fuser {
 
   void place(int node) {
     switch (kinds_[at(node)]) {
-      case NodeKind::leaf: result_.stored[at(node)] = true; break;
+      case NodeKind::leaf:
+        result_.stored[at(node)] = true;
+        break;
       case NodeKind::literal:
-      case NodeKind::elementwise: place_computed(node); break;
-      case NodeKind::view: place_view(node); break;
-      case NodeKind::reduction: place_reduction(node); break;
-      case NodeKind::assembled: place_assembled(node); break;
-      case NodeKind::primitive: place_primitive(node); break;
+      case NodeKind::elementwise:
+        place_computed(node);
+        break;
+      case NodeKind::view:
+        place_view(node);
+        break;
+      case NodeKind::reduction:
+        place_reduction(node);
+        break;
+      case NodeKind::assembled:
+        place_assembled(node);
+        break;
+      case NodeKind::primitive:
+        place_primitive(node);
+        break;
     }
   }
 
@@ -88,7 +101,8 @@ class Fuser {
     for (const Use& use : uses_[at(node)]) {
       if (use.where == Use::buffer || !use.map) needed = true;
       if (needed) break;
-      passed.push_back(through_view(n.op, n.attrs.data(), in_shape, n.shape(), *use.map, use.space.extents()));
+      passed.push_back(
+          through_view(n.op, n.attrs.data(), in_shape, n.shape(), *use.map, use.space.extents()));
       // A reshape that is not affine in coordinates is still a plain element number in a stored input.
       const bool flat = n.op == Op::Reshape && use.where >= 0;
       if (!passed.back() && !flat) needed = true;
@@ -132,7 +146,8 @@ class Fuser {
     }
     if (is_literal(node) && !needed) return;
     const bool again = kernels.size() > 1 || several_maps || work > n.shape().elements();
-    const bool same_space = !several_maps && work == static_cast<std::int64_t>(kernels.size()) * n.shape().elements();
+    const bool same_space =
+        !several_maps && work == static_cast<std::int64_t>(kernels.size()) * n.shape().elements();
     if (!needed && (!again || is_cheap(node) || (same_space && costs_no_load(node, kernels)))) {
       if (std::all_of(kernels.begin(), kernels.end(), [&](int k) { return has_room(node, k); })) {
         for (const Use& use : uses) join(node, use.where, *use.map);
@@ -154,9 +169,11 @@ class Fuser {
     result_.stored[at(node)] = true;
     int home = -1;
     if (enabled_)
-      for (const Use& use : uses_[at(input.node)])  // a sibling that reduces the same value over the same axes
-        if (use.where >= 0 && use.map && cluster(use.where).reduced == axes && cluster(use.where).space == space &&
-            *use.map == identity_map(space.rank()) && used_only_as(node, use.where, kept_map(space.rank(), axes)) &&
+      for (const Use& use :
+           uses_[at(input.node)])  // a sibling that reduces the same value over the same axes
+        if (use.where >= 0 && use.map && cluster(use.where).reduced == axes &&
+            cluster(use.where).space == space && *use.map == identity_map(space.rank()) &&
+            used_only_as(node, use.where, kept_map(space.rank(), axes)) &&
             has_room(node, use.where) && !reaches(node, use.where))
           home = use.where;
     if (home < 0) home = new_cluster(space, axes);
@@ -199,7 +216,8 @@ class Fuser {
       const auto& attrs = n.attr<PadAttrs>();
       for (std::size_t d = 0; d < step.size(); ++d) step[d] = attrs.interior[d] + 1;
       part({-1, 0}, n.shape(), all, false);
-      part(n.inputs[0], graph_[n.inputs[0].node].shape(n.inputs[0].output), moved(attrs.lo, step), false);
+      part(n.inputs[0], graph_[n.inputs[0].node].shape(n.inputs[0].output), moved(attrs.lo, step),
+           false);
     } else {  // SliceUpdate
       part(n.inputs[0], n.shape(), all, false);
       part(n.inputs[1], graph_[n.inputs[1].node].shape(n.inputs[1].output),
@@ -238,8 +256,8 @@ class Fuser {
         open.push_back(input);
       std::optional<IndexMap> input_map = map;
       if (kinds_[at(node)] == NodeKind::view)
-        input_map = through_view(n.op, n.attrs.data(), graph_[input.node].shape(input.output), n.shape(), map,
-                                 cluster(c).space.extents());
+        input_map = through_view(n.op, n.attrs.data(), graph_[input.node].shape(input.output),
+                                 n.shape(), map, cluster(c).space.extents());
       add_use(input, {c, cluster(c).space, std::move(input_map)});
     }
   }
@@ -247,7 +265,8 @@ class Fuser {
 
   bool has_room(int node, int c) {
     const Cluster& k = cluster(c);
-    const std::size_t buffers = k.open_inputs.size() + k.roots.size() + graph_[node].inputs.size() + 1;
+    const std::size_t buffers =
+        k.open_inputs.size() + k.roots.size() + graph_[node].inputs.size() + 1;
     return k.size < most_members && buffers <= static_cast<std::size_t>(Kernel::max_buffers);
   }
 
@@ -255,16 +274,18 @@ class Fuser {
   int welcoming_cluster(int node) {
     const Shape& shape = graph_[node].shape();
     for (const Use& use : uses_[at(node)])
-      if (use.where >= 0 && cluster(use.where).space == shape && used_only_as(node, use.where, identity_map(shape.rank())) &&
-          has_room(node, use.where) && !reaches(node, use.where))
+      if (use.where >= 0 && cluster(use.where).space == shape &&
+          used_only_as(node, use.where, identity_map(shape.rank())) && has_room(node, use.where) &&
+          !reaches(node, use.where))
         return use.where;
     return -1;
   }
 
   /// Whether all uses of the node in cluster c read it through `map`: a kernel cannot load what it stores itself.
   bool used_only_as(int node, int c, const IndexMap& map) const {
-    return std::all_of(uses_[at(node)].begin(), uses_[at(node)].end(),
-                       [&](const Use& use) { return use.where != c || (use.map && *use.map == map); });
+    return std::all_of(uses_[at(node)].begin(), uses_[at(node)].end(), [&](const Use& use) {
+      return use.where != c || (use.map && *use.map == map);
+    });
   }
 
   // --- uses ---
@@ -275,7 +296,8 @@ class Fuser {
     uses_[at(value.node)].push_back(std::move(use));
   }
   void add_unit(int node, int where) {
-    if (where >= 0 && std::find(units_[at(node)].begin(), units_[at(node)].end(), where) == units_[at(node)].end())
+    if (where >= 0 && std::find(units_[at(node)].begin(), units_[at(node)].end(), where) ==
+                          units_[at(node)].end())
       units_[at(node)].push_back(where);
   }
 
@@ -296,7 +318,8 @@ class Fuser {
   bool is_spread(int node) const {
     int source = node;
     while (kinds_[at(source)] == NodeKind::view) source = graph_[source].inputs[0].node;
-    return in_memory(source) && 8 * graph_[source].shape().elements() <= graph_[node].shape().elements();
+    return in_memory(source) &&
+           8 * graph_[source].shape().elements() <= graph_[node].shape().elements();
   }
 
   /// Computed again rather than stored: a light operation on one value that is in memory anyway.
@@ -339,8 +362,9 @@ class Fuser {
   bool costs_no_load(int node, const std::vector<int>& clusters) {
     if (!is_light(node)) return false;
     const int home = welcoming_cluster(node);
-    return home >= 0 && std::all_of(clusters.begin(), clusters.end(),
-                                    [&](int c) { return c == home || is_made_of(node, at_hand_without(node, c)); });
+    return home >= 0 && std::all_of(clusters.begin(), clusters.end(), [&](int c) {
+             return c == home || is_made_of(node, at_hand_without(node, c));
+           });
   }
 
   /// What runs as one: a cluster (its number) or a primitive step (~node).
@@ -428,24 +452,33 @@ bool fusible(const PlanNode& node, const PlanGraph& graph, const Backend& backen
 
 NodeKind kind_of(const PlanNode& node, const PlanGraph& graph, const Backend& backend) {
   if (node.op == Op::Leaf) return NodeKind::leaf;
-  const bool same_bytes = node.op == Op::Reshape || (node.op == Op::Barrier && node.inputs.size() == 1);
+  const bool same_bytes =
+      node.op == Op::Reshape || (node.op == Op::Barrier && node.inputs.size() == 1);
   if (same_bytes) return NodeKind::view;
   if (!fusible(node, graph, backend)) return NodeKind::primitive;
   if (is_view(node.op, node.inputs.size())) return NodeKind::view;
   switch (node.op) {
     case Op::Const:
     case Op::Scalar:
-    case Op::Iota: return NodeKind::literal;
-    case Op::Random: return NodeKind::elementwise;
+    case Op::Iota:
+      return NodeKind::literal;
+    case Op::Random:
+      return NodeKind::elementwise;
     case Op::ReduceSum:
-    case Op::ReduceMax: return NodeKind::reduction;
+    case Op::ReduceMax:
+      return NodeKind::reduction;
     case Op::Pad:
-    case Op::Concat: return NodeKind::assembled;
-    case Op::SliceUpdate: return node.inputs.size() == 2 ? NodeKind::assembled : NodeKind::primitive;
-    default: return is_elementwise(node.op) ? NodeKind::elementwise : NodeKind::primitive;
+    case Op::Concat:
+      return NodeKind::assembled;
+    case Op::SliceUpdate:
+      return node.inputs.size() == 2 ? NodeKind::assembled : NodeKind::primitive;
+    default:
+      return is_elementwise(node.op) ? NodeKind::elementwise : NodeKind::primitive;
   }
 }
 
-Fusion fuse(const PlanGraph& graph, const Backend& backend, bool enabled) { return Fuser(graph, backend, enabled).run(); }
+Fusion fuse(const PlanGraph& graph, const Backend& backend, bool enabled) {
+  return Fuser(graph, backend, enabled).run();
+}
 
 }  // namespace genera

@@ -309,6 +309,11 @@ std::vector<std::pair<std::string, std::string>> Verb::given() const {
   return result;
 }
 
+std::string shown_flag(const std::string& name, const std::string& value) {
+  if (value == "true") return "--" + name;
+  return fmt::format("--{} {}", name, shell_word(name == "data" ? plain_name(value) : value));
+}
+
 std::string Verb::run_flags() const {
   std::string result;
   for (const CLI::Option* option : impl_->app->get_options()) {
@@ -318,9 +323,7 @@ std::string Verb::run_flags() const {
     if (bound == impl_->bound.end() || !bound->second.changed()) continue;
     if (impl_->kept.at(name) != Kept::in_config) continue;
     const std::string value = option->results().empty() ? "true" : option->results().front();
-    result += (result.empty() ? "--" : " --") + name;
-    if (option->get_items_expected_max() > 0)
-      result += " " + shell_word(name == "data" ? plain_name(value) : value);
+    result += (result.empty() ? "" : " ") + shown_flag(name, value);
   }
   return result;
 }

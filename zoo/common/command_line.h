@@ -30,6 +30,9 @@ enum class Kept {
   nowhere,     ///< for this call only: not in configuration files
 };
 
+/// A flag as a shell takes it; of the data set only the name, without the folders that lead to it.
+std::string shown_flag(const std::string& name, const std::string& value);
+
 /// One verb's options. Every `value` must outlive the command line and holds the default when it is
 /// added.
 class Verb {

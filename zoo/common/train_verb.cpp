@@ -22,10 +22,7 @@ using Json = nlohmann::ordered_json;
 
 std::string shown_command(const std::string& program, const Verb& verb) {
   std::string command = program + " " + verb.name();
-  for (const auto& [name, value] : verb.given())
-    command +=
-        " --" + name +
-        (value == "true" ? "" : " " + shell_word(name == "data" ? plain_name(value) : value));
+  for (const auto& [name, value] : verb.given()) command += " " + shown_flag(name, value);
   return command;
 }
 
