@@ -137,7 +137,8 @@ TEST_CASE("a quotient by a root has the bits of its parts") {
   const Shape shape{static_cast<std::int64_t>(roots.size())};
   const Tensor b = Tensor::from(roots, shape), a = random_normal(Key(3), shape).eval();
   const Tensor c = full(shape, 1e-8);
-  const std::vector<float> fused = (a / (sqrt(b) + c)).to_vector<float>();
+  const Tensor quotient = a / (sqrt(b) + c);  // no handle on its parts lives on: they are joined
+  const std::vector<float> fused = quotient.to_vector<float>();
   const std::vector<float> root = sqrt(b).to_vector<float>(), upper = a.to_vector<float>();
   for (std::size_t i = 0; i < roots.size(); ++i) {
     const float exact = std::sqrt(roots[i]);
