@@ -280,8 +280,15 @@ def compare(arguments):
             turns = contestants(arguments, ours, peer, workload, threads)
             rounds = {label: [] for label in turns}
             for _ in range(arguments.rounds):
-                for label, measure in turns.items():
-                    rounds[label].append(quiet_run(arguments, measure))
+                for label, measure in list(turns.items()):
+                    try:
+                        rounds[label].append(quiet_run(arguments, measure))
+                    except Failure as error:
+                        # What PyTorch cannot compile it need not run; all else must work.
+                        if not label.startswith("compiled"):
+                            raise
+                        print(f"{workload}: {label}: {error}", file=sys.stderr)
+                        del turns[label], rounds[label]
             summaries.append(summarise(workload, threads, rounds, arguments))
             print_line(summaries[-1])
     if any(figure["disturbed_rounds"] for s in summaries for figure in s["figures"].values()):

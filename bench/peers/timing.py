@@ -71,6 +71,7 @@ def compile_function(torch, function, arguments, freezing=False):
     weights do not change and may be packed once."""
     if arguments.mode == "eager":
         return function
+    torch._dynamo.config.allow_rnn = True
     # Inductor's own choice, channels last, costs transposes around the linear layers.
     options = {"layout_optimization": arguments.layout == "nhwc",
                "max_autotune": arguments.autotune, "freezing": freezing}
