@@ -113,7 +113,7 @@ class Decoding(workload.Workload):
         self.one = wrap(self.one)
 
     def one(self, module, symbol, position, length, caches):
-        mask = torch.arange(length) <= position if self.compiled else None
+        mask = (torch.arange(length) <= position)[None] if self.compiled else None
         logits = module.decode(symbol, position, length, mask, caches)
         return logits.argmax(0, keepdim=True), logits.max(), position + 1
 
