@@ -23,7 +23,9 @@ data::Images some_images(std::int64_t count) {
   return data::open("sprites", {.sprites = {.size = 8, .train = 100, .test = count}}).test();
 }
 
-std::shared_ptr<const Vae> mlp(std::uint64_t seed) { return make_mlp_vae(small, Key(seed)); }
+std::shared_ptr<const LatentModel> mlp(std::uint64_t seed) {
+  return make_mlp_vae(small, Key(seed));
+}
 
 TEST_CASE("LogSumExp is exact where exp alone overflows") {
   LogSumExp sum;
@@ -36,7 +38,8 @@ TEST_CASE("LogSumExp is exact where exp alone overflows") {
 
 TEST_CASE("models give the shapes that they promise") {
   const Tensor x = some_images(5).batch(std::vector<std::int64_t>{0, 1, 2, 3, 4}).images;
-  for (const auto& vae : {mlp(1), std::shared_ptr<const Vae>(make_conv_vae(small, Key(1)))}) {
+  for (const auto& vae :
+       {mlp(1), std::shared_ptr<const LatentModel>(make_conv_vae(small, Key(1)))}) {
     const Encoded q = vae->encode(x);
     CHECK(q[0].shape() == Shape{5, 3});
     CHECK(q[1].shape() == Shape{5, 3});

@@ -118,9 +118,9 @@ Layer before_relu(Layer layer, std::int64_t fan_in, const Key& key) {
 }
 
 /// Fully connected, one hidden layer on each side (mlp_vae.cpp).
-std::unique_ptr<Vae> make_mlp_vae(const VaeShape& shape, const Key& key);
+std::unique_ptr<LatentModel> make_mlp_vae(const VaeShape& shape, const Key& key);
 /// Convolutions of stride 2 and one fully connected layer on each side (conv_vae.cpp).
-std::unique_ptr<Vae> make_conv_vae(const VaeShape& shape, const Key& key);
+std::unique_ptr<LatentModel> make_conv_vae(const VaeShape& shape, const Key& key);
 /// Given the class of the image (conditional_vae.cpp).
 std::unique_ptr<LatentModel> make_conditional_vae(const VaeShape& shape, const Key& key);
 /// Several stochastic layers (ladder_vae.h).

@@ -48,17 +48,11 @@ struct ModelDefaults {
 };
 
 ModelDefaults defaults_of(const std::string& model) {
-  const auto mlp = [](const VaeShape& shape, const Key& key) -> std::unique_ptr<LatentModel> {
-    return make_mlp_vae(shape, key);
-  };
-  const auto conv = [](const VaeShape& shape, const Key& key) -> std::unique_ptr<LatentModel> {
-    return make_conv_vae(shape, key);
-  };
-  if (model == "conv") return {32, 256, 1, conv};
+  if (model == "conv") return {32, 256, 1, make_conv_vae};
   if (model == "cvae") return {20, 400, 1, make_conditional_vae};
   if (model == "ladder") return {32, 400, 2, make_ladder_vae};
   if (model == "vqvae") return {32, 32, 4, make_vq_vae};
-  return {20, 400, 1, mlp};
+  return {20, 400, 1, make_mlp_vae};
 }
 
 }  // namespace
