@@ -92,6 +92,12 @@ check "eval --json prints the bounds" prints '"iwae"'
 check "eval --record" gives 0 eval full --record record.json
 check "the record has its origin" grep -q '"command": "genera-vae train --steps 8' record.json
 check "the record has no path" without "$scratch" record.json
+check "score" gives 0 score full --out s.csv
+check "a number for each of the 128 test images" test "$(grep -c '^[0-9]*,[0-9.]*$' s.csv)" = 128
+mean=$(awk -F, 'NR > 1 { total += $2 } END { printf "%.3f", total / (NR - 1) }' s.csv)
+check "their mean is eval's figure" bash -c '"$0" eval full >out 2>err && grep -q "^negative_elbo  *$1 " out' "$program" "$mean"
+check "score by IWAE, as an array" gives 0 score full --iwae 2 --out scores.npy
+check "an array of scores" test "$(head -c 6 scores.npy | tail -c 5)" = NUMPY
 check "info" gives 0 info full
 check "info tells the model" prints '^model *mlp'
 check "info --json" gives 0 info full --json

@@ -136,6 +136,20 @@ int finish_samples(const TrainedRun& run, const ReadFlags& flags, const io::Host
   return finish_file(flags, path);
 }
 
+int finish_scores(const TrainedRun& run, const ReadFlags& flags, const std::string& name,
+                  const std::vector<double>& scores) {
+  const fs::path path = flags.out.empty() ? run.folder.path() / "scores.csv" : fs::path(flags.out);
+  if (path.extension() == ".npy") {
+    const Shape shape{static_cast<std::int64_t>(scores.size())};
+    io::write_npy(path, io::HostArray::of<double>(shape, scores));
+    return finish_file(flags, path);
+  }
+  std::string text = "index," + name + "\n";
+  for (std::size_t i = 0; i < scores.size(); ++i) text += fmt::format("{},{}\n", i, scores[i]);
+  write_text(path, text);
+  return finish_file(flags, path);
+}
+
 int finish_eval(const TrainedRun& run, const ReadFlags& flags, std::vector<Figure> figures,
                 std::int64_t parameters) {
   Summary summary = read_summary(run.folder.summary());

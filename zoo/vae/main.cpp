@@ -103,6 +103,20 @@ int eval(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags&
                      element_count(objective.parameters()));
 }
 
+// -log p(x) of each image, bounded from above: images unlike those of the training stand out.
+int score(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
+  Console console(flags.compute.quiet);
+  const VaeObjective objective = trained_objective(run, settings);
+  const data::Images images = test_images(run, settings, flags);
+  const bool binarize = settings.binarize == "dynamic";
+  if (flags.iwae == 0)
+    return finish_scores(run, flags, "negative_elbo",
+                         negative_elbo_parts(objective, images, binarize).negative_elbo());
+  std::vector<double> scores = iwae_bounds(objective, images, binarize, flags.iwae, console);
+  for (double& value : scores) value = -value;
+  return finish_scores(run, flags, "negative_iwae", scores);
+}
+
 int info(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
   const VaeObjective objective = trained_objective(run, settings);
   const VaeShape& shape = objective.model().shape();
@@ -120,7 +134,7 @@ int run(int argc, char** argv) {
   add_flags(
       program.add_train(settings.train, [&] { return std::make_unique<VaeExperiment>(settings); }),
       settings);
-  VaeReadFlags sampled, rebuilt, between, measured, shown;
+  VaeReadFlags sampled, rebuilt, between, measured, scored, shown;
   rebuilt.count = 48;
   between.count = 8;
   using Body = int (*)(const TrainedRun&, const VaeSettings&, const VaeReadFlags&);
@@ -149,6 +163,11 @@ int run(int argc, char** argv) {
   Verb& measure = reader("eval", "Measures the bounds on the test set", measured, eval);
   add_data_flag(add_record_flag(measure, measured), measured)
       .option("iwae", measured.iwae, "Draws of the importance-weighted bound; 0: none",
+              Range{0, 1e6});
+  Verb& rate = reader("score", "Bounds -log p(x) of each test image, in nats", scored, score);
+  add_out_flag(rate, scored, "NAME.csv or NAME.npy to write; default RUN/scores.csv");
+  add_data_flag(rate, scored)
+      .option("iwae", scored.iwae, "Draws of the importance-weighted bound; 0: the ELBO",
               Range{0, 1e6});
   reader("info", "Says what a run or a checkpoint holds", shown, info);
   return program.run(argc, argv);
