@@ -120,7 +120,10 @@ int finish_file(const ReadFlags& flags, const fs::path& path) {
 int finish_picture(const TrainedRun& run, const ReadFlags& flags, const std::string& file,
                    const io::HostArray& images, const GridOptions& options) {
   const fs::path path = flags.out.empty() ? run.folder.path() / file : fs::path(flags.out);
-  write_grid(path, images, run.recipe, options);
+  if (path.extension() == ".npy")
+    io::write_npy(path, images);
+  else
+    write_grid(path, images, run.recipe, options);
   return finish_file(flags, path);
 }
 

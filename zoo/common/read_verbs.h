@@ -43,7 +43,7 @@ Verb& add_sample_flags(Verb& verb, ReadFlags& flags, const std::string& what = "
 int finish_file(const ReadFlags& flags, const std::filesystem::path& path);
 
 /// Writes images (N,C,H,W) f32 as one picture with the run's recipe in it: to --out, or to `file` in
-/// the run folder.
+/// the run folder. --out NAME.npy gets the array as it is.
 int finish_picture(const TrainedRun& run, const ReadFlags& flags, const std::string& file,
                    const io::HostArray& images, const GridOptions& options = {});
 
