@@ -5,12 +5,16 @@
 # Usage: zoo/records.sh [NAME...]      without a NAME: all of them
 #   vae-mlp            Fashion-MNIST, mlp, 2 minutes, seeds 0, 1 and 2
 #   vae-conv           Fashion-MNIST, conv, 10 minutes
+#   vae-cvae           Fashion-MNIST, given the class, 3 minutes, seeds 0, 1 and 2
+#   vae-ladder         Fashion-MNIST, two stochastic layers, 5 minutes
+#   vae-vqvae          Fashion-MNIST, codes and their PixelCNN prior, 20 minutes
+#   vae-iwae           Fashion-MNIST, mlp trained on the bound of 5 draws, 5 minutes
 #   vae-static-mnist   static binarised MNIST, conv, 10 minutes; GENERA_DATA must name the folder that holds binarized-mnist
 set -eu
 cd "$(dirname "$0")/.."
 vae=${GENERA_VAE:-build-demo/zoo/vae/genera-vae}
 runs=runs/records-$(date +%Y%m%d-%H%M%S)
-[ $# -gt 0 ] || set -- vae-mlp vae-conv vae-static-mnist
+[ $# -gt 0 ] || set -- vae-mlp vae-conv vae-cvae vae-ladder vae-vqvae vae-iwae vae-static-mnist
 
 # record NAME IWAE-DRAWS -- TRAIN-FLAGS...
 record() {
@@ -30,6 +34,20 @@ for wanted; do
       ;;
     vae-conv)
       record vae-conv-fashion-mnist 0 -- --model conv --data fashion-mnist --time 10m
+      ;;
+    vae-cvae)
+      for seed in 0 1 2; do
+        record "vae-cvae-fashion-mnist-seed$seed" 0 -- --model cvae --data fashion-mnist --time 3m --seed $seed
+      done
+      ;;
+    vae-ladder)
+      record vae-ladder-fashion-mnist 0 -- --model ladder --data fashion-mnist --kl-warmup 1000 --time 5m
+      ;;
+    vae-vqvae)
+      record vae-vqvae-fashion-mnist 0 -- --model vqvae --data fashion-mnist --time 20m
+      ;;
+    vae-iwae)
+      record vae-iwae-fashion-mnist 100 -- --model mlp --data fashion-mnist --iwae-train 5 --time 5m
       ;;
     vae-static-mnist)
       record vae-conv-static-mnist 500 -- --model conv --data binarized-mnist --latent 50 --time 10m
