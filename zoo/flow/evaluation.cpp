@@ -1,0 +1,97 @@
+#include "zoo/flow/evaluation.h"
+
+#include <fmt/core.h>
+#include <genera/functions.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace genera::zoo {
+namespace {
+
+// Evaluation noise has nothing to do with the training's seed.
+constexpr std::uint64_t evaluation_seed = 0x5eed;
+constexpr std::int64_t inverted_examples = 1000;
+
+std::int64_t examples_at_once(const FlowModel& model) { return model.is_image() ? 100 : 2000; }
+
+}  // namespace
+
+double log_mean_exp(const std::vector<double>& values) {
+  const double largest = *std::max_element(values.begin(), values.end());
+  double sum = 0;
+  for (const double value : values) sum += std::exp(value - largest);
+  return largest + std::log(sum / static_cast<double>(values.size()));
+}
+
+std::vector<double> log_likelihoods(const FlowModel& model, const Examples& examples,
+                                    data::Split split, std::int64_t count, std::int64_t draws,
+                                    Console& console) {
+  if (!model.is_image()) draws = 1;
+  const Key key(evaluation_seed);
+  const std::int64_t at_once = examples_at_once(model);
+  std::vector<double> result;
+  console.start_progress(count, 0, 1, "examples");
+  for (std::int64_t first = 0; first < count; first += at_once) {
+    const std::int64_t here = std::min(at_once, count - first);
+    const Tensor x = detach(examples.at(split, first, here));
+    std::vector<std::vector<double>> of_example(static_cast<std::size_t>(here));
+    for (std::int64_t draw = 0; draw < draws; ++draw) {
+      const Key noise = key.fold_in(static_cast<std::uint64_t>(first))
+                            .fold_in(static_cast<std::uint64_t>(draw));
+      const std::vector<float> values = model.log_likelihood(x, noise).to_vector<float>();
+      for (std::size_t i = 0; i < values.size(); ++i) of_example[i].push_back(values[i]);
+    }
+    for (const auto& values : of_example) result.push_back(log_mean_exp(values));
+    console.progress(first + here, "log-likelihood");
+  }
+  console.end_progress();
+  return result;
+}
+
+double inverse_error(const FlowModel& model, const Examples& examples, std::int64_t count) {
+  const std::int64_t at_once = examples_at_once(model);
+  const Key key(evaluation_seed);
+  double worst = 0;
+  for (std::int64_t first = 0; first < count; first += at_once) {
+    const std::int64_t here = std::min(at_once, count - first);
+    const Tensor x = detach(model.continuous(examples.at(data::Split::test, first, here), key));
+    const Tensor again = model.from_latent(detach(model.to_latent(x)));
+    const double error = max(abs(again - x)).item<double>();
+    if (!(error <= worst)) worst = error;
+  }
+  return worst;
+}
+
+std::vector<Figure> evaluate(const FlowModel& model, const Examples& examples, std::int64_t draws,
+                             Console& console) {
+  const std::int64_t count = examples.size(data::Split::test);
+  std::vector<double> nats =
+      log_likelihoods(model, examples, data::Split::test, count, draws, console);
+  for (double& value : nats) value = -value;
+  std::vector<Figure> figures;
+  std::string protocol = fmt::format("{} test examples", count);
+  if (model.is_image()) {
+    protocol += fmt::format(", a bound: {} draw{} of {} dequantisation noise each", draws,
+                            draws == 1 ? "" : "s",
+                            model.shape().variational > 0 ? "variational" : "uniform");
+    std::vector<double> bits = nats;
+    for (double& value : bits) value /= static_cast<double>(model.size()) * std::numbers::ln2;
+    figures.push_back(mean_figure("bits_per_dim", bits, "bits", protocol + ", per real pixel"));
+  }
+  figures.push_back(mean_figure("nats", nats, "nats", protocol + ", exact"));
+  if (model.is_image()) figures.back().protocol = protocol;
+  if (const Density2d* density = examples.density()) {
+    const double best = entropy(*density);
+    figures.push_back({"entropy", best, 0, "nats", "of the density, by quadrature"});
+    figures.push_back({"excess", figures[0].value - best, figures[0].standard_error, "nats",
+                       protocol + ", nats above the entropy"});
+  }
+  const std::int64_t inverted = std::min(count, inverted_examples);
+  figures.push_back({"inverse_error", inverse_error(model, examples, inverted), 0, "",
+                     fmt::format("largest over {} test examples", inverted)});
+  return figures;
+}
+
+}  // namespace genera::zoo

@@ -1,0 +1,34 @@
+/// Figures of a flow on examples that it was not trained on.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "zoo/common/console.h"
+#include "zoo/common/summary.h"
+#include "zoo/flow/examples.h"
+#include "zoo/flow/model.h"
+
+namespace genera::zoo {
+
+/// log p(x) in nats of the first `count` examples of a split, in order. For images a lower bound with
+/// `draws` draws of the dequantisation noise each: the log of the mean of p((x+u)/256) / q(u|x) (Theis
+/// et al., 1511.01844, equation 8, with more draws as in Burda et al., 1509.00519). The noise is
+/// fixed: the same numbers at every call with the same weights.
+std::vector<double> log_likelihoods(const FlowModel& model, const Examples& examples,
+                                    data::Split split, std::int64_t count, std::int64_t draws,
+                                    Console& console);
+
+/// The largest |x - f^-1(f(x))| over the numbers of the first `count` test examples; of images with
+/// their noise, in [0,1].
+double inverse_error(const FlowModel& model, const Examples& examples, std::int64_t count);
+
+/// nats, for images bits_per_dim, for known densities entropy and excess (nats above the entropy),
+/// and inverse_error; on the test examples.
+std::vector<Figure> evaluate(const FlowModel& model, const Examples& examples, std::int64_t draws,
+                             Console& console);
+
+/// log(mean(exp(values))) in f64.
+double log_mean_exp(const std::vector<double>& values);
+
+}  // namespace genera::zoo
