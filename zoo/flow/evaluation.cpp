@@ -7,6 +7,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "zoo/common/log_sum_exp.h"
+
 namespace genera::zoo {
 namespace {
 
@@ -17,13 +19,6 @@ constexpr std::int64_t inverted_examples = 1000;
 std::int64_t examples_at_once(const FlowModel& model) { return model.is_image() ? 100 : 2000; }
 
 }  // namespace
-
-double log_mean_exp(const std::vector<double>& values) {
-  const double largest = *std::max_element(values.begin(), values.end());
-  double sum = 0;
-  for (const double value : values) sum += std::exp(value - largest);
-  return largest + std::log(sum / static_cast<double>(values.size()));
-}
 
 std::vector<double> log_likelihoods(const FlowModel& model, const Examples& examples,
                                     data::Split split, std::int64_t count, std::int64_t draws,
@@ -36,14 +31,15 @@ std::vector<double> log_likelihoods(const FlowModel& model, const Examples& exam
   for (std::int64_t first = 0; first < count; first += at_once) {
     const std::int64_t here = std::min(at_once, count - first);
     const Tensor x = detach(examples.at(split, first, here));
-    std::vector<std::vector<double>> of_example(static_cast<std::size_t>(here));
+    std::vector<LogSumExp> sums(static_cast<std::size_t>(here));
     for (std::int64_t draw = 0; draw < draws; ++draw) {
-      const Key noise = key.fold_in(static_cast<std::uint64_t>(first))
-                            .fold_in(static_cast<std::uint64_t>(draw));
+      const Key noise =
+          key.fold_in(static_cast<std::uint64_t>(first)).fold_in(static_cast<std::uint64_t>(draw));
       const std::vector<float> values = model.log_likelihood(x, noise).to_vector<float>();
-      for (std::size_t i = 0; i < values.size(); ++i) of_example[i].push_back(values[i]);
+      for (std::size_t i = 0; i < values.size(); ++i) sums[i].add(values[i]);
     }
-    for (const auto& values : of_example) result.push_back(log_mean_exp(values));
+    for (const LogSumExp& sum : sums)
+      result.push_back(sum.value() - std::log(static_cast<double>(draws)));
     console.progress(first + here, "log-likelihood");
   }
   console.end_progress();

@@ -28,7 +28,4 @@ double inverse_error(const FlowModel& model, const Examples& examples, std::int6
 std::vector<Figure> evaluate(const FlowModel& model, const Examples& examples, std::int64_t draws,
                              Console& console);
 
-/// log(mean(exp(values))) in f64.
-double log_mean_exp(const std::vector<double>& values);
-
 }  // namespace genera::zoo

@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <numeric>
 
-#include "zoo/common/dataset.h"
 #include "zoo/common/failure.h"
+#include "zoo/common/image_data.h"
 #include "zoo/flow/table.h"
 
 namespace genera::zoo {
@@ -112,7 +112,8 @@ Tensor Rows::rows(const std::vector<std::int64_t>& indices) const {
   std::vector<float> values;
   values.reserve(indices.size() * table_.columns.size());
   for (const std::int64_t index : indices)
-    for (const auto& column : table_.columns) values.push_back(column[static_cast<std::size_t>(index)]);
+    for (const auto& column : table_.columns)
+      values.push_back(column[static_cast<std::size_t>(index)]);
   return Tensor::from(values, Shape{static_cast<std::int64_t>(indices.size()), shape()[0]});
 }
 
@@ -142,9 +143,10 @@ Examples::Moments Rows::moments() const {
     for (std::int64_t i = 0; i < train_; ++i) squares += (value(i) - mean) * (value(i) - mean);
     const double deviation = std::sqrt(squares / static_cast<double>(train_));
     if (!(deviation > 1e-6 * std::abs(mean)) || deviation < 1e-30)
-      throw DataError(fmt::format("{}: column {} ('{}') hardly changes: its density is not bounded; "
-                                  "remove it",
-                                  name_, c + 1, table_.names[c]));
+      throw DataError(
+          fmt::format("{}: column {} ('{}') hardly changes: its density is not bounded; "
+                      "remove it",
+                      name_, c + 1, table_.names[c]));
     moments.mean.push_back(mean);
     moments.deviation.push_back(deviation);
   }
@@ -153,42 +155,31 @@ Examples::Moments Rows::moments() const {
 
 class Pictures : public Examples {
  public:
-  Pictures(data::Dataset dataset, std::int64_t batch, const Key& key)
-      : dataset_(std::move(dataset)),
-        train_(checked(dataset_.train(), batch)),
-        stream_(train_.stream(batch, key, data::Pixels::u8)) {
-    dataset_.check(Split::test);  // read at the end only, when it may be too late
-  }
+  explicit Pictures(const TrainFlags& flags) : data_(flags) {}
 
-  const std::string& name() const override { return dataset_.name(); }
-  std::string digest() const override {
-    return train_.digest() + "+" + dataset_.validation().digest();
+  const std::string& name() const override { return data_.name(); }
+  std::string digest() const override { return data_.digest(); }
+  Shape shape() const override {
+    return {data_.train().channels(), data_.train().height(), data_.train().width()};
   }
-  Shape shape() const override { return {train_.channels(), train_.height(), train_.width()}; }
-  std::int64_t steps_per_epoch() const override { return stream_.batches_per_epoch(); }
-  Tensor training_batch(std::int64_t step) override {
-    const data::Position position{step / steps_per_epoch(), step % steps_per_epoch()};
-    if (stream_.position() != position) stream_.seek(position);
-    return cast(stream_.next().images, DType::f32);
-  }
-  std::int64_t size(Split split) const override { return dataset_.images(split).size(); }
+  std::int64_t steps_per_epoch() const override { return data_.steps_per_epoch(); }
+  Tensor training_batch(std::int64_t step) override { return bytes(data_.batch(step).images); }
+  std::int64_t size(Split split) const override { return images(split).size(); }
   Tensor at(Split split, std::int64_t first, std::int64_t count) const override {
     std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
     std::iota(indices.begin(), indices.end(), first);
-    return cast(dataset_.images(split).batch(indices, data::Pixels::u8).images, DType::f32);
+    return bytes(images(split).batch(indices).images);
   }
 
  private:
-  static data::Images checked(const data::Images& train, std::int64_t batch) {
-    if (train.size() < batch)
-      throw UsageError(
-          fmt::format("--batch {} is more than the {} training images", batch, train.size()));
-    return train;
+  static Tensor bytes(const Tensor& unit) { return round(unit * 255.0); }
+  data::Images images(Split split) const {
+    return split == Split::train        ? data_.train()
+           : split == Split::validation ? data_.validation()
+                                        : data_.test();
   }
 
-  data::Dataset dataset_;
-  data::Images train_;
-  data::Stream stream_;
+  ImageData data_;
 };
 
 bool is_csv(const std::string& data) { return std::filesystem::path(data).extension() == ".csv"; }
@@ -197,14 +188,12 @@ bool is_csv(const std::string& data) { return std::filesystem::path(data).extens
 
 bool names_images(const std::string& data) { return !find_density(data) && !is_csv(data); }
 
-std::unique_ptr<Examples> open_examples(const std::string& data, std::int64_t batch, const Key& key,
-                                        bool smoke) {
-  if (const Density2d* density = find_density(data))
-    return std::make_unique<Points>(*density, batch, key, smoke);
-  if (is_csv(data)) return std::make_unique<Rows>(data, batch, key);
-  if (!smoke) return std::make_unique<Pictures>(open_dataset(data), batch, key);
-  const data::OpenOptions few{.sprites = {.size = 12, .train = 320, .test = 64}};
-  return std::make_unique<Pictures>(data::open("sprites", few), batch, key);
+std::unique_ptr<Examples> open_examples(const TrainFlags& flags) {
+  const Key key = Key(flags.seed).fold_in(1);
+  if (const Density2d* density = find_density(flags.data))
+    return std::make_unique<Points>(*density, flags.batch, key, flags.smoke);
+  if (is_csv(flags.data)) return std::make_unique<Rows>(flags.data, flags.batch, key);
+  return std::make_unique<Pictures>(flags);
 }
 
 }  // namespace genera::zoo

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "zoo/common/common_flags.h"
 #include "zoo/flow/densities.h"
 
 namespace genera::zoo {
@@ -40,10 +41,9 @@ class Examples {
   virtual Moments moments() const { return {}; }
 };
 
-/// Opens `data`: the name of a density of densities.h, the path of a .csv file, or whatever
-/// data::open() takes. `key` shuffles or draws the training examples.
-std::unique_ptr<Examples> open_examples(const std::string& data, std::int64_t batch, const Key& key,
-                                        bool smoke);
+/// Opens `flags.data`: the name of a density of densities.h, the path of a .csv file, or images as
+/// ImageData does.
+std::unique_ptr<Examples> open_examples(const TrainFlags& flags);
 
 /// Whether `data` names images: neither a density nor a .csv file.
 bool names_images(const std::string& data);

@@ -21,12 +21,16 @@ io::HostArray decoded(const FlowModel& model, const std::vector<float>& z, std::
 
 /// Of a known density three heat maps (3,3,cells,cells): the truth, the model's density, and the
 /// histogram of samples of the model.
-io::HostArray density_pictures(const FlowModel& model, const Density2d& density, std::uint64_t seed);
+io::HostArray density_pictures(const FlowModel& model, const Density2d& density,
+                               std::uint64_t seed);
 
 /// Of a table pairs of neighbouring columns, at most four of them, as heat maps: first the row of the
 /// test examples' histograms, then that of samples.
 io::HostArray pair_pictures(const FlowModel& model, const Examples& examples, std::uint64_t seed,
                             double temperature);
+
+/// How many pairs a row of pair_pictures() holds.
+std::int64_t pair_columns(const FlowModel& model);
 
 /// One row per pair of test examples (indices 2r, 2r+1): `steps` examples on the great circle
 /// between their z, both ends included.

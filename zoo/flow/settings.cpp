@@ -24,7 +24,11 @@ void check_image(const FlowShape& shape) {
 void add_flags(Verb& verb, FlowSettings& s) {
   s.train.data = "moons";
   s.train.batch = 256;
-  add_train_flags(verb, s.train);
+  add_train_flags(
+      verb, s.train,
+      {.data = "8-gaussians, moons, rings, circles or checkerboard; a .csv file; or images: a "
+               "name, or a folder of IDX or PNG files",
+       .items = "examples"});
   verb.choice("model", s.model, {"realnvp", "glow", "maf", "spline"},
               "The flow: glow for images, maf and spline for vectors, realnvp for both")
       .option("layers", s.layers, "Couplings, or steps of each level; 0: the model's own",
@@ -53,9 +57,10 @@ bool on_images(const FlowSettings& settings) {
   const bool images = names_images(settings.train.data);
   if (settings.model == "glow") {
     if (!images && !settings.train.smoke)
-      throw UsageError(fmt::format("--model glow is for images, --data {} are vectors; use "
-                                   "--model realnvp or --data fashion-mnist",
-                                   settings.train.data));
+      throw UsageError(
+          fmt::format("--model glow is for images, --data {} are vectors; use "
+                      "--model realnvp or --data fashion-mnist",
+                      settings.train.data));
     return true;
   }
   if (settings.model != "realnvp" && images)
@@ -67,11 +72,9 @@ bool on_images(const FlowSettings& settings) {
 }
 
 std::unique_ptr<Examples> open_examples(const FlowSettings& settings) {
-  const bool images = on_images(settings);
-  const std::string data =
-      settings.train.smoke && images ? "sprites" : settings.train.data;
-  return open_examples(data, settings.train.batch, Key(settings.train.seed).fold_in(1),
-                       settings.train.smoke);
+  TrainFlags flags = settings.train;
+  if (on_images(settings) && flags.smoke) flags.data = "sprites";
+  return open_examples(flags);
 }
 
 std::shared_ptr<const FlowModel> make_flow(const FlowSettings& settings, const Shape& example) {
@@ -88,7 +91,7 @@ std::shared_ptr<const FlowModel> make_flow(const FlowSettings& settings, const S
   shape.variational = settings.dequantisation == "variational" ? dequantising_couplings : 0;
   if (images) check_image(shape);
   const Key key = Key(settings.train.seed).fold_in(0);
-  const auto make = realnvp                     ? make_realnvp
+  const auto make = realnvp                    ? make_realnvp
                     : settings.model == "glow" ? make_glow
                     : settings.model == "maf"  ? make_maf
                                                : make_spline_flow;

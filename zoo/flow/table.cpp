@@ -129,8 +129,8 @@ bool all_numbers(const std::vector<std::string>& fields) {
 
 void append_row(Table& table, const std::vector<std::string>& fields, const Place& place) {
   if (fields.size() != table.names.size())
-    place.fail(fmt::format("{} fields where the first line has {}", fields.size(),
-                           table.names.size()));
+    place.fail(
+        fmt::format("{} fields where the first line has {}", fields.size(), table.names.size()));
   for (std::size_t c = 0; c < fields.size(); ++c) {
     const std::string where = fmt::format("column {} ('{}')", c + 1, table.names[c]);
     if (trimmed(fields[c]).empty())
@@ -177,7 +177,8 @@ std::string csv_text(const std::vector<std::string>& names, const std::vector<fl
   for (std::size_t c = 0; c < names.size(); ++c) {
     const bool quoted = names[c].find_first_of(",;\"\t ") != std::string::npos;
     std::string name;
-    for (const char letter : names[c]) name += letter == '"' ? std::string("\"\"") : std::string(1, letter);
+    for (const char letter : names[c])
+      name += letter == '"' ? std::string("\"\"") : std::string(1, letter);
     text += (c > 0 ? "," : "") + (quoted ? '"' + name + '"' : name);
   }
   for (std::size_t i = 0; i < rows.size(); ++i)
