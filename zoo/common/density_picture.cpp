@@ -36,7 +36,7 @@ double brightest(const std::vector<double>& panel) {
     if (value > 0 && std::isfinite(value)) positive.push_back(value);
   if (positive.empty()) return 1;
   const auto at =
-      positive.begin() + static_cast<std::ptrdiff_t>((positive.size() - 1) * 999 / 1000);
+      positive.begin() + static_cast<std::ptrdiff_t>(positive.size() - 1 - positive.size() / 1000);
   std::nth_element(positive.begin(), at, positive.end());
   return *at;
 }

@@ -11,6 +11,8 @@
 #include <optional>
 #include <string_view>
 
+#include "zoo/common/console.h"
+
 namespace genera::zoo {
 namespace {
 
@@ -138,11 +140,11 @@ void append_row(Table& table, const std::vector<std::string>& fields, const Plac
     const std::optional<double> value = number(fields[c]);
     if (!value)
       place.fail(fmt::format("{}: '{}' is not a number; encode it as one, or remove the column",
-                             where, fields[c].substr(0, longest_shown)));
+                             where, printable(fields[c].substr(0, longest_shown))));
     const auto stored = static_cast<float>(*value);
     if (!std::isfinite(stored))
       place.fail(fmt::format("{}: {} is not a finite 32-bit number; remove the row", where,
-                             fields[c].substr(0, longest_shown)));
+                             printable(fields[c].substr(0, longest_shown))));
     table.columns[c].push_back(stored);
   }
 }
