@@ -148,10 +148,12 @@ TEST_CASE("evaluation says its figures, and more draws of noise tighten the boun
     const auto model = make_flow(settings, examples->shape());
     model->initialise(examples->training_batch(0), Key(1));
     scatter(*model, 0.02);
-    const auto one = log_likelihoods(*model, *examples, data::Split::test, 20, 1, console);
-    const auto ten = log_likelihoods(*model, *examples, data::Split::test, 20, 10, console);
+    const auto one =
+        log_likelihoods(*model, split_of(*examples, data::Split::test, 20), 1, console);
+    const auto ten =
+        log_likelihoods(*model, split_of(*examples, data::Split::test, 20), 10, console);
     CHECK(mean_of(ten) > mean_of(one));
-    CHECK(log_likelihoods(*model, *examples, data::Split::test, 20, 10, console) == ten);
+    CHECK(log_likelihoods(*model, split_of(*examples, data::Split::test, 20), 10, console) == ten);
     CHECK(inverse_error(*model, *examples, 20) < 1e-4);
   }
   const FlowSettings settings = settings_for("realnvp", "rings");
@@ -356,6 +358,10 @@ TEST_CASE("rows: each is in one split, moments are of the training rows, batches
   CHECK(again->training_batch(7).to_vector<float>() ==
         examples->training_batch(7).to_vector<float>());
   CHECK(again->digest() == examples->digest());
+  const ExampleList in_order = rows_of(flags.data, 2);
+  CHECK(in_order.count == 50);
+  CHECK(in_order.at(3, 2).to_vector<float>() == std::vector<float>{3, 9, 4, 16});
+  CHECK_THROWS_WITH_AS(rows_of(flags.data, 3), doctest::Contains("trained on 3"), DataError);
 
   std::string constant = "a,b\n";
   for (int i = 0; i < 50; ++i) constant += std::to_string(i) + ",7\n";

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "zoo/common/log_sum_exp.h"
+#include "zoo/flow/table.h"
 
 namespace genera::zoo {
 namespace {
@@ -20,17 +21,39 @@ std::int64_t examples_at_once(const FlowModel& model) { return model.is_image() 
 
 }  // namespace
 
-std::vector<double> log_likelihoods(const FlowModel& model, const Examples& examples,
-                                    data::Split split, std::int64_t count, std::int64_t draws,
-                                    Console& console) {
+ExampleList split_of(const Examples& examples, data::Split split, std::int64_t count) {
+  return {std::min(count, examples.size(split)),
+          [&examples, split](std::int64_t first, std::int64_t n) {
+            return examples.at(split, first, n);
+          }};
+}
+
+ExampleList rows_of(const std::string& csv_file, std::int64_t size) {
+  const auto table = std::make_shared<const Table>(read_csv(csv_file));
+  const auto columns = static_cast<std::int64_t>(table->columns.size());
+  if (columns != size)
+    throw DataError(
+        fmt::format("{} has {} columns, the model was trained on {}", csv_file, columns, size));
+  return {table->rows(), [table, columns](std::int64_t first, std::int64_t n) {
+            std::vector<float> values;
+            for (std::int64_t row = first; row < first + n; ++row)
+              for (const auto& column : table->columns)
+                values.push_back(column[static_cast<std::size_t>(row)]);
+            return Tensor::from(values, Shape{n, columns});
+          }};
+}
+
+std::vector<double> log_likelihoods(const FlowModel& model, const ExampleList& examples,
+                                    std::int64_t draws, Console& console) {
   if (!model.is_image()) draws = 1;
+  const std::int64_t count = examples.count;
   const Key key(evaluation_seed);
   const std::int64_t at_once = examples_at_once(model);
   std::vector<double> result;
   console.start_progress(count, 0, 1, "examples");
   for (std::int64_t first = 0; first < count; first += at_once) {
     const std::int64_t here = std::min(at_once, count - first);
-    const Tensor x = detach(examples.at(split, first, here));
+    const Tensor x = detach(examples.at(first, here));
     std::vector<LogSumExp> sums(static_cast<std::size_t>(here));
     for (std::int64_t draw = 0; draw < draws; ++draw) {
       const Key noise =
@@ -64,7 +87,7 @@ std::vector<Figure> evaluate(const FlowModel& model, const Examples& examples, s
                              Console& console) {
   const std::int64_t count = examples.size(data::Split::test);
   std::vector<double> nats =
-      log_likelihoods(model, examples, data::Split::test, count, draws, console);
+      log_likelihoods(model, split_of(examples, data::Split::test), draws, console);
   for (double& value : nats) value = -value;
   std::vector<Figure> figures;
   std::string protocol = fmt::format("{} test examples", count);

@@ -182,9 +182,9 @@ class Pictures : public Examples {
   ImageData data_;
 };
 
-bool is_csv(const std::string& data) { return std::filesystem::path(data).extension() == ".csv"; }
-
 }  // namespace
+
+bool is_csv(const std::string& data) { return std::filesystem::path(data).extension() == ".csv"; }
 
 bool names_images(const std::string& data) { return !find_density(data) && !is_csv(data); }
 

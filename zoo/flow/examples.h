@@ -45,6 +45,8 @@ class Examples {
 /// ImageData does.
 std::unique_ptr<Examples> open_examples(const TrainFlags& flags);
 
+/// Whether `data` names a CSV file.
+bool is_csv(const std::string& data);
 /// Whether `data` names images: neither a density nor a .csv file.
 bool names_images(const std::string& data);
 

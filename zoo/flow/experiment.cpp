@@ -114,11 +114,11 @@ std::vector<Tensor> FlowExperiment::step_graph(const StepInfo& info) {
 }
 
 Metrics FlowExperiment::validate() {
-  std::int64_t count = examples_->size(data::Split::validation);
-  if (model_->is_image()) count = std::min(count, validated_images);
   Console quiet(true);
-  const std::vector<double> nats =
-      log_likelihoods(*model_, *examples_, data::Split::validation, count, 1, quiet);
+  const ExampleList chosen = model_->is_image()
+                                 ? split_of(*examples_, data::Split::validation, validated_images)
+                                 : split_of(*examples_, data::Split::validation);
+  const std::vector<double> nats = log_likelihoods(*model_, chosen, 1, quiet);
   return {{"loss", -mean_of(nats) * loss_unit(*model_)}};
 }
 

@@ -108,13 +108,21 @@ int eval(const TrainedRun& run, const FlowSettings& settings, const FlowReadFlag
                      element_count(model->parameters()));
 }
 
+// Of a table every row is scored, in its order, however the run split it.
 int score(const TrainedRun& run, const FlowSettings& settings, const FlowReadFlags& flags) {
   Console console(flags.compute.quiet);
-  const auto [examples, model] = trained(run, settings, flags);
-  const std::int64_t count = examples->size(data::Split::test);
+  const std::string& data = flags.data.empty() ? settings.train.data : flags.data;
+  Trained opened;
+  ExampleList list;
+  if (is_csv(data)) {
+    opened.model = trained_model(run, settings);
+    list = rows_of(data, opened.model->is_image() ? 0 : opened.model->size());
+  } else {
+    opened = trained(run, settings, flags);
+    list = split_of(*opened.examples, data::Split::test);
+  }
   std::vector<float> rows;
-  for (const double value :
-       log_likelihoods(*model, *examples, data::Split::test, count, flags.draws, console))
+  for (const double value : log_likelihoods(*opened.model, list, flags.draws, console))
     rows.push_back(static_cast<float>(value));
   return write_rows(run, flags, "scores.csv", {"log_likelihood"}, rows);
 }
@@ -161,7 +169,9 @@ int run(int argc, char** argv) {
   };
   Verb& measure = reader("eval", "Measures the likelihood of the test set", measured, eval);
   add_draws(add_data_flag(add_record_flag(measure, measured), measured), measured);
-  Verb& scorer = reader("score", "Writes the log-likelihood of each test example", scored, score);
+  Verb& scorer =
+      reader("score", "Writes the log-likelihood of each test example, or of each row of a table",
+             scored, score);
   add_out_flag(scorer, scored, "CSV file to write; default RUN/scores.csv");
   add_draws(add_data_flag(scorer, scored), scored);
   reader("info", "Says what a run or a checkpoint holds", shown, info);
