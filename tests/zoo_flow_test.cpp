@@ -163,8 +163,10 @@ TEST_CASE("evaluation says its figures, and more draws of noise tighten the boun
   CHECK(figures[0].name == "nats");
   CHECK(figures[1].name == "entropy");
   CHECK(figures[2].name == "excess");
-  CHECK(figures[2].value == doctest::Approx(figures[0].value - figures[1].value));
-  CHECK(figures[2].value > 0);
+  // Two estimates of one number: within 4 standard errors of the noisier one.
+  CHECK(std::abs(figures[2].value - (figures[0].value - figures[1].value)) <
+        4 * figures[0].standard_error);
+  CHECK(figures[2].value > 4 * figures[2].standard_error);
   CHECK(figures[3].name == "inverse_error");
 }
 

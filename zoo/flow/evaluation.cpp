@@ -19,6 +19,20 @@ constexpr std::int64_t inverted_examples = 1000;
 
 std::int64_t examples_at_once(const FlowModel& model) { return model.is_image() ? 100 : 2000; }
 
+// The divergence of the model from the density, as the mean of log p(x) - log q(x) over the test
+// points: of the same expectation as the difference to the entropy, with less variance.
+Figure excess(const std::vector<double>& nats, const Density2d& density, const Examples& examples) {
+  const auto count = static_cast<std::int64_t>(nats.size());
+  const std::vector<float> points = examples.at(data::Split::test, 0, count).to_vector<float>();
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < nats.size(); ++i)
+    differences.push_back(nats[i] + density.log_density(points[2 * i], points[2 * i + 1]));
+  return mean_figure("excess", differences, "nats",
+                     fmt::format("mean of log p - log q over {} test examples: the divergence of "
+                                 "the model q from the density p",
+                                 count));
+}
+
 }  // namespace
 
 ExampleList split_of(const Examples& examples, data::Split split, std::int64_t count) {
@@ -102,10 +116,8 @@ std::vector<Figure> evaluate(const FlowModel& model, const Examples& examples, s
   figures.push_back(mean_figure("nats", nats, "nats", protocol + ", exact"));
   if (model.is_image()) figures.back().protocol = protocol;
   if (const Density2d* density = examples.density()) {
-    const double best = entropy(*density);
-    figures.push_back({"entropy", best, 0, "nats", "of the density, by quadrature"});
-    figures.push_back({"excess", figures[0].value - best, figures[0].standard_error, "nats",
-                       protocol + ", nats above the entropy"});
+    figures.push_back({"entropy", entropy(*density), 0, "nats", "of the density, by quadrature"});
+    figures.push_back(excess(nats, *density, examples));
   }
   const std::int64_t inverted = std::min(count, inverted_examples);
   figures.push_back({"inverse_error", inverse_error(model, examples, inverted), 0, "",
