@@ -10,11 +10,15 @@
 #   vae-vqvae          Fashion-MNIST, codes and their PixelCNN prior, 20 minutes
 #   vae-iwae           Fashion-MNIST, mlp trained on the bound of 5 draws, 5 minutes
 #   vae-static-mnist   static binarised MNIST, conv, 10 minutes; GENERA_DATA must name the folder that holds binarized-mnist
+#   flow-2d            five densities in the plane, spline, 2 minutes each, seeds 0, 1 and 2
+#   flow-glow          Fashion-MNIST, glow, 20 minutes
+#   flow-glow-hour     the same in an hour
 set -eu
 cd "$(dirname "$0")/.."
 vae=${GENERA_VAE:-build-demo/zoo/vae/genera-vae}
+flow=${GENERA_FLOW:-build-demo/zoo/flow/genera-flow}
 runs=runs/records-$(date +%Y%m%d-%H%M%S)
-[ $# -gt 0 ] || set -- vae-mlp vae-conv vae-cvae vae-ladder vae-vqvae vae-iwae vae-static-mnist
+[ $# -gt 0 ] || set -- vae-mlp vae-conv vae-cvae vae-ladder vae-vqvae vae-iwae vae-static-mnist flow-2d flow-glow flow-glow-hour
 
 # record NAME IWAE-DRAWS -- TRAIN-FLAGS...
 record() {
@@ -23,6 +27,14 @@ record() {
   shift 3
   "$vae" train "$@" --out "$runs/$name" >/dev/null
   "$vae" eval "$runs/$name" --iwae "$samples" --record "zoo/results/$name.json"
+}
+
+# record_flow NAME -- TRAIN-FLAGS...
+record_flow() {
+  name=$1
+  shift 2
+  "$flow" train "$@" --out "$runs/$name" >/dev/null
+  "$flow" eval "$runs/$name" --record "zoo/results/$name.json"
 }
 
 for wanted; do
@@ -51,6 +63,19 @@ for wanted; do
       ;;
     vae-static-mnist)
       record vae-conv-static-mnist 500 -- --model conv --data binarized-mnist --latent 50 --time 10m
+      ;;
+    flow-2d)
+      for density in 8-gaussians moons rings circles checkerboard; do
+        for seed in 0 1 2; do
+          record_flow "flow-$density-seed$seed" -- --model spline --data $density --time 2m --seed $seed
+        done
+      done
+      ;;
+    flow-glow)
+      record_flow flow-glow-fashion-mnist -- --model glow --data fashion-mnist --time 20m
+      ;;
+    flow-glow-hour)
+      record_flow flow-glow-fashion-mnist-hour -- --model glow --data fashion-mnist --time 1h
       ;;
     *)
       echo "zoo/records.sh: no record is called $wanted" >&2
