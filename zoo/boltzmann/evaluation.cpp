@@ -28,18 +28,30 @@ std::vector<double> bounds(const Model& model, const data::Images& images) {
   return result;
 }
 
-bool bound_is_exact(const Model& model) {
+std::string figure_name(const Model& model) {
   const auto* layered = dynamic_cast<const LayeredMachine*>(&model.top());
-  return model.below().empty() && (layered == nullptr || layered->depth() == 1);
+  const bool exact = model.below().empty() && (layered == nullptr || layered->depth() == 1);
+  return exact ? "log_likelihood" : "log_likelihood_bound";
+}
+
+Normaliser normaliser(const Machine& machine, const AisOptions& options, Console& console) {
+  const double cost = annealing_seconds(machine, options);
+  if (cost > 5)
+    console.note(fmt::format("annealed importance sampling takes about {}", duration_text(cost)));
+  return {exact_log_z(machine), annealed_log_z(machine, options, console)};
+}
+
+std::vector<double> log_likelihoods(const Model& model, const data::Images& images,
+                                    const AisOptions& options, Console& console) {
+  const double log_z = normaliser(model.top(), options, console).best();
+  std::vector<double> values = bounds(model, images);
+  for (double& value : values) value -= log_z;
+  return values;
 }
 
 std::vector<Figure> evaluate(const Model& model, const data::Images& images,
                              const AisOptions& options, Console& console) {
-  const double cost = annealing_seconds(model.top(), options);
-  if (cost > 5)
-    console.note(fmt::format("annealed importance sampling takes about {}", duration_text(cost)));
-  const LogZ log_z = annealed_log_z(model.top(), options, console);
-  const std::optional<double> exact = exact_log_z(model.top());
+  const auto [exact, log_z] = normaliser(model.top(), options, console);
   std::vector<double> values = bounds(model, images);
   for (double& value : values) value -= exact.value_or(log_z.value);
   const std::string how =
@@ -49,8 +61,7 @@ std::vector<Figure> evaluate(const Model& model, const data::Images& images,
                   "errors {:.2f} ... {:.2f}",
                   options.betas, options.runs, log_z.low, log_z.high);
   std::vector<Figure> figures;
-  figures.push_back(mean_figure(bound_is_exact(model) ? "log_likelihood" : "log_likelihood_bound",
-                                values, "nats",
+  figures.push_back(mean_figure(figure_name(model), values, "nats",
                                 fmt::format("{} test images, {}", images.size(), how)));
   Figure estimate;
   estimate.name = "log_z";

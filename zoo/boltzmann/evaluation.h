@@ -3,6 +3,8 @@
 
 #include <genera/data.h>
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "zoo/boltzmann/ais.h"
@@ -16,11 +18,24 @@ namespace genera::zoo {
 /// weights.
 std::vector<double> bounds(const Model& model, const data::Images& images);
 
-/// True where bounds() is log p(v) + log Z itself.
-bool bound_is_exact(const Model& model);
+/// "log_likelihood" where bounds() is log p(v) + log Z itself, else "log_likelihood_bound".
+std::string figure_name(const Model& model);
 
-/// log_likelihood (or log_likelihood_bound), log_z with its interval, effective_runs, and where Z
-/// can be enumerated log_z_exact: then that is the one that the likelihood is computed with.
+/// log Z: exact where it can be enumerated, and by annealed importance sampling (whose cost is
+/// noted first where it is more than seconds).
+struct Normaliser {
+  std::optional<double> exact;
+  LogZ annealed;
+  double best() const { return exact.value_or(annealed.value); }
+};
+Normaliser normaliser(const Machine& machine, const AisOptions& options, Console& console);
+
+/// bounds() less log Z.
+std::vector<double> log_likelihoods(const Model& model, const data::Images& images,
+                                    const AisOptions& options, Console& console);
+
+/// figure_name(), log_z with its interval, effective_runs, and where Z can be enumerated
+/// log_z_exact, with which the likelihood is computed then.
 std::vector<Figure> evaluate(const Model& model, const data::Images& images,
                              const AisOptions& options, Console& console);
 

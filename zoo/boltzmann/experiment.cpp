@@ -15,8 +15,7 @@
 namespace genera::zoo {
 namespace {
 
-// The seed's derived keys; key 0 initialises the model.
-Key order_key(const BoltzmannSettings& settings) { return Key(settings.train.seed).fold_in(1); }
+// The seed's derived keys: 0 initialises the model, 1 orders the data.
 Key step_key(const BoltzmannSettings& settings) { return Key(settings.train.seed).fold_in(2); }
 Key chain_key(const BoltzmannSettings& settings) { return Key(settings.train.seed).fold_in(3); }
 Key base_key(const BoltzmannSettings& settings) { return Key(settings.train.seed).fold_in(4); }
@@ -27,24 +26,14 @@ const BoltzmannSettings& consistent(const BoltzmannSettings& settings) {
   return settings;
 }
 
-data::Images checked(const data::Images& train, std::int64_t batch) {
-  if (train.size() < batch)
-    throw UsageError(
-        fmt::format("--batch {} is more than the {} training images", batch, train.size()));
-  return train;
-}
-
 }  // namespace
 
 BoltzmannExperiment::BoltzmannExperiment(const BoltzmannSettings& settings)
     : settings_(consistent(settings)),
-      dataset_(open_data(settings)),
-      train_(checked(dataset_.train(), settings.train.batch)),
-      validation_(dataset_.validation()),
-      stream_(train_.stream(settings.train.batch, order_key(settings))),
-      model_(make_model(settings, train_.channels(), train_.height(), train_.width())) {
-  dataset_.check(data::Split::test);  // read at the end only, when it may be too late
-  nn::states(model_);                 // names them
+      data_(settings.train),
+      model_(make_model(settings, data_.train().channels(), data_.train().height(),
+                        data_.train().width())) {
+  nn::states(model_);  // names them
   for (const auto& layer : model_.below()) add_stage(*layer);
   add_stage(model_.top());
   set_base(0);
@@ -105,16 +94,13 @@ BoltzmannExperiment::Place BoltzmannExperiment::place(const StepInfo& info) cons
 }
 
 Tensor BoltzmannExperiment::visible_batch(std::int64_t step, std::size_t stage, const Key& key) {
-  const std::int64_t per_epoch = stream_.batches_per_epoch();
-  const data::Position position{step / per_epoch, step % per_epoch};
-  if (stream_.position() != position) stream_.seek(position);
-  return model_.up(model_.visible(stream_.next().images), stage, key);
+  return model_.up(model_.visible(data_.batch(step).images), stage, key);
 }
 
 // Means and variances of what the stage's machine sees, over the first training images.
 void BoltzmannExperiment::set_base(std::size_t stage) {
   constexpr std::int64_t at_once = 500, most = 20'000;
-  const data::Images images = train_.subset(0, std::min(train_.size(), most));
+  const data::Images images = data_.train().subset(0, std::min(data_.train().size(), most));
   Tensor sum, squares;
   double count = 0;
   for (const data::Batch& batch : images.batches(std::min(at_once, images.size()))) {
@@ -172,7 +158,7 @@ NamedTensors BoltzmannExperiment::step(const StepInfo& info) {
   const Tensor loss = now.gradients.loss;
   stage.sgd.step(std::move(now.gradients), {.updates = std::move(now.updates),
                                             .average = stage.average ? &*stage.average : nullptr});
-  return {{"loss", loss}};
+  return {{"energy_gap", loss}};
 }
 
 std::vector<Tensor> BoltzmannExperiment::step_graph(const StepInfo& info) {
@@ -183,12 +169,17 @@ std::vector<Tensor> BoltzmannExperiment::step_graph(const StepInfo& info) {
   return roots;
 }
 
+// A smoke run is about the path, not about the figure.
+std::int64_t BoltzmannExperiment::betas() const {
+  return settings_.train.smoke ? std::min<std::int64_t>(settings_.betas, 50) : settings_.betas;
+}
+
 Metrics BoltzmannExperiment::validate() {
   Console silent(true);
   const std::optional<double> exact = exact_log_z(model_.top());
   const LogZ log_z = exact ? LogZ{*exact, *exact, *exact, 0}
-                           : annealed_log_z(model_.top(), {.betas = settings_.betas}, silent);
-  const std::vector<double> all = bounds(model_, validation_);
+                           : annealed_log_z(model_.top(), {.betas = betas()}, silent);
+  const std::vector<double> all = bounds(model_, data_.validation());
   const double mean =
       std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
   return {{"loss", log_z.value - mean},
@@ -199,24 +190,24 @@ Metrics BoltzmannExperiment::validate() {
 void BoltzmannExperiment::write_samples(const std::filesystem::path& path,
                                         const std::string& recipe) {
   constexpr std::int64_t count = 64;
-  write_grid(path, sample_images(model_, {.count = count, .seed = settings_.train.seed}), recipe);
+  write_grid(path,
+             sample_images(model_, {.count = count,
+                                    .seed = settings_.train.seed,
+                                    .annealing = std::min<std::int64_t>(betas(), 200),
+                                    .sweeps = 10}),
+             recipe);
 }
 
 io::Metadata BoltzmannExperiment::description() const {
-  return {{"program", "genera-boltzmann"},
-          {"image", fmt::format("{},{},{}", train_.channels(), train_.height(), train_.width())}};
+  return {{"program", "genera-boltzmann"}, {"image", data_.extents()}};
 }
 
 std::int64_t BoltzmannExperiment::parameter_count() const {
   return element_count(nn::parameters(model_));
 }
 
-std::string BoltzmannExperiment::data_digest() const {
-  return train_.digest() + "+" + validation_.digest();
-}
-
 std::vector<Figure> BoltzmannExperiment::evaluate(Console& console) {
-  return zoo::evaluate(model_, dataset_.test(), {.betas = settings_.betas}, console);
+  return zoo::evaluate(model_, data_.test(), {.betas = betas()}, console);
 }
 
 }  // namespace genera::zoo

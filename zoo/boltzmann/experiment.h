@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "zoo/boltzmann/settings.h"
+#include "zoo/common/image_data.h"
 #include "zoo/common/train_verb.h"
 
 namespace genera::zoo {
@@ -27,11 +28,11 @@ class BoltzmannExperiment : public Trainable {
   io::Metadata description() const override;
 
   std::string model() const override { return settings_.model; }
-  std::int64_t steps_per_epoch() const override { return stream_.batches_per_epoch(); }
+  std::int64_t steps_per_epoch() const override { return data_.steps_per_epoch(); }
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 5 : 20; }
   std::int64_t parameter_count() const override;
-  std::string data_name() const override { return dataset_.name(); }
-  std::string data_digest() const override;
+  std::string data_name() const override { return data_.name(); }
+  std::string data_digest() const override { return data_.digest(); }
   std::string loss_label() const override { return "negative log-likelihood (nats)"; }
   std::vector<Figure> evaluate(Console& console) override;
 
@@ -52,6 +53,7 @@ class BoltzmannExperiment : public Trainable {
     std::size_t stage;
     std::int64_t step, steps;  // of the stage
   };
+  std::int64_t betas() const;
   void add_stage(const Machine& machine);
   Place place(const StepInfo& info) const;
   void set_base(std::size_t stage);
@@ -60,9 +62,7 @@ class BoltzmannExperiment : public Trainable {
   Tensor exact_loss(const Tensor& v) const;
 
   BoltzmannSettings settings_;
-  data::Dataset dataset_;
-  data::Images train_, validation_;
-  data::Stream stream_;
+  ImageData data_;
   Model model_;
   std::vector<Stage> stages_;
 };

@@ -6,7 +6,6 @@
 
 #include "zoo/boltzmann/visible_machine.h"
 #include "zoo/common/command_line.h"
-#include "zoo/common/dataset.h"
 #include "zoo/common/failure.h"
 
 namespace genera::zoo {
@@ -45,13 +44,6 @@ void add_flags(Verb& verb, BoltzmannSettings& s) {
       .option("betas", s.betas,
               "Steps of annealed importance sampling in validations and at the end",
               Range{10, 1e7});
-}
-
-data::Dataset open_data(const BoltzmannSettings& settings) {
-  if (!settings.train.smoke) return open_dataset(settings.train.data);
-  data::OpenOptions few;
-  few.sprites = {.size = 28, .train = 640, .test = 128};
-  return data::open("sprites", few);
 }
 
 std::vector<std::int64_t> parse_layers(const std::string& text) {

@@ -1,8 +1,6 @@
 /// What a Boltzmann machine is made and trained with: the flags of genera-boltzmann.
 #pragma once
 
-#include <genera/data.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -36,9 +34,6 @@ struct BoltzmannSettings {
 
 /// Adds all of a training run's flags.
 void add_flags(Verb& verb, BoltzmannSettings& settings);
-
-/// The data set that the settings name; with --smoke a few sprites.
-data::Dataset open_data(const BoltzmannSettings& settings);
 
 /// "500,1000" -> {500, 1000}. UsageError for anything else.
 std::vector<std::int64_t> parse_layers(const std::string& text);
