@@ -175,6 +175,26 @@ TEST_CASE("log_weight sums the even layers out, and exact_log_z the odd ones") {
   }
 }
 
+TEST_CASE("the gain of a step is the difference of the weights, also of a short one") {
+  std::vector<std::shared_ptr<const Machine>> machines = {layered(6, {3}, 5, 3),
+                                                          layered(6, {3, 4}, 6, 3)};
+  const auto gaussian = std::make_shared<LayeredMachine>(make_gaussian_units(4), Sizes{3}, Key(0));
+  randomise(*gaussian, 7);
+  machines.push_back(gaussian);
+  for (const auto& machine : machines)
+    for (const auto& [from, to] :
+         std::vector<std::pair<float, float>>{{0.f, 1.f}, {0.5f, 0.5f + 0x1p-14f}}) {
+      const Units chain = {all_states(3)};
+      const auto exact = (machine->log_weight(chain, scalar(to, DType::f64)) -
+                          machine->log_weight(chain, scalar(from, DType::f64)))
+                             .to_vector<double>();
+      const auto gain =
+          machine->log_weight_gain(chain, scalar(from), scalar(to)).to_vector<double>();
+      for (std::size_t i = 0; i < exact.size(); ++i)
+        CHECK(std::abs(gain[i] - exact[i]) < 2e-6 * (to - from) * 30);
+    }
+}
+
 TEST_CASE("the energy is what its formula says") {
   const auto machine = layered(3, {2, 2}, 8);
   for (const auto& x : all_layers({3, 2, 2})) {

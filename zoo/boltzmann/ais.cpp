@@ -30,8 +30,7 @@ class Annealing {
   // From p_from to p_to: the weight of the step, then a transition that leaves p_to as it is.
   void step(double from, double to, std::int64_t index) {
     Units chain(chain_.begin(), chain_.end());
-    const Tensor gain = machine_.log_weight(chain, scalar(to, DType::f64)) -
-                        machine_.log_weight(chain, scalar(from, DType::f64));
+    const Tensor gain = machine_.log_weight_gain(chain, scalar(from), scalar(to));
     const Sweep next =
         machine_.sweep(chain, scalar(to), key_.fold_in(static_cast<std::uint64_t>(index) + 1));
     const Units moved = machine_.chain_of(next.samples);

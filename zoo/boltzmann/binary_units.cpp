@@ -4,6 +4,7 @@
 #include <genera/functions.h>
 #include <genera/ops.h>
 
+#include "zoo/boltzmann/machine.h"
 #include "zoo/boltzmann/visible_units.h"
 
 namespace genera::zoo {
@@ -34,6 +35,10 @@ class BinaryUnits : public VisibleUnits {
   }
   Tensor log_sum(const Tensor& input, const Tensor& beta) const override {
     return sum(softplus(logits(input, beta)), {1});
+  }
+  Tensor log_sum_gain(const Tensor& input, const Tensor& from, const Tensor& to) const override {
+    const Tensor step = (to - from) * (bias_ - base_bias_.value() + input);
+    return cast(sum(softplus_gain(logits(input, from), step), {1}), DType::f64);
   }
   void set_base(const Tensor& mean, const Tensor&) const override {
     const Tensor p = clip(mean, least_mean, 1 - least_mean);

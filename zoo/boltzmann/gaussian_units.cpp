@@ -58,6 +58,10 @@ class GaussianUnits : public VisibleUnits {
     const Tensor normaliser = 0.5 * (std::log(2 * std::numbers::pi) - log(c.precision));
     return sum(normaliser + 0.5 * square(c.linear) / c.precision - at_zero, {1});
   }
+  Tensor log_sum_gain(const Tensor& input, const Tensor& from, const Tensor& to) const override {
+    const Tensor exact = cast(input, DType::f64);
+    return log_sum(exact, cast(to, DType::f64)) - log_sum(exact, cast(from, DType::f64));
+  }
   void set_base(const Tensor& mean, const Tensor& variance) const override {
     const Tensor spread = log(maximum(variance, least_variance)).eval();
     base_bias_.set(detach(mean));

@@ -148,6 +148,19 @@ Tensor LayeredMachine::log_weight(const Units& chain, const Tensor& beta) const 
   return total;
 }
 
+Tensor LayeredMachine::log_weight_gain(const Units& chain, const Tensor& from,
+                                       const Tensor& to) const {
+  const Units x = spread(chain);
+  const Tensor step = to - from;
+  Tensor total = visible_->log_sum_gain(input(x, 0), from, to);
+  for (std::size_t l = 1; l <= depth(); ++l) {
+    const Tensor drive = l % 2 == 1 ? bias(l).value() : input(x, l) + bias(l);
+    const Tensor own = l % 2 == 1 ? step * x[l] * drive : softplus_gain(from * drive, step * drive);
+    total = total + cast(sum(own, {1}), DType::f64);
+  }
+  return total;
+}
+
 double LayeredMachine::base_log_z() const {
   const Tensor nothing = zeros({1, visible_size()}, DType::f64);
   double log_z = visible_->log_sum(nothing, scalar(0, DType::f64)).item<double>();

@@ -38,6 +38,7 @@ class LayeredMachine : public Machine {
   Units clamped_sweep(Tensor& v, const Units& chain, const Tensor& known,
                       const Key& key) const override;
   Tensor log_weight(const Units& chain, const Tensor& beta) const override;
+  Tensor log_weight_gain(const Units& chain, const Tensor& from, const Tensor& to) const override;
   double base_log_z() const override;
   Units base_chain(std::int64_t count, const Key& key) const override;
   void set_base(const Tensor& mean, const Tensor& variance) const override {

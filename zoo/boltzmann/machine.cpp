@@ -1,8 +1,12 @@
 #include "zoo/boltzmann/machine.h"
 
-#include <genera/ops.h>
+#include <genera/functions.h>
 
 namespace genera::zoo {
+
+Tensor softplus_gain(const Tensor& x, const Tensor& step) {
+  return sign(step) * log1p(sigmoid(x + minimum(step, 0)) * expm1(abs(step)));
+}
 
 Tensor log_probability_bound(const Machine& machine, const Tensor& v, int iterations) {
   const Units x = machine.infer(v, iterations);

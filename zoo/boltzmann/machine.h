@@ -67,6 +67,10 @@ class Machine : public nn::Module {
   /// log of the unnormalised probability of a chain under p_beta, with all other layers summed out:
   /// (N), f64. beta in f64.
   virtual Tensor log_weight(const Units& chain, const Tensor& beta) const = 0;
+  /// log_weight at `to` less that at `from` (both 0-d, f32): (N), f64. Where it is summed over unit
+  /// by unit in f32, it is by terms that are differences themselves: small ones stay accurate.
+  virtual Tensor log_weight_gain(const Units& chain, const Tensor& from,
+                                 const Tensor& to) const = 0;
   /// log Z of the base-rate model.
   virtual double base_log_z() const = 0;
   /// `count` chains of the base-rate model: exact samples.
@@ -84,6 +88,10 @@ class Machine : public nn::Module {
                                       std::vector<Tensor> gradients, const Units& data,
                                       const Units& model) const = 0;
 };
+
+/// softplus(x + step) - softplus(x), accurate also where the step is small: the sign of the step
+/// times log(1 + sigmoid(lower) (exp(|step|) - 1)), `lower` being the smaller of x and x + step.
+Tensor softplus_gain(const Tensor& x, const Tensor& step);
 
 /// A lower bound on log p(v) + log Z of each row of v (N,D): (N), f64. Exact where infer() is.
 Tensor log_probability_bound(const Machine& machine, const Tensor& v, int iterations);

@@ -62,6 +62,11 @@ Tensor VisibleMachine::log_weight(const Units& chain, const Tensor& beta) const 
   return (1 - beta) * base - beta * energy(chain, DType::f64);
 }
 
+Tensor VisibleMachine::log_weight_gain(const Units& chain, const Tensor& from,
+                                       const Tensor& to) const {
+  return cast((to - from) * (base_energy(chain) - energy(chain, DType::f32)), DType::f64);
+}
+
 double VisibleMachine::base_log_z() const {
   return sum(softplus(cast(base_bias_, DType::f64))).item<double>();
 }

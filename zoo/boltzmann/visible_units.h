@@ -30,6 +30,8 @@ class VisibleUnits : public nn::Module {
   /// log of the sum (or integral) over v of exp(-(1 - beta) E_base(v) - beta (energy(v) - message(v)
   /// input)): (N), f64; input and beta in f64.
   virtual Tensor log_sum(const Tensor& input, const Tensor& beta) const = 0;
+  /// log_sum at `to` less that at `from`, see Machine::log_weight_gain; input in f32.
+  virtual Tensor log_sum_gain(const Tensor& input, const Tensor& from, const Tensor& to) const = 0;
   /// See Machine::set_base.
   virtual void set_base(const Tensor& mean, const Tensor& variance) const = 0;
 };
