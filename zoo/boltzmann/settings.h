@@ -21,7 +21,7 @@ struct BoltzmannSettings {
   std::int64_t sweeps = 1;
   std::int64_t chains = 100;
   std::int64_t temperatures = 10;
-  std::int64_t mean_field = 10;
+  std::int64_t mean_field = 4;
   std::int64_t shrink = 0;  ///< 0: the model's own
   double lr = 0.02;
   std::string schedule = "linear";
