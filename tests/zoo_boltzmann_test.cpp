@@ -259,7 +259,7 @@ TEST_CASE("Gaussian machines: log Z by numerical integration, the sampler's mome
   randomise(machine, 14);
   const double b = numbers(state_of(machine, "visible.bias"))[0],
                s = std::exp(numbers(state_of(machine, "visible.log_variance"))[0]),
-               b0 = numbers(state_of(machine, "visible.base_bias"))[0],
+               b0 = numbers(state_of(machine, "visible.base_mean"))[0],
                s0 = std::exp(numbers(state_of(machine, "visible.base_log_variance"))[0]);
   const Row w = numbers(machine.weight(0)), c = numbers(machine.bias(1));
   for (double beta : {0.0, 0.4, 1.0}) {
@@ -268,10 +268,10 @@ TEST_CASE("Gaussian machines: log Z by numerical integration, the sampler's mome
     for (double v = -20; v < 20; v += width)
       for (int h = 0; h < 4; ++h) {
         const double h0 = h & 1, h1 = h >> 1;
+        const double u = (v - b0) / std::sqrt(s0);
         const double energy =
-            (v - b) * (v - b) / (2 * s) - v / s * (w[0] * h0 + w[1] * h1) - c[0] * h0 - c[1] * h1;
-        const double p =
-            width * std::exp(-(1 - beta) * (v - b0) * (v - b0) / (2 * s0) - beta * energy);
+            (u - b) * (u - b) / (2 * s) - u / s * (w[0] * h0 + w[1] * h1) - c[0] * h0 - c[1] * h1;
+        const double p = width * std::exp(-(1 - beta) * u * u / 2 - beta * energy);
         z += p;
         moment += v * p;
         square += v * v * p;

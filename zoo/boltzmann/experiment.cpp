@@ -51,7 +51,7 @@ void BoltzmannExperiment::add_stage(const Machine& machine) {
   Stage stage{&machine,
               Sampler(machine, sampler_options(settings_), "chain" + suffix,
                       chain_key(settings_).fold_in(s)),
-              optim::Sgd(parameters, {.lr = settings_.lr,
+              optim::Sgd(parameters, {.lr = learning_rate(settings_),
                                       .momentum = settings_.momentum,
                                       .weight_decay = settings_.weight_decay,
                                       .name = "sgd" + suffix}),
@@ -170,15 +170,16 @@ std::vector<Tensor> BoltzmannExperiment::step_graph(const StepInfo& info) {
 }
 
 // A smoke run is about the path, not about the figure.
-std::int64_t BoltzmannExperiment::betas() const {
-  return settings_.train.smoke ? std::min<std::int64_t>(settings_.betas, 50) : settings_.betas;
+AisOptions BoltzmannExperiment::annealing(std::int64_t betas) const {
+  return {.betas = settings_.train.smoke ? std::min<std::int64_t>(betas, 50) : betas};
 }
 
 Metrics BoltzmannExperiment::validate() {
   Console silent(true);
   const std::optional<double> exact = exact_log_z(model_.top());
-  const LogZ log_z = exact ? LogZ{*exact, *exact, *exact, 0}
-                           : annealed_log_z(model_.top(), {.betas = betas()}, silent);
+  const LogZ log_z =
+      exact ? LogZ{*exact, *exact, *exact, 0}
+            : annealed_log_z(model_.top(), annealing(settings_.validation_betas), silent);
   const std::vector<double> all = bounds(model_, data_.validation());
   const double mean =
       std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
@@ -193,7 +194,7 @@ void BoltzmannExperiment::write_samples(const std::filesystem::path& path,
   write_grid(path,
              sample_images(model_, {.count = count,
                                     .seed = settings_.train.seed,
-                                    .annealing = std::min<std::int64_t>(betas(), 200),
+                                    .annealing = annealing(200).betas,
                                     .sweeps = 10}),
              recipe);
 }
@@ -207,7 +208,7 @@ std::int64_t BoltzmannExperiment::parameter_count() const {
 }
 
 std::vector<Figure> BoltzmannExperiment::evaluate(Console& console) {
-  return zoo::evaluate(model_, data_.test(), {.betas = betas()}, console);
+  return zoo::evaluate(model_, data_.test(), annealing(settings_.betas), console);
 }
 
 }  // namespace genera::zoo

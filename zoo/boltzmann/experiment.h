@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "zoo/boltzmann/ais.h"
 #include "zoo/boltzmann/settings.h"
 #include "zoo/common/image_data.h"
 #include "zoo/common/train_verb.h"
@@ -53,7 +54,7 @@ class BoltzmannExperiment : public Trainable {
     std::size_t stage;
     std::int64_t step, steps;  // of the stage
   };
-  std::int64_t betas() const;
+  AisOptions annealing(std::int64_t betas) const;
   void add_stage(const Machine& machine);
   Place place(const StepInfo& info) const;
   void set_base(std::size_t stage);

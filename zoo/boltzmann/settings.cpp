@@ -12,6 +12,7 @@ namespace genera::zoo {
 
 void add_flags(Verb& verb, BoltzmannSettings& s) {
   s.train.batch = 100;
+  s.train.validations = 10;  // each takes seconds
   add_train_flags(verb, s.train);
   verb.choice(
           "model", s.model, {"rbm", "gaussian", "dbn", "dbm", "visible"},
@@ -32,7 +33,7 @@ void add_flags(Verb& verb, BoltzmannSettings& s) {
       .option("shrink", s.shrink,
               "Averages images over squares of this side first; 0: 7 for visible, else 1",
               Range{0, 4096})
-      .option("lr", s.lr, "Learning rate", Range{0, 1e37})
+      .option("lr", s.lr, "Learning rate; 0: the model's own", Range{0, 1e37})
       .choice("schedule", s.schedule, {"linear", "cosine", "constant"},
               "Learning rate over the steps; linear and cosine end at 0")
       .option("momentum", s.momentum, "Momentum", Range{0, 0.9999})
@@ -41,9 +42,9 @@ void add_flags(Verb& verb, BoltzmannSettings& s) {
               "Gradients in centred units, or as they are")
       .option("weight-average", s.weight_average,
               "Decay of the averaged weights that are evaluated; 0: none", Range{0, 0.999999})
-      .option("betas", s.betas,
-              "Steps of annealed importance sampling in validations and at the end",
-              Range{10, 1e7});
+      .option("betas", s.betas, "Steps of annealed importance sampling at the end", Range{10, 1e7})
+      .option("validation-betas", s.validation_betas,
+              "Steps of annealed importance sampling in validations", Range{10, 1e7});
 }
 
 std::vector<std::int64_t> parse_layers(const std::string& text) {
@@ -124,6 +125,11 @@ Model make_model(const BoltzmannSettings& s, std::int64_t channels, std::int64_t
   std::shared_ptr<const Machine> top = layers.back();
   layers.pop_back();
   return {shape, std::move(layers), std::move(top)};
+}
+
+double learning_rate(const BoltzmannSettings& s) {
+  if (s.lr > 0) return s.lr;
+  return s.model == "visible" ? 0.5 : s.model == "gaussian" ? 1e-3 : s.model == "dbm" ? 0.05 : 0.1;
 }
 
 SamplerOptions sampler_options(const BoltzmannSettings& s) {

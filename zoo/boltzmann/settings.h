@@ -23,13 +23,14 @@ struct BoltzmannSettings {
   std::int64_t temperatures = 10;
   std::int64_t mean_field = 4;
   std::int64_t shrink = 0;  ///< 0: the model's own
-  double lr = 0.02;
+  double lr = 0;            ///< 0: the model's own
   std::string schedule = "linear";
   double momentum = 0;
   double weight_decay = 0;
   std::string gradient = "centred";
   double weight_average = 0.999;
-  std::int64_t betas = 1000;
+  std::int64_t betas = 14500;
+  std::int64_t validation_betas = 1000;
 };
 
 /// Adds all of a training run's flags.
@@ -42,6 +43,7 @@ std::vector<std::int64_t> parse_layers(const std::string& text);
 Model make_model(const BoltzmannSettings& settings, std::int64_t channels, std::int64_t height,
                  std::int64_t width);
 
+double learning_rate(const BoltzmannSettings& settings);
 SamplerOptions sampler_options(const BoltzmannSettings& settings);
 
 }  // namespace genera::zoo

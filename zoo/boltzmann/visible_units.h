@@ -41,7 +41,8 @@ std::shared_ptr<const VisibleUnits> make_binary_units(std::int64_t count);
 
 /// Real-valued units of variance s, E(v) = (v - b)^2 / 2s, message v / s: given h, v is normal with
 /// mean b + W h and variance s (Cho, Ilin and Raiko, "Improved learning of Gaussian-Bernoulli
-/// restricted Boltzmann machines", 2011, equations 1 to 3). s = exp(log_variance) is learned.
+/// restricted Boltzmann machines", 2011, equations 1 to 3), all in units of the data's mean and
+/// deviation. s = exp(log_variance) is learned.
 std::shared_ptr<const VisibleUnits> make_gaussian_units(std::int64_t count);
 
 }  // namespace genera::zoo
