@@ -188,7 +188,7 @@ TEST_CASE("networks give the shapes that they promise, and labels matter") {
         const GanShape shape{.example = {1, 8, 12},
                              .classes = classes,
                              .latent = 5,
-                             .width = 4,
+                             .width = 32,
                              .critic_norm = norm};
         const Gan gan = convolutions ? make_dcgan(shape, Key(1)) : make_mlp_gan(shape, Key(1));
         const Tensor z = random_normal(Key(2), {4, 5});

@@ -206,7 +206,7 @@ TEST_CASE("samples are read from pictures and arrays") {
   const std::span<const std::byte> bytes = images.bytes;
   for (std::size_t i = 0; i < 12; ++i)
     write_grid(folder.path() / "pictures" / (std::to_string(i) + ".png"),
-               {DType::f32, {1, 3, 4, 5}, bytes.subspan(i * 240, 240)}, "",
+               {DType::f32, {1, 3, 4, 5}, bytes.subspan(i * 240, 240)}, "how",
                {.columns = 1, .padding = 0, .scale = 1});
   for (const std::string name : {"pictures", "array.npy"}) {
     const io::HostArray back = import_images(folder / name);

@@ -32,6 +32,9 @@ class GanExperiment : public Trainable {
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 3 : 20; }
   std::int64_t parameter_count() const override;
   std::string data_name() const override { return examples_->name(); }
+  std::string kept_data(const std::string& data) const override {
+    return examples_->example().rank() == 1 ? data : Trainable::kept_data(data);
+  }
   std::string data_digest() const override { return examples_->digest(); }
   std::string item_name() const override {
     return examples_->example().rank() == 1 ? "points" : "images";
