@@ -278,6 +278,19 @@ TEST_CASE("each step moves one network and leaves the other") {
   }
 }
 
+TEST_CASE("the power iteration goes on with the training") {
+  GanExperiment experiment(on_grid("sngan"));
+  std::vector<State> u;
+  for (const State& state : experiment.states())
+    if (state.name().ends_with(".u")) u.push_back(state);
+  REQUIRE(u.size() == 4);
+  const auto before = values(u);
+  experiment.step({0, 10});
+  const auto after = values(u);
+  for (std::size_t i = 0; i + 1 < u.size(); ++i)
+    CHECK(before[i] != after[i]);  // the head has one row
+}
+
 TEST_CASE("the averaged generator is the recursion, and is what evaluation sees") {
   GanSettings settings = on_grid("gan");
   settings.weight_average = 0.5;

@@ -76,7 +76,7 @@ done
 check "the record has them" grep -q '"train.recall"' record.json
 check "eval beside the samples of others" gives 0 eval full --compare s.npy
 check "a table" prints '^ *frechet *precision *recall *density *coverage'
-check "with a line for them" prints '^s.npy '
+check "with a line for them" prints '^s  '
 check "info" gives 0 info full
 check "info tells the model" prints '^model *dcgan'
 check "--plan" gives 0 "${tiny[@]}" --plan --out planned

@@ -15,7 +15,7 @@ import sys
 
 ZOO = pathlib.Path(__file__).resolve().parent
 # Which figure stands for a run, the most telling first.
-HEADLINES = ["iwae", "negative_elbo"]
+HEADLINES = ["iwae", "negative_elbo", "frechet", "high_quality"]
 
 
 def group_of(record):

@@ -205,8 +205,7 @@ std::vector<float> neighbour_distances(const Features& points, std::int64_t k) {
     std::vector<float> rows = distances.rows(begin, end);
     for (std::int64_t row = begin; row < end; ++row) {
       const auto first = rows.begin() + (row - begin) * points.count;
-      // The point itself is no neighbour: first of all, whatever rounding says of its distance.
-      first[row] = -1;
+      // The nearest of all is the point itself, which is no neighbour.
       std::nth_element(first, first + k, first + points.count);
       result[static_cast<std::size_t>(row)] = first[k];
     }

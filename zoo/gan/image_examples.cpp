@@ -5,6 +5,7 @@
 #include <genera/functions.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 #include <optional>
 
@@ -153,7 +154,8 @@ std::vector<Reference> ImageExamples::references(const std::vector<std::string>&
       figures(unlabelled(first_images(data_.train(), std::min(count, data_.train().size()))),
               console));
   for (const std::string& other : others)
-    all.emplace_back(plain_name(other), figures(unlabelled(import_images(other)), console));
+    all.emplace_back(std::filesystem::path(plain_name(other)).stem().string(),
+                     figures(unlabelled(import_images(other)), console));
   const Tensor noise =
       random_uniform(Key(test_seed), {count, example()[0], example()[1], example()[2]});
   all.emplace_back(
