@@ -3,9 +3,9 @@
 #include <genera/functions.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "zoo/common/image_grid.h"
+#include "zoo/common/interpolation.h"
 #include "zoo/gan/grid.h"
 
 namespace genera::zoo {
@@ -63,19 +63,18 @@ Samples draw_samples(const Generator& generator, const SampleOptions& options) {
 Samples interpolated_samples(const Generator& generator, std::int64_t rows, std::int64_t steps,
                              const SampleOptions& options) {
   const auto ends = noise(generator, 2 * rows, options.seed).to_vector<float>();
-  const auto latent = static_cast<std::size_t>(generator.shape().latent);
+  const std::int64_t latent = generator.shape().latent;
+  const auto end_of = [&](std::int64_t index) {
+    const auto begin = ends.begin() + index * latent;
+    return std::vector<float>(begin, begin + latent);
+  };
   std::vector<float> path;
   Samples samples;
   for (std::int64_t row = 0; row < rows; ++row) {
-    const float* a = ends.data() + 2 * static_cast<std::size_t>(row) * latent;
-    const float* b = a + latent;
+    const auto a = end_of(2 * row), b = end_of(2 * row + 1);
     for (std::int64_t step = 0; step < steps; ++step) {
-      const double turn =
-          steps > 1 ? static_cast<double>(step) / static_cast<double>(steps - 1) * M_PI_2 : M_PI_4;
-      // Weights whose squares sum to 1: between independent normal draws the way stays as long as
-      // they are.
-      for (std::size_t k = 0; k < latent; ++k)
-        path.push_back(static_cast<float>(std::cos(turn) * a[k] + std::sin(turn) * b[k]));
+      const double t = steps > 1 ? static_cast<double>(step) / static_cast<double>(steps - 1) : 0.5;
+      for (double value : interpolate(a, b, t, true)) path.push_back(static_cast<float>(value));
       if (generator.shape().classes > 0)
         samples.labels.push_back(label_of(generator, options, row));
     }
