@@ -49,8 +49,8 @@ for wanted; do
       ;;
     gan-grid)
       for seed in 0 1 2; do
-        record_gan "gan-grid-best-seed$seed" "" -- --data grid --model gan --time 5m --seed $seed @BEST@
-        record_gan "gan-grid-plain-seed$seed" "" -- --data grid --model gan --time 5m --seed $seed @PLAIN@
+        record_gan "gan-grid-best-seed$seed" "" -- --data grid --model gan --time 5m --seed $seed --batch 256 --lr 1e-3 --critic-lr 2e-3 --pack 2
+        record_gan "gan-grid-plain-seed$seed" "" -- --data grid --model gan --time 5m --seed $seed --batch 256 --lr 1e-3 --critic-lr 2e-3 --weight-average 0
       done
       ;;
     gan-fashion)

@@ -48,6 +48,7 @@ class ImageExamples : public Examples {
     const data::Batch batch = data_.batch(index);
     return {batch.images * 2.0 - 1.0, batch.labels};
   }
+  void prepare(Console& console) override { classifier(console); }
   std::string loss_label() const override { return "Fréchet distance to the validation images"; }
   Metrics validate(const Sampler& sampler) override;
   std::vector<Figure> evaluate(const Sampler& sampler, Console& console) override;

@@ -112,9 +112,12 @@ int run(int argc, char** argv) {
   Program program("genera-gan",
                   "Generative adversarial networks: trains them, samples from them, measures them");
   GanSettings settings;
-  add_flags(
-      program.add_train(settings.train, [&] { return std::make_unique<GanExperiment>(settings); }),
-      settings);
+  const auto make = [&] {
+    auto experiment = std::make_unique<GanExperiment>(settings);
+    experiment->prepare();
+    return experiment;
+  };
+  add_flags(program.add_train(settings.train, make), settings);
   GanReadFlags sampled, between, measured, shown;
   between.count = 8;
   using Body = int (*)(const TrainedRun&, const GanSettings&, const GanReadFlags&);
