@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <chrono>
 #include <filesystem>
 #include <sstream>
 
@@ -78,13 +79,19 @@ int eval(const TrainedRun& run, const GanSettings& settings, const GanReadFlags&
     measured.train.smoke = false;
   }
   const auto examples = open_examples(measured);
+  const auto others = split_list(flags.compare);
+  examples->prepare(console);
+  const auto begin = std::chrono::steady_clock::now();
   std::vector<Figure> figures = examples->evaluate(
       [&](std::int64_t count, std::uint64_t seed) {
         return draw_samples(gan.generator, {.count = count, .seed = seed});
       },
       console);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  const double left = took.count() * static_cast<double>(others.size() + 2);
+  if (left > 5) console.note(fmt::format("the references take about {}", duration_text(left)));
   std::vector<Reference> rows = {{settings.model, figures}};
-  for (Reference& reference : examples->references(split_list(flags.compare), console)) {
+  for (Reference& reference : examples->references(others, console)) {
     for (Figure figure : reference.second) {
       figure.name = reference.first + "." + figure.name;
       figures.push_back(std::move(figure));
