@@ -1,85 +1,47 @@
 #!/bin/sh
 # Makes the records in zoo/results: trains, evaluates on the test set, and lets the program write what came out. Wants a machine
-# that does nothing else; build genera-vae first (zoo/demo.sh does, in build-demo).
+# that does nothing else, the programs built (zoo/demo.sh builds them, in build-demo), and a commit: a record names it.
 #
-# Usage: zoo/records.sh [NAME...]      without a NAME: all of them
-#   vae-mlp            Fashion-MNIST, mlp, 2 minutes, seeds 0, 1 and 2
-#   vae-conv           Fashion-MNIST, conv, 10 minutes
-#   vae-cvae           Fashion-MNIST, given the class, 3 minutes, seeds 0, 1 and 2
-#   vae-ladder         Fashion-MNIST, two stochastic layers, 5 minutes
-#   vae-vqvae          Fashion-MNIST, codes and their PixelCNN prior, 20 minutes
-#   vae-iwae           Fashion-MNIST, mlp trained on the bound of 5 draws, 5 minutes
-#   vae-static-mnist   static binarised MNIST, conv, 10 minutes; GENERA_DATA must name the folder that holds binarized-mnist
-#   flow-2d            five densities in the plane, spline, 2 minutes each, seeds 0, 1 and 2
-#   flow-glow          Fashion-MNIST, glow, 20 minutes
-#   flow-glow-hour     the same in an hour
+# Usage: zoo/records.sh [--list] [NAME...]      NAME: the beginning of a record's name; without one: all of them
+#
+# GENERA_DATA must name the folder that holds binarized-mnist and text/tinyshakespeare.txt for the records that are made of these.
 set -eu
 cd "$(dirname "$0")/.."
-vae=${GENERA_VAE:-build-demo/zoo/vae/genera-vae}
-flow=${GENERA_FLOW:-build-demo/zoo/flow/genera-flow}
+zoo=${GENERA_ZOO:-build-demo/zoo}
 runs=runs/records-$(date +%Y%m%d-%H%M%S)
-[ $# -gt 0 ] || set -- vae-mlp vae-conv vae-cvae vae-ladder vae-vqvae vae-iwae vae-static-mnist flow-2d flow-glow flow-glow-hour
+list=false
+[ "${1:-}" = --list ] && list=true && shift
+[ $# -gt 0 ] || set -- ""
+made=0
 
-# record NAME IWAE-DRAWS -- TRAIN-FLAGS...
+# Whether the arguments after NAME ask for it.
+is_wanted() {
+  name=$1
+  shift
+  for wanted; do
+    case $name in "$wanted"*) return 0 ;; esac
+  done
+  return 1
+}
+
+# record NAME FAMILY SEEDS TRAIN-FLAGS EVAL-FLAGS, for the script's own arguments. Flags are words without spaces.
 record() {
-  name=$1
-  samples=$2
-  shift 3
-  "$vae" train "$@" --out "$runs/$name" >/dev/null
-  "$vae" eval "$runs/$name" --iwae "$samples" --record "zoo/results/$name.json"
+  $list && echo "$1 (seeds $3): genera-$2 train $4" && return
+  program=$zoo/$2/genera-$2
+  for seed in $3; do
+    one=$1
+    [ "$3" = 0 ] || one=$1-seed$seed
+    "$program" train $4 --seed "$seed" --out "$runs/$one" >/dev/null
+    "$program" eval "$runs/$one" $5 --record "zoo/results/$one.json"
+  done
+  made=$((made + 1))
 }
 
-# record_flow NAME -- TRAIN-FLAGS...
-record_flow() {
-  name=$1
-  shift 2
-  "$flow" train "$@" --out "$runs/$name" >/dev/null
-  "$flow" eval "$runs/$name" --record "zoo/results/$name.json"
-}
-
-for wanted; do
-  case $wanted in
-    vae-mlp)
-      for seed in 0 1 2; do
-        record "vae-mlp-fashion-mnist-seed$seed" 0 -- --model mlp --data fashion-mnist --time 2m --seed $seed
-      done
-      ;;
-    vae-conv)
-      record vae-conv-fashion-mnist 0 -- --model conv --data fashion-mnist --time 10m
-      ;;
-    vae-cvae)
-      for seed in 0 1 2; do
-        record "vae-cvae-fashion-mnist-seed$seed" 0 -- --model cvae --data fashion-mnist --time 3m --seed $seed
-      done
-      ;;
-    vae-ladder)
-      record vae-ladder-fashion-mnist 0 -- --model ladder --data fashion-mnist --kl-warmup 1000 --time 5m
-      ;;
-    vae-vqvae)
-      record vae-vqvae-fashion-mnist 0 -- --model vqvae --data fashion-mnist --time 20m
-      ;;
-    vae-iwae)
-      record vae-iwae-fashion-mnist 100 -- --model mlp --data fashion-mnist --iwae-train 5 --time 5m
-      ;;
-    vae-static-mnist)
-      record vae-conv-static-mnist 500 -- --model conv --data binarized-mnist --latent 50 --time 10m
-      ;;
-    flow-2d)
-      for density in 8-gaussians moons rings circles checkerboard; do
-        for seed in 0 1 2; do
-          record_flow "flow-$density-seed$seed" -- --model spline --data $density --time 2m --seed $seed
-        done
-      done
-      ;;
-    flow-glow)
-      record_flow flow-glow-fashion-mnist -- --model glow --data fashion-mnist --time 20m
-      ;;
-    flow-glow-hour)
-      record_flow flow-glow-fashion-mnist-hour -- --model glow --data fashion-mnist --time 1h
-      ;;
-    *)
-      echo "zoo/records.sh: no record is called $wanted" >&2
-      exit 2
-      ;;
-  esac
-done
+# The table: the name of the record, the family, the seeds, flags of train, flags of eval.
+while IFS='|' read -r name family seeds train eval; do
+  name=$(echo $name)
+  case $name in '' | '#'*) continue ;; esac
+  is_wanted "$name" "$@" || continue
+  record "$name" $family "$(echo $seeds)" "$train" "$eval" </dev/null
+done <zoo/records.txt
+$list || [ $made -gt 0 ] || { echo "zoo/records.sh: no record's name begins with: $*" >&2; exit 2; }
