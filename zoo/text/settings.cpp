@@ -45,7 +45,9 @@ TextSettings TextSettings::resolved() const {
 }
 
 void add_flags(Verb& verb, TextSettings& s) {
-  add_train_flags(verb, s.train);
+  add_train_flags(verb, s.train,
+                  {.data = "Text: a name (bible-kjv, pseudo, or a file in $GENERA_DATA) or a path",
+                   .items = "sequences"});
   verb.choice("model", s.model, {"gpt", "llama", "lstm", "gru", "ngram"}, "The kind of model")
       .choice("tokenizer", s.tokenizer, {"char", "byte"}, "Tokens: the text's characters, or bytes")
       .option("context", s.context,
