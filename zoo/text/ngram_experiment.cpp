@@ -14,7 +14,7 @@ NgramExperiment::NgramExperiment(const TextSettings& settings)
       text_(open_data(settings)),
       tokenizer_(make_tokenizer(settings, text_)),
       counted_(tokenizer_->encode(text_.before_test())),
-      model_(counted_, settings.order, tokenizer_->vocabulary_size()) {}
+      model_(counted_, settings.order, tokenizer_->vocabulary_size(), settings.ngram_discounts()) {}
 
 // The loss on the end of what was counted.
 NamedTensors NgramExperiment::step(const StepInfo&) {
@@ -29,7 +29,8 @@ std::vector<Tensor> NgramExperiment::step_graph(const StepInfo& info) {
 }
 
 Metrics NgramExperiment::validate() {
-  const Ngram without(tokenizer_->encode(text_.train()), settings_.order, model_.vocabulary());
+  const Ngram without(tokenizer_->encode(text_.train()), settings_.order, model_.vocabulary(),
+                      settings_.ngram_discounts());
   return {{"loss", validation_loss(without, *tokenizer_, text_)}};
 }
 

@@ -16,8 +16,8 @@ TrainedText trained_ngram(const TrainedRun& run, const TextSettings& settings,
                                  [](const io::NamedArray& array) { return array.name == "text"; });
   if (text == tensors.end() || text->array.shape.rank() != 1)
     throw DataError(run.file + ": has no counted text");
-  auto model =
-      std::make_shared<Ngram>(text->array.shape[0], settings.order, tokenizer->vocabulary_size());
+  auto model = std::make_shared<Ngram>(text->array.shape[0], settings.order,
+                                       tokenizer->vocabulary_size(), settings.ngram_discounts());
   run.restore(model->states());
   try {
     model->restored();
