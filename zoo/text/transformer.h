@@ -55,8 +55,9 @@ struct TransformerShape {
   TransformerShape resolved() const;
 };
 
-TransformerShape gpt_shape(std::int64_t vocabulary);
-TransformerShape llama_shape(std::int64_t vocabulary);
+class Normalisation;
+class TransformerBlock;
+struct RotaryTable;
 
 /// The model. Its states, in this order (biases only with shape.bias, norms' biases only with
 /// Norm::layer):
@@ -81,6 +82,7 @@ TransformerShape llama_shape(std::int64_t vocabulary);
 class Transformer : public LanguageModel {
  public:
   Transformer(const TransformerShape& shape, const Key& key);
+  ~Transformer() override;
 
   const TransformerShape& shape() const { return shape_; }  ///< resolved
   Tensor logits(const Tensor& tokens, Context& context) const override;
@@ -89,12 +91,16 @@ class Transformer : public LanguageModel {
   std::int64_t context_limit() const override { return shape_.context; }
   void visit(nn::Visitor& visitor) const override;
 
-  class Block;
-  const std::vector<Block>& blocks() const { return blocks_; }
-
  private:
+  friend class TransformerDecoder;
+  Tensor embed(const Tensor& tokens, const Tensor& positions) const;
+  Tensor output(const Tensor& x) const;
+
   TransformerShape shape_;
-  std::vector<Block> blocks_;
+  State embedding_, positions_, output_;
+  std::vector<std::unique_ptr<const TransformerBlock>> blocks_;
+  std::unique_ptr<const Normalisation> norm_;
+  std::unique_ptr<const RotaryTable> rotary_;
 };
 
 }  // namespace genera::zoo
