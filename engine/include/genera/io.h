@@ -276,6 +276,38 @@ class GENERA_API GgufFile {
   std::unique_ptr<const State> state_;
 };
 
+// ---- Other formats ----
+
+/// A file that is open for reading, for formats that the library does not know. Reading from
+/// several threads at once is safe.
+class GENERA_API BinaryFile {
+ public:
+  /// `operation`, a literal, begins every message: "[operation] file, offset: ...".
+  BinaryFile(const char* operation, const std::filesystem::path& path);
+  /// From memory, which must outlive the object.
+  BinaryFile(const char* operation, std::span<const std::byte> bytes,
+             std::string_view name = "memory");
+  ~BinaryFile();
+  BinaryFile(BinaryFile&&) noexcept;
+  BinaryFile& operator=(BinaryFile&&) noexcept;
+
+  std::int64_t size() const;
+  /// What the file is called in messages.
+  const std::string& name() const;
+  /// `count` bytes from `offset` on; DataError, before any memory is taken, if they are not there.
+  std::vector<std::byte> read(std::int64_t offset, std::int64_t count) const;
+  /// The array of `extents`, as a file claims them, whose data begin at `offset`. DataError likewise.
+  HostArray load(std::int64_t offset, DType dtype, std::span<const std::uint64_t> extents) const;
+  /// Throws the DataError "[operation] name, offset N: problem" on one line.
+  [[noreturn]] void fail(std::int64_t offset, std::string_view problem) const;
+  /// The same where no offset tells more.
+  [[noreturn]] void fail(std::string_view problem) const;
+
+ private:
+  struct State;
+  std::unique_ptr<const State> state_;
+};
+
 // ---- Checkpoints ----
 
 /// Named tensors and strings. In a file: safetensors, with "format_version" and XXH3-128 digests
