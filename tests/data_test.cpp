@@ -339,6 +339,8 @@ TEST_CASE("absolute_name: paths become absolute, names stay") {
   CHECK(data::absolute_name("./here") == here);
   CHECK(data::absolute_name("here") == here);
   CHECK(data::absolute_name(here) == here);
+  write_file("text", {1});
+  CHECK(data::absolute_name("text") == (fs::current_path() / "text").string());
   CHECK(data::absolute_name("sprites") == "sprites");
   CHECK(data::absolute_name("nowhere") == "nowhere");
   fs::current_path(before);

@@ -6,9 +6,10 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <numeric>
 #include <vector>
 
+#include "zoo/common/interpolation.h"
+#include "zoo/common/log_sum_exp.h"
 #include "zoo/vae/evaluation.h"
 #include "zoo/vae/pictures.h"
 
@@ -23,10 +24,6 @@ data::Images some_images(std::int64_t count) {
 }
 
 std::shared_ptr<const Vae> mlp(std::uint64_t seed) { return make_mlp_vae(small, Key(seed)); }
-
-double mean_of(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
 
 TEST_CASE("LogSumExp is exact where exp alone overflows") {
   LogSumExp sum;

@@ -58,10 +58,13 @@ fi
 check "results on stdout" prints '^negative_elbo .* nats .*standard error'
 check "no progress on stdout" without 'step' out
 check "no control bytes in a piped log" no_control_bytes err
-for file in config.toml manifest.json metrics.jsonl loss.svg summary.json checkpoints/last.safetensors \
+for file in config.toml manifest.json metrics.jsonl loss.svg summary.json report.html checkpoints/last.safetensors \
             checkpoints/best.safetensors; do
   check "the run has $file" test -s "full/$file"
 done
+check "the report has the final figures" grep -q '<td>negative_elbo</td>' full/report.html
+check "the report has pictures" grep -q 'data:image/png;base64,' full/report.html
+check "the report has no path" without "$scratch" full/report.html
 check "samples from fixed noise" png full/samples/step_0000008.png
 check "config.toml is resolved" grep -q '^batch = 128$' full/config.toml
 check "the manifest has the data's digest" grep -q '"digest": "[0-9a-f]\{32\}' full/manifest.json
@@ -80,6 +83,10 @@ check "a run's own samples carry theirs" \
   grep -q -a 'train --steps 8 .*--out RUN  # its samples of step 8' full/samples/step_0000008.png
 check "pictures are reproducible" gives 0 sample full --count 9 --out again.png
 check "pictures are the same bytes" cmp -s full/samples.png again.png
+check "samples as an array" gives 0 sample full --count 9 --out s.npy
+check "an array" test "$(head -c 6 s.npy | tail -c 5)" = NUMPY
+check "samples as a folder" gives 0 sample full --count 40 --out folder
+check "a model trains on it" gives 0 train --data ./folder --batch 8 --hidden 8 --latent 2 --steps 2 --out on-samples
 check "eval" gives 0 eval full --iwae 7 --json
 check "eval --json prints the bounds" prints '"iwae"'
 check "eval --record" gives 0 eval full --record record.json

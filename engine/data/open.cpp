@@ -145,7 +145,7 @@ std::string absolute_name(const std::string& name_or_path) {
     const bool known =
         name_or_path == "sprites" || is_folder(fs::path(debian_folder) / name_or_path) ||
         (collection && *collection && is_folder(fs::path(collection) / name_or_path));
-    if (known || !is_folder(name_or_path)) return name_or_path;
+    if (std::error_code error; known || !fs::exists(name_or_path, error)) return name_or_path;
   }
   return fs::absolute(name_or_path).lexically_normal().string();
 }

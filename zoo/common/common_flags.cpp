@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <genera/stats.h>
 
+#include <cctype>
+
 #include "zoo/common/command_line.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/machine.h"
@@ -18,19 +20,22 @@ void add_compute_flags(Verb& verb, ComputeFlags& flags) {
       .flag("json", flags.json, "Print the results as JSON");
 }
 
-void add_train_flags(Verb& verb, TrainFlags& flags) {
-  verb.option("data", flags.data, "Data set: a name, or a folder of IDX or PNG files")
+void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words) {
+  std::string capital = words.items;
+  if (!capital.empty())
+    capital.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(capital.front())));
+  verb.option("data", flags.data, words.data)
       .not_in_environment("data")  // GENERA_DATA is the folder in which names are looked up
       .option("out", flags.out, "Run folder to make; default runs/<program>-<model>-<n>",
               Kept::nowhere)
       .option("config", flags.config, "TOML file with values for these flags", Kept::nowhere)
       .option("resume", flags.resume,
               "Continue the run in this folder (or from one of its checkpoints)", Kept::nowhere)
-      .option("epochs", flags.epochs, "Passes over the training images", Range{1, 1e9})
+      .option("epochs", flags.epochs, "Passes over the training " + words.items, Range{1, 1e9})
       .option("steps", flags.steps, "Training steps", Range{1, 1e12})
       .option("time", flags.time, "Train as many steps as fit into this time: 90s, 2m, 1h30m")
       .exclusive({"epochs", "steps", "time"})
-      .option("batch", flags.batch, "Images of a step", Range{1, 1e6})
+      .option("batch", flags.batch, capital + " of a step", Range{1, 1e6})
       .option("seed", flags.seed, "Seed of all random numbers", Range{0, 1.8e19})
       .option("validations", flags.validations, "Validations in the whole run", Range{1, 1e6})
       .option("save-every", flags.save_every, "Steps between checkpoints; 0: a minute",
@@ -38,8 +43,8 @@ void add_train_flags(Verb& verb, TrainFlags& flags) {
       .option("stop-after", flags.stop_after,
               "Save and stop after this many steps of this call; --resume goes on", Range{1, 1e12},
               Kept::nowhere)
-      .flag("smoke", flags.smoke, "The whole path within seconds, on a few generated images",
-            Kept::in_config)
+      .flag("smoke", flags.smoke,
+            "The whole path within seconds, on a few generated " + words.items, Kept::in_config)
       .flag("plan", flags.plan, "Print parameters, memory, steps and estimated time, and stop");
   add_compute_flags(verb, flags.compute);
 }

@@ -36,7 +36,12 @@ struct TrainFlags {
 };
 
 void add_compute_flags(Verb& verb, ComputeFlags& flags);
-void add_train_flags(Verb& verb, TrainFlags& flags);
+/// What the help of a family's flags calls its data.
+struct DataWords {
+  std::string data = "Data set: a name, or a folder of IDX or PNG files";
+  std::string items = "images";  ///< what a batch and an epoch are made of
+};
+void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words = {});
 
 /// Sets the number of threads, and checks the device: DeviceError when there is none of that kind,
 /// UsageError when the text names no kind.

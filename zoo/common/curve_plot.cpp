@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "zoo/common/markup.h"
+
 namespace genera::zoo {
 namespace {
 
@@ -25,19 +27,6 @@ struct Frame {
     return height - bottom - (value - y_low) / (y_high - y_low) * (height - top - bottom);
   }
 };
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (char c : text) {
-    if (c == '<')
-      result += "&lt;";
-    else if (c == '&')
-      result += "&amp;";
-    else if (static_cast<unsigned char>(c) >= 32)
-      result += c;
-  }
-  return result;
-}
 
 Points finite_points(const Points& points) {
   Points result;
@@ -120,7 +109,7 @@ std::string polyline(const Points& points, const Frame& frame, const char* colou
 std::string text_at(double x, double y, const char* anchor, const std::string& text,
                     const char* more = "") {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\"{}>{}</text>\n", x, y,
-                     anchor, more, escaped(text));
+                     anchor, more, escaped_markup(text));
 }
 
 // All labels of an axis in one unit, which its largest tick chooses.
@@ -179,7 +168,8 @@ std::string plot_svg(std::span<const Curve> curves, const PlotLabels& labels) {
       "<title>{2}</title>\n<rect width=\"{0}\" height=\"{1}\" fill=\"white\"/>\n"
       "<clipPath id=\"frame\"><rect x=\"{3}\" y=\"{4}\" width=\"{5}\" "
       "height=\"{6}\"/></clipPath>\n",
-      width, height, escaped(labels.title), left, top, width - left - right, height - top - bottom);
+      width, height, escaped_markup(labels.title), left, top, width - left - right,
+      height - top - bottom);
   svg += axes(frame, labels);
   svg += "<g clip-path=\"url(#frame)\">\n";
   for (std::size_t i = 0; i < points.size(); ++i) {

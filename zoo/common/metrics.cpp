@@ -1,18 +1,10 @@
 #include "zoo/common/metrics.h"
 
-#include <fcntl.h>
-#include <fmt/core.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cmath>
-#include <cstring>
+#include <algorithm>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
-
-#include "zoo/common/console.h"
 
 namespace genera::zoo {
 namespace {
@@ -38,24 +30,18 @@ std::optional<MetricsLine> from_text(const std::string& text) {
   return line;
 }
 
-// Appends `text` at `offset`, where a failed attempt before may have left a part of it.
-bool write_at(const std::filesystem::path& file, std::int64_t offset, const std::string& text) {
-  const int descriptor = open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) return false;
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t n = pwrite(descriptor, text.data() + done, text.size() - done,
-                             offset + static_cast<std::int64_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    done += static_cast<std::size_t>(n);
+// Appends the lines up to `last_step` to `lines`; returns how many bytes of the file they are.
+std::int64_t read_up_to(const std::filesystem::path& path, std::int64_t last_step,
+                        std::vector<MetricsLine>& lines) {
+  std::int64_t bytes = 0;
+  std::ifstream file(path);
+  for (std::string text; std::getline(file, text);) {
+    auto line = from_text(text);
+    if (!line || line->step > last_step) break;
+    lines.push_back(std::move(*line));
+    bytes += static_cast<std::int64_t>(text.size()) + 1;
   }
-  const int reason = errno;
-  const bool complete = done == text.size();
-  if (!complete && ftruncate(descriptor, offset) != 0) errno = reason;
-  const bool closed = close(descriptor) == 0;
-  if (!complete) errno = reason;
-  return complete && closed;
+  return bytes;
 }
 
 }  // namespace
@@ -66,34 +52,23 @@ double value_of(const Metrics& metrics, const std::string& name) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-MetricsLog::MetricsLog(std::filesystem::path file, std::int64_t last_step, Console& console)
-    : file_(std::move(file)), console_(console) {
-  std::ifstream old(file_);
-  for (std::string text; std::getline(old, text);) {
-    const auto line = from_text(text);
-    if (!line || line->step > last_step) break;
-    lines_.push_back(*line);
-    written_bytes_ += static_cast<std::int64_t>(text.size()) + 1;
-  }
-  std::error_code missing;
-  std::filesystem::resize_file(file_, static_cast<std::uintmax_t>(written_bytes_), missing);
+bool contains(const Metrics& metrics, const std::string& name) {
+  return std::any_of(metrics.begin(), metrics.end(),
+                     [&](const Metric& metric) { return metric.name == name; });
 }
+
+std::vector<MetricsLine> read_metrics(const std::filesystem::path& file) {
+  std::vector<MetricsLine> lines;
+  read_up_to(file, std::numeric_limits<std::int64_t>::max(), lines);
+  return lines;
+}
+
+MetricsLog::MetricsLog(const std::filesystem::path& file, std::int64_t last_step, Console& console)
+    : file_(file, read_up_to(file, last_step, lines_), console) {}
 
 void MetricsLog::add(MetricsLine line) {
-  pending_ += to_text(line);
+  file_.add(to_text(line));
   lines_.push_back(std::move(line));
-}
-
-bool MetricsLog::flush() {
-  if (pending_.empty()) return true;
-  if (!write_at(file_, written_bytes_, pending_)) {
-    console_.warn_once(fmt::format("{} could not be written ({}); training goes on", file_.string(),
-                                   std::strerror(errno)));
-    return false;
-  }
-  written_bytes_ += static_cast<std::int64_t>(pending_.size());
-  pending_.clear();
-  return true;
 }
 
 }  // namespace genera::zoo

@@ -6,20 +6,21 @@
 #include <string>
 #include <vector>
 
-namespace genera::zoo {
+#include "zoo/common/appended_file.h"
 
-class Console;
+namespace genera::zoo {
 
 struct Metric {
   std::string name;
   double value = 0;
 };
 
-/// In the order in which they are shown; by convention the first is "loss".
+/// In the order in which they are shown.
 using Metrics = std::vector<Metric>;
 
 /// The value of `name`; NaN when there is none.
 double value_of(const Metrics& metrics, const std::string& name);
+bool contains(const Metrics& metrics, const std::string& name);
 
 /// One line of metrics.jsonl.
 struct MetricsLine {
@@ -28,25 +29,24 @@ struct MetricsLine {
   Metrics metrics;
 };
 
-/// metrics.jsonl: one JSON object per line. A line that cannot be written is kept and tried again
-/// with the next.
+/// The lines of a metrics.jsonl up to the first that cannot be read; of a file that is missing, none.
+std::vector<MetricsLine> read_metrics(const std::filesystem::path& file);
+
+/// metrics.jsonl: one JSON object per line.
 class MetricsLog {
  public:
   /// Lines of an existing file up to `last_step` are kept (a resumed run writes the later ones
   /// again); what cannot be read of it is dropped.
-  MetricsLog(std::filesystem::path file, std::int64_t last_step, Console& console);
+  MetricsLog(const std::filesystem::path& file, std::int64_t last_step, Console& console);
 
   void add(MetricsLine line);
   /// Writes what is pending; false when that fails.
-  bool flush();
+  bool flush() { return file_.flush(); }
   const std::vector<MetricsLine>& lines() const { return lines_; }
 
  private:
-  std::filesystem::path file_;
-  Console& console_;
   std::vector<MetricsLine> lines_;
-  std::string pending_;
-  std::int64_t written_bytes_ = 0;
+  AppendedFile file_;
 };
 
 }  // namespace genera::zoo

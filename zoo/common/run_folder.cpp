@@ -85,8 +85,8 @@ RunFolder RunFolder::open(const std::string& run) {
   return folder;
 }
 
-fs::path RunFolder::sample(std::int64_t step) const {
-  return path_ / "samples" / fmt::format("step_{:07}.png", step);
+fs::path RunFolder::sample(std::int64_t step, const std::string& extension) const {
+  return path_ / "samples" / fmt::format("step_{:07}.{}", step, extension);
 }
 
 fs::path RunFolder::checkpoint_to_read() const {

@@ -8,8 +8,8 @@
 
 namespace genera::zoo {
 
-/// A run's folder: config.toml, manifest.json, metrics.jsonl, loss.svg, samples/, checkpoints/,
-/// summary.json.
+/// A run's folder: config.toml, manifest.json, metrics.jsonl, TensorBoard's events, loss.svg,
+/// samples/, checkpoints/, summary.json, report.html.
 class RunFolder {
  public:
   /// Makes a new folder: `out`, which must not be there yet, or for an empty `out`
@@ -25,9 +25,13 @@ class RunFolder {
   std::filesystem::path config() const { return path_ / "config.toml"; }
   std::filesystem::path manifest() const { return path_ / "manifest.json"; }
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+  /// TensorBoard takes each file for its own whose name holds "tfevents".
+  std::filesystem::path events() const { return path_ / "events.out.tfevents.genera"; }
   std::filesystem::path loss_plot() const { return path_ / "loss.svg"; }
   std::filesystem::path summary() const { return path_ / "summary.json"; }
-  std::filesystem::path sample(std::int64_t step) const;
+  std::filesystem::path report() const { return path_ / "report.html"; }
+  /// `extension` without the point: "png".
+  std::filesystem::path sample(std::int64_t step, const std::string& extension) const;
   std::filesystem::path last_checkpoint() const { return path_ / "checkpoints/last.safetensors"; }
   std::filesystem::path best_checkpoint() const { return path_ / "checkpoints/best.safetensors"; }
   /// The checkpoint that open() was given, or the best one, or where there is none the last one.

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -28,6 +29,12 @@ Json figures_json(const Summary& summary) {
   return object;
 }
 
+// Three decimals, or where those say nothing as many digits.
+std::string number_text(double value) {
+  return value == 0 || std::abs(value) >= 0.01 ? fmt::format("{:.3f}", value)
+                                               : fmt::format("{:.3g}", value);
+}
+
 Json read_json(const std::filesystem::path& path) {
   std::ifstream file(path);
   Json object = Json::parse(file, nullptr, false);
@@ -36,12 +43,17 @@ Json read_json(const std::filesystem::path& path) {
 
 }  // namespace
 
+double mean_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
 Figure mean_figure(const std::string& name, const std::vector<double>& values,
                    const std::string& unit, const std::string& protocol) {
   const double n = static_cast<double>(values.size());
-  double sum = 0, squares = 0;
-  for (double value : values) sum += value;
-  const double mean = sum / n;
+  const double mean = mean_of(values);
+  double squares = 0;
   for (double value : values) squares += (value - mean) * (value - mean);
   const double deviation = values.size() > 1 ? std::sqrt(squares / (n - 1)) : 0;
   return {name, mean, deviation / std::sqrt(n), unit, protocol};
@@ -73,10 +85,13 @@ Summary read_summary(const std::filesystem::path& path) {
 }
 
 std::string to_text(const Summary& summary) {
+  std::size_t width = 15;
+  for (const Figure& figure : summary.figures) width = std::max(width, figure.name.size());
   std::string text;
   for (const Figure& figure : summary.figures)
-    text += fmt::format("{:<15} {:>10.3f} {:<4}  standard error {:.3f}  ({})\n", figure.name,
-                        figure.value, figure.unit, figure.standard_error, figure.protocol);
+    text += fmt::format("{:<{}} {:>10} {:<4}  standard error {}  ({})\n", figure.name, width,
+                        number_text(figure.value), figure.unit, number_text(figure.standard_error),
+                        figure.protocol);
   return text;
 }
 

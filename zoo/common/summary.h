@@ -26,6 +26,9 @@ struct Summary {
   std::int64_t parameters = 0;
 };
 
+/// The mean of `values`, accumulated in f64 in the order given.
+double mean_of(const std::vector<double>& values);
+
 /// The mean of `values` and its standard error, accumulated in f64 in the order given.
 Figure mean_figure(const std::string& name, const std::vector<double>& values,
                    const std::string& unit, const std::string& protocol);

@@ -11,6 +11,7 @@
 #include "zoo/common/duration.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/machine.h"
+#include "zoo/common/report.h"
 #include "zoo/common/saved_states.h"
 #include "zoo/common/shell.h"
 #include "zoo/common/version.h"
@@ -26,13 +27,15 @@ std::string shown_command(const std::string& program, const Verb& verb) {
   return command;
 }
 
-std::string manifest_json(const Trainable& trainable, const TrainFlags& flags,
-                          const std::string& command) {
+std::string manifest_json(const std::string& program, const Trainable& trainable,
+                          const TrainFlags& flags, const std::string& command) {
   Json manifest;
+  manifest["program"] = program;
   manifest["version"] = program_version();
   manifest["commit"] = source_commit();
   manifest["command"] = command;
   manifest["model"] = trainable.model();
+  manifest["loss"] = trainable.loss_label();
   manifest["seed"] = flags.seed;
   manifest["data"] = {{"name", plain_name(trainable.data_name())},
                       {"digest", trainable.data_digest()}};
@@ -91,7 +94,8 @@ TrainingOptions training_options(const std::string& program, const Trainable& tr
   TrainingOptions options;
   options.steps = asked_steps(trainable, flags);
   if (options.steps == 0) options.seconds = parse_duration(flags.time);
-  options.batch = flags.batch;
+  options.items = trainable.items_per_step() > 0 ? trainable.items_per_step() : flags.batch;
+  options.item_name = trainable.item_name();
   options.validations = flags.validations;
   options.save_every = flags.save_every;
   options.stop_after = flags.stop_after;
@@ -109,7 +113,7 @@ std::vector<Figure> figures_of(Trainable& trainable, const std::string& program,
     return trainable.evaluate(console);
   } catch (const DataError& error) {
     throw DataError(fmt::format(
-        "the training is done and saved in {}, but the test set cannot be read: {}; once that is "
+        "the training is done and saved in {}, but the test data cannot be read: {}; once that is "
         "mended: {} eval {} (or {}, which also writes summary.json)",
         run, error.what(), program, shell_word(run), resume_command));
   }
@@ -126,6 +130,7 @@ int report(const RunFolder& folder, std::vector<Figure> figures, const Trainable
   std::string unwritten = outcome.unwritten;
   try {
     write_text(folder.summary(), to_json(summary));
+    write_report(folder);
   } catch (const DiskError&) {
     unwritten += unwritten.empty() ? "summary" : ", summary";
   }
@@ -178,7 +183,7 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
     folder->claim();
     verb.set("data", data::absolute_name(flags.data));  // the run is read from anywhere
     write_text(folder->config(), verb.resolved());
-    write_text(folder->manifest(), manifest_json(*trainable, flags, command));
+    write_text(folder->manifest(), manifest_json(program, *trainable, flags, command));
   }
   console.note(fmt::format("{} {}: {} parameters, into {}", program, trainable->model(),
                            trainable->parameter_count(), folder->path().string()));

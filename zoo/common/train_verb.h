@@ -21,10 +21,13 @@ class Trainable : public Experiment {
   /// When none of --epochs, --steps and --time is given.
   virtual std::int64_t default_epochs() const = 0;
   virtual std::int64_t parameter_count() const = 0;
+  /// What a step works on, for the printed rate: "images", and how many; 0: as many as --batch says.
+  virtual std::string item_name() const { return "images"; }
+  virtual std::int64_t items_per_step() const { return 0; }
   virtual std::string data_name() const = 0;
   /// Digest of the training and validation data.
   virtual std::string data_digest() const = 0;
-  /// What the loss is, with its unit: "negative ELBO (nats)".
+  /// What loss.svg shows, with its unit: "negative ELBO (nats)".
   virtual std::string loss_label() const = 0;
   /// Figures on the test set; the first time that it is opened.
   virtual std::vector<Figure> evaluate(Console& console) = 0;

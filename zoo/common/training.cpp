@@ -8,10 +8,11 @@
 #include <limits>
 #include <set>
 
-#include "zoo/common/curve_plot.h"
+#include "zoo/common/event_log.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/interruption.h"
 #include "zoo/common/non_finite.h"
+#include "zoo/common/report.h"
 #include "zoo/common/saved_states.h"
 #include "zoo/common/shell.h"
 #include "zoo/common/version.h"
@@ -53,7 +54,8 @@ class Loop {
         folder_(folder),
         options_(options),
         console_(console),
-        log_(folder.metrics(), last_logged, console) {}
+        log_(folder.metrics(), last_logged, console),
+        events_(folder.events(), last_logged, console) {}
 
   void begin_new() {
     save_last();
@@ -72,6 +74,8 @@ class Loop {
   void sample();
   void save_last();
   void save_best();
+  void record(MetricsLine line);
+  void flush_logs();
   void plot();
   bool write(const std::string& what, const std::function<void()>& action);
   std::vector<io::NamedArray> model_snapshot();
@@ -83,6 +87,7 @@ class Loop {
   TrainingOptions options_;
   Console& console_;
   MetricsLog log_;
+  EventLog events_;
   InterruptionGuard interruption_;
   std::set<std::string> unwritten_;
   std::function<void()> fix_config_;  // writes the measured number of steps
@@ -164,7 +169,8 @@ void Loop::run() {
   const std::int64_t end = options_.stop_after > 0
                                ? std::min(options_.steps, step_ + options_.stop_after)
                                : options_.steps;
-  console_.start_progress(options_.steps, step_, static_cast<double>(options_.batch), "images");
+  console_.start_progress(options_.steps, step_, static_cast<double>(options_.items),
+                          options_.item_name);
   while (step_ < end) {
     one_step();
     const bool last = step_ == options_.steps;
@@ -173,8 +179,8 @@ void Loop::run() {
     const bool due = options_.save_every > 0 ? at(options_.save_every)
                                              : now() - saved_at_ >= options_.save_seconds;
     if (due && !last) {
+      flush_logs();
       save_last();
-      log_.flush();
       plot();
     }
     stop_at_interruption();
@@ -187,34 +193,48 @@ void Loop::one_step() {
   const NamedTensors figures = experiment_.step(info);
   const double loss = figures.front().second.item<double>();
   ++step_;
-  if (!std::isfinite(loss)) fail_on_non_finite(fmt::format("the loss is {}", loss));
+  const std::string& name = figures.front().first;
+  if (!std::isfinite(loss)) fail_on_non_finite(fmt::format("the {} is {}", name, loss));
   if (at(options_.steps / log_lines) || step_ == 1 || step_ == options_.steps) {
     MetricsLine line{step_, "train", {}};
-    for (const auto& [name, tensor] : figures)
-      line.metrics.push_back({name, tensor.item<double>()});
-    line.metrics.push_back({"seconds", std::round(elapsed() * 1e3) / 1e3});
-    log_.add(std::move(line));
+    for (const auto& [figure, tensor] : figures)
+      line.metrics.push_back({figure, tensor.item<double>()});
+    record(std::move(line));
   }
-  if (console_.progress_due()) {
-    std::string text = fmt::format("loss {:.2f}", loss);
-    if (std::isfinite(last_validation_)) text += fmt::format("  val {:.2f}", last_validation_);
-    console_.progress(step_, text);
-  } else {
-    console_.progress(step_, fmt::format("loss {:.2f}", loss));
-  }
+  std::string text = fmt::format("{} {:#.5g}", name, loss);
+  if (console_.progress_due() && std::isfinite(last_validation_))
+    text += fmt::format("  val {:#.5g}", last_validation_);
+  console_.progress(step_, text);
+}
+
+void Loop::record(MetricsLine line) {
+  line.metrics.push_back({"seconds", std::round(elapsed() * 1e3) / 1e3});
+  events_.add(line);
+  log_.add(std::move(line));
+}
+
+void Loop::flush_logs() {
+  const auto note = [&](const char* what, bool written) {
+    if (written)
+      unwritten_.erase(what);
+    else
+      unwritten_.insert(what);
+  };
+  note("metrics.jsonl", log_.flush());
+  note("events", events_.flush());
 }
 
 void Loop::validate() {
   Metrics metrics;
   experiment_.with_evaluation_weights([&] { metrics = experiment_.validate(); });
+  const bool chooses = contains(metrics, "loss");
   last_validation_ = value_of(metrics, "loss");
-  if (!std::isfinite(last_validation_))
+  if (chooses && !std::isfinite(last_validation_))
     fail_on_non_finite(fmt::format("the validation loss is {}", last_validation_));
-  metrics.push_back({"seconds", std::round(elapsed() * 1e3) / 1e3});
-  log_.add({step_, "validation", metrics});
-  log_.flush();
-  if (last_validation_ < best_loss_) {
-    best_loss_ = last_validation_;
+  if (!metrics.empty()) record({step_, "validation", metrics});
+  flush_logs();
+  if (!chooses || last_validation_ < best_loss_) {
+    if (chooses) best_loss_ = last_validation_;
     best_step_ = step_;
     best_ = model_snapshot();
     save_best();
@@ -224,11 +244,16 @@ void Loop::validate() {
 }
 
 void Loop::sample() {
+  const std::string extension = experiment_.sample_extension();
+  if (extension == "png" && !io::has_png()) return;
   const std::string recipe =
       fmt::format("{}  # its samples of step {}; version {}, commit {}", options_.command(), step_,
                   program_version(), source_commit());
+  const std::filesystem::path file = folder_.sample(step_, extension);
+  bool written = false;
   experiment_.with_evaluation_weights(
-      [&] { write("samples", [&] { experiment_.write_samples(folder_.sample(step_), recipe); }); });
+      [&] { written = write("samples", [&] { experiment_.write_samples(file, recipe); }); });
+  if (written) events_.add_sample(step_, file);
 }
 
 // No NaN is ever saved: from a checkpoint one can always go on.
@@ -254,15 +279,11 @@ void Loop::save_best() {
 }
 
 void Loop::plot() {
-  Curve train{"train", {}, true}, validation{"validation", {}, false};
-  for (const MetricsLine& line : log_.lines()) {
-    Curve& curve = line.split == "train" ? train : validation;
-    curve.points.emplace_back(static_cast<double>(line.step), value_of(line.metrics, "loss"));
-  }
-  const Curve curves[] = {std::move(train), std::move(validation)};
   write("loss.svg", [&] {
-    write_text(folder_.loss_plot(), plot_svg(curves, {options_.title, "step", options_.y_label}));
+    write_text(folder_.loss_plot(), metrics_plot(log_.lines(), experiment_.plotted(),
+                                                 {options_.title, "step", options_.y_label}));
   });
+  write("report.html", [&] { write_report(folder_); });
 }
 
 void Loop::stop_at_interruption() {
@@ -270,7 +291,7 @@ void Loop::stop_at_interruption() {
   if (signal == 0) return;
   save_last();
   if (unwritten_.contains("best")) save_best();
-  log_.flush();
+  flush_logs();
   plot();
   console_.end_progress();
   throw Interrupted(signal, fmt::format("stopped after step {}; continue with: {}", step_,
@@ -280,7 +301,7 @@ void Loop::stop_at_interruption() {
 // Goes back to the last checkpoint and does its steps again, looking at every value.
 void Loop::fail_on_non_finite(const std::string& seen) {
   console_.end_progress();
-  log_.flush();
+  flush_logs();
   const std::int64_t failed = step_;
   const std::string file = folder_.last_checkpoint().string();
   std::string found;
@@ -313,9 +334,9 @@ TrainingOutcome Loop::finish() {
   save_last();
   if (unwritten_.contains("best")) save_best();
   if (unwritten_.contains("config.toml")) write("config.toml", fix_config_);
-  if (!log_.flush()) unwritten_.insert("metrics.jsonl");
+  flush_logs();
   plot();
-  restore(experiment_.model_states(), best_, "the best weights");
+  restore(experiment_.model_states(), best_, "the resulting weights");
   std::string unwritten;
   for (const std::string& what : unwritten_) unwritten += (unwritten.empty() ? "" : ", ") + what;
   return {options_.steps, seconds, best_loss_, best_step_, step_ == options_.steps, unwritten};

@@ -20,6 +20,8 @@ class Decoder {
   /// The same numbers within rounding whether tokens come one by one, all at once, or in a larger
   /// batch.
   virtual Tensor extend(const Tensor& tokens) = 0;
+  /// The same, but returns the logits (B,T,V) of what follows each of the tokens.
+  virtual Tensor read(const Tensor& tokens) = 0;
   /// Tokens that each sequence has so far.
   virtual std::int64_t length() const = 0;
 };

@@ -43,15 +43,15 @@ TransformerShape TransformerShape::resolved() const {
 
 Transformer::Transformer(const TransformerShape& shape, const Key& key)
     : shape_(shape.resolved()), norm_(std::make_unique<Normalisation>(shape_)) {
-  const auto table = [&](const char* name, std::int64_t rows, std::uint64_t number) {
-    return State(name, nn::init::normal(key.fold_in(number), {rows, shape_.width}, 0, 0.02));
+  const auto table = [&](std::int64_t rows, std::uint64_t number) {
+    return std::make_unique<Table>(rows, shape_.width, key.fold_in(number));
   };
-  embedding_ = table("embedding.weight", shape_.vocabulary, 0);
+  embedding_ = table(shape_.vocabulary, 0);
   if (shape_.positions == Positions::learned)
-    positions_ = table("positions.weight", shape_.context, 1);
+    positions_ = table(shape_.context, 1);
   else
     rotary_ = std::make_unique<RotaryTable>(shape_.context, shape_.head_width, shape_.rope_base);
-  if (!shape_.tied) output_ = table("output.weight", shape_.vocabulary, 2);
+  if (!shape_.tied) output_ = table(shape_.vocabulary, 2);
   const Key layers = key.fold_in(3);
   for (std::int64_t i = 0; i < shape_.layers; ++i)
     blocks_.push_back(
@@ -61,28 +61,28 @@ Transformer::Transformer(const TransformerShape& shape, const Key& key)
 Transformer::~Transformer() = default;
 
 void Transformer::visit(nn::Visitor& visitor) const {
-  visitor(embedding_, positions_);
+  visitor.member(*embedding_, "embedding");
+  if (positions_) visitor.member(*positions_, "positions");
   for (std::size_t i = 0; i < blocks_.size(); ++i)
     visitor.member(*blocks_[i], fmt::format("blocks.{}", i));
   visitor.member(*norm_, "norm");
-  visitor(output_);
+  if (output_) visitor.member(*output_, "output");
 }
 
 Tensor Transformer::embed(const Tensor& tokens, const Tensor& positions) const {
-  const Tensor x = gather(embedding_, tokens);
+  const Tensor x = gather(embedding_->weight(), tokens);
   return positions_ ? x + positions : x;
 }
 
 Tensor Transformer::output(const Tensor& x) const {
-  return linear((*norm_)(x), output_ ? output_ : embedding_);
+  return linear((*norm_)(x), (output_ ? output_ : embedding_)->weight());
 }
 
 Tensor Transformer::logits(const Tensor& tokens, Context& context) const {
   const std::int64_t length = tokens.size(1);
-  check(length <= shape_.context, shape_,
-        fmt::format("the context must hold the {} tokens", length).c_str());
+  check(length <= shape_.context, shape_, "the context must hold all tokens");
   const auto first = [&](const Tensor& table) { return slice(table, 0, 0, length); };
-  Tensor x = embed(tokens, positions_ ? first(positions_) : Tensor());
+  Tensor x = embed(tokens, positions_ ? first(positions_->weight()) : Tensor());
   const Tensor cosine = rotary_ ? first(rotary_->cosine) : Tensor();
   const Tensor sine = rotary_ ? first(rotary_->sine) : Tensor();
   const bool windowed = shape_.window > 0 && shape_.window < length;

@@ -56,6 +56,7 @@ struct TransformerShape {
 };
 
 class Normalisation;
+class Table;
 class TransformerBlock;
 struct RotaryTable;
 
@@ -97,7 +98,7 @@ class Transformer : public LanguageModel {
   Tensor output(const Tensor& x) const;
 
   TransformerShape shape_;
-  State embedding_, positions_, output_;
+  std::unique_ptr<const Table> embedding_, positions_, output_;
   std::vector<std::unique_ptr<const TransformerBlock>> blocks_;
   std::unique_ptr<const Normalisation> norm_;
   std::unique_ptr<const RotaryTable> rotary_;

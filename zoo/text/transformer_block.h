@@ -8,6 +8,18 @@
 
 namespace genera::zoo {
 
+/// Vectors that are looked up. State: weight (rows,C), at first N(0, 0.02).
+class Table : public nn::Module {
+ public:
+  Table(std::int64_t rows, std::int64_t width, const Key& key)
+      : weight_("weight", nn::init::normal(key, {rows, width}, 0, 0.02)) {}
+  const State& weight() const { return weight_; }
+  void visit(nn::Visitor& visitor) const override { visitor(weight_); }
+
+ private:
+  State weight_;
+};
+
 /// LayerNorm or RMSNorm over the width. States: weight, bias (C).
 class Normalisation : public nn::Module {
  public:

@@ -5,6 +5,7 @@
 #include <genera/state.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "zoo/text/transformer.h"
@@ -19,6 +20,7 @@ class TransformerDecoder : public Decoder {
   /// Works in parts whose sizes are powers of two, so that prompts of all lengths share a few
   /// plans. ArgumentError when the context has no room for the tokens.
   Tensor extend(const Tensor& tokens) override;
+  Tensor read(const Tensor& tokens) override;
   std::int64_t length() const override { return length_; }
 
  private:
@@ -27,13 +29,17 @@ class TransformerDecoder : public Decoder {
     State keys, values;
   };
   void make_room(std::int64_t tokens);
-  Tensor extend_by_part(const Tensor& tokens);
+  // Calls `logits` for each part and computes what it returns, with the new keys and values.
+  void in_parts(const Tensor& tokens, const std::function<Tensor(const Tensor&)>& logits);
+  // The last block's result (B,T,C) for the next tokens, whose keys and values go into updates_.
+  Tensor append(const Tensor& tokens);
 
   const Transformer& model_;
   std::int64_t batch_;
   std::int64_t capacity_ = 0;
   std::int64_t length_ = 0;
   std::vector<Layer> layers_;
+  std::vector<Update> updates_;
 };
 
 }  // namespace genera::zoo

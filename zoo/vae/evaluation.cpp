@@ -8,6 +8,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "zoo/common/log_sum_exp.h"
+
 namespace genera::zoo {
 namespace {
 
@@ -50,17 +52,6 @@ std::vector<double> BoundParts::negative_elbo() const {
   for (std::size_t i = 0; i < kl.size(); ++i) result[i] = reconstruction[i] + kl[i];
   return result;
 }
-
-void LogSumExp::add(double value) {
-  if (value <= largest_) {
-    scaled_sum_ += std::exp(value - largest_);
-  } else {
-    scaled_sum_ = scaled_sum_ * std::exp(largest_ - value) + 1;
-    largest_ = value;
-  }
-}
-
-double LogSumExp::value() const { return largest_ + std::log(scaled_sum_); }
 
 BoundParts negative_elbo_parts(const VaeObjective& objective, const data::Images& images,
                                bool binarize) {

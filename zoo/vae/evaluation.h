@@ -34,17 +34,6 @@ BoundParts negative_elbo_parts(const VaeObjective& objective, const data::Images
 std::vector<double> iwae_bounds(const VaeObjective& objective, const data::Images& images,
                                 bool binarize, std::int64_t samples, Console& console);
 
-/// log(sum(exp(values))), taken up chunk by chunk, in f64.
-class LogSumExp {
- public:
-  void add(double value);
-  double value() const;
-
- private:
-  double largest_ = -1e300;
-  double scaled_sum_ = 0;  // of exp(value - largest_)
-};
-
 /// elbo, negative_elbo, reconstruction, kl, for the logistic likelihood bits_per_dim, and with
 /// iwae_samples > 0 iwae.
 std::vector<Figure> evaluate(const VaeObjective& objective, const data::Images& images,

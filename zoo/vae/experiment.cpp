@@ -4,8 +4,6 @@
 #include <genera/functions.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 #include "zoo/common/failure.h"
 #include "zoo/common/image_grid.h"
@@ -16,8 +14,7 @@
 namespace genera::zoo {
 namespace {
 
-// The seed's derived keys; key 0 initialises the model.
-Key order_key(const VaeSettings& settings) { return Key(settings.train.seed).fold_in(1); }
+// The seed's derived keys: 0 initialises the model, 1 orders the data.
 Key step_key(const VaeSettings& settings) { return Key(settings.train.seed).fold_in(2); }
 
 const VaeSettings& consistent(const VaeSettings& settings) {
@@ -28,28 +25,14 @@ const VaeSettings& consistent(const VaeSettings& settings) {
   return settings;
 }
 
-data::Images checked(const data::Images& train, std::int64_t batch) {
-  if (train.size() < batch)
-    throw UsageError(
-        fmt::format("--batch {} is more than the {} training images", batch, train.size()));
-  return train;
-}
-
-double mean_of(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
 }  // namespace
 
 VaeExperiment::VaeExperiment(const VaeSettings& settings)
     : settings_(consistent(settings)),
-      dataset_(open_data(settings)),
-      train_(checked(dataset_.train(), settings.train.batch)),
-      validation_(dataset_.validation()),
-      stream_(train_.stream(settings.train.batch, order_key(settings))),
-      objective_(make_objective(settings, train_.channels(), train_.height(), train_.width())),
+      data_(settings.train),
+      objective_(make_objective(settings, data_.train().channels(), data_.train().height(),
+                                data_.train().width())),
       adam_(objective_.parameters(), {.lr = settings.lr}) {
-  dataset_.check(data::Split::test);  // read at the end only, when it may be too late
   if (settings.weight_average > 0)
     average_.emplace(objective_.parameters(),
                      optim::EmaOptions{.decay = settings.weight_average, .warm_up = true});
@@ -71,10 +54,7 @@ void VaeExperiment::with_evaluation_weights(const std::function<void()>& body) {
 // The objective of step `info.step`: 1312.6114, equation 10, with KL weighted (Higgins et al.,
 // 2017).
 VaeExperiment::Terms VaeExperiment::terms(const StepInfo& info) {
-  const std::int64_t per_epoch = stream_.batches_per_epoch();
-  const data::Position position{info.step / per_epoch, info.step % per_epoch};
-  if (stream_.position() != position) stream_.seek(position);
-  const data::Batch batch = stream_.next();
+  const data::Batch batch = data_.batch(info.step);
   const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(info.step));
   const Tensor x = target(batch.images, binarize(), key.fold_in(0));
   const auto parts = objective_.negative_elbo(x, key.fold_in(1));
@@ -117,7 +97,7 @@ std::vector<Tensor> VaeExperiment::step_graph(const StepInfo& info) {
 }
 
 Metrics VaeExperiment::validate() {
-  const BoundParts parts = negative_elbo_parts(objective_, validation_, binarize());
+  const BoundParts parts = negative_elbo_parts(objective_, data_.validation(), binarize());
   const double reconstruction = mean_of(parts.reconstruction);
   const double kl = mean_of(parts.kl);
   return {{"loss", reconstruction + settings_.beta * kl},
@@ -131,20 +111,15 @@ void VaeExperiment::write_samples(const std::filesystem::path& path, const std::
 }
 
 io::Metadata VaeExperiment::description() const {
-  return {{"program", "genera-vae"},
-          {"image", fmt::format("{},{},{}", train_.channels(), train_.height(), train_.width())}};
+  return {{"program", "genera-vae"}, {"image", data_.extents()}};
 }
 
 std::int64_t VaeExperiment::parameter_count() const {
   return element_count(objective_.parameters());
 }
 
-std::string VaeExperiment::data_digest() const {
-  return train_.digest() + "+" + validation_.digest();
-}
-
 std::vector<Figure> VaeExperiment::evaluate(Console& console) {
-  return zoo::evaluate(objective_, dataset_.test(), binarize(), 0, console);
+  return zoo::evaluate(objective_, data_.test(), binarize(), 0, console);
 }
 
 }  // namespace genera::zoo

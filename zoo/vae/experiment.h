@@ -1,12 +1,12 @@
 /// The training of a VAE: what one step does, and what validation and samples are.
 #pragma once
 
-#include <genera/data.h>
 #include <genera/optim.h>
 
 #include <memory>
 #include <optional>
 
+#include "zoo/common/image_data.h"
 #include "zoo/common/train_verb.h"
 #include "zoo/vae/settings.h"
 
@@ -26,11 +26,11 @@ class VaeExperiment : public Trainable {
   io::Metadata description() const override;
 
   std::string model() const override { return settings_.model; }
-  std::int64_t steps_per_epoch() const override { return stream_.batches_per_epoch(); }
+  std::int64_t steps_per_epoch() const override { return data_.steps_per_epoch(); }
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 5 : 20; }
   std::int64_t parameter_count() const override;
-  std::string data_name() const override { return dataset_.name(); }
-  std::string data_digest() const override;
+  std::string data_name() const override { return data_.name(); }
+  std::string data_digest() const override { return data_.digest(); }
   std::string loss_label() const override { return "negative ELBO (nats)"; }
   std::vector<Figure> evaluate(Console& console) override;
 
@@ -45,9 +45,7 @@ class VaeExperiment : public Trainable {
   bool binarize() const { return settings_.binarize == "dynamic"; }
 
   VaeSettings settings_;
-  data::Dataset dataset_;
-  data::Images train_, validation_;
-  data::Stream stream_;
+  ImageData data_;
   VaeObjective objective_;
   optim::Adam adam_;
   std::optional<optim::Ema> average_;

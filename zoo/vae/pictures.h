@@ -21,11 +21,6 @@ io::HostArray sample_images(const VaeObjective& objective, std::int64_t count, s
 io::HostArray reconstructed_images(const VaeObjective& objective, const data::Images& images,
                                    const std::vector<std::int64_t>& indices, std::int64_t columns);
 
-/// Between z_a and z_b (of equal length): on a great circle with the length interpolated too, or on
-/// a line.
-std::vector<double> interpolate(const std::vector<float>& a, const std::vector<float>& b, double t,
-                                bool spherical);
-
 /// One row per pair (indices 2r, 2r+1): image a, `steps` decoded points from its posterior mean to
 /// that of image b, image b.
 io::HostArray interpolated_images(const VaeObjective& objective, const data::Images& images,

@@ -1,8 +1,6 @@
 #include "zoo/vae/settings.h"
 
 #include "zoo/common/command_line.h"
-#include "zoo/common/dataset.h"
-#include "zoo/common/failure.h"
 
 namespace genera::zoo {
 
@@ -25,13 +23,6 @@ void add_flags(Verb& verb, VaeSettings& s) {
       .option("clip", s.clip, "Largest norm of the gradients; 0: any", Range{0, 1e12})
       .option("weight-average", s.weight_average,
               "Decay of the averaged weights that are evaluated; 0: none", Range{0, 0.999999});
-}
-
-data::Dataset open_data(const VaeSettings& settings) {
-  if (!settings.train.smoke) return open_dataset(settings.train.data);
-  data::OpenOptions few;
-  few.sprites = {.size = 28, .train = 640, .test = 128};
-  return data::open("sprites", few);
 }
 
 VaeObjective make_objective(const VaeSettings& settings, std::int64_t channels, std::int64_t height,

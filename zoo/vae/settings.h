@@ -1,8 +1,6 @@
 /// What a VAE is made and trained with: the flags of genera-vae.
 #pragma once
 
-#include <genera/data.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,9 +31,6 @@ struct VaeSettings {
 
 /// Adds all of a training run's flags.
 void add_flags(Verb& verb, VaeSettings& settings);
-
-/// The data set that the settings name; with --smoke a few sprites.
-data::Dataset open_data(const VaeSettings& settings);
 
 /// The model for images of (channels, height, width) of `images`, initialised from the seed.
 VaeObjective make_objective(const VaeSettings& settings, std::int64_t channels, std::int64_t height,

@@ -210,8 +210,8 @@ class GENERA_API Dataset {
 ///   called train, validation (valid, val) and test.
 /// DataError when nothing is there, naming what was looked for and what to install.
 GENERA_API Dataset open(const std::string& name_or_path, const OpenOptions& options = {});
-/// What means the same to open() in any working directory: the absolute path of a folder that is
-/// found from here; any other name as it is.
+/// What means the same in any working directory: the absolute path of a folder or file that is found
+/// from here; any other name as it is.
 GENERA_API std::string absolute_name(const std::string& name_or_path);
 
 // ---- Sprites ----
