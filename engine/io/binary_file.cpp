@@ -46,8 +46,8 @@ void BinaryFile::fail(std::int64_t offset, std::string_view problem) const {
 }
 
 void BinaryFile::fail(std::string_view problem) const {
-  throw DataError(fmt::format("[{}] {}: {}", state_->source.operation(), name(),
-                              printable(problem)));
+  throw DataError(
+      fmt::format("[{}] {}: {}", state_->source.operation(), name(), printable(problem)));
 }
 
 }  // namespace genera::io

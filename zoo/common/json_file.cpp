@@ -18,7 +18,7 @@ constexpr std::size_t max_depth = 64;
 // large number where an unsigned one is asked for.
 class TreeBuilder {
  public:
-  TreeBuilder(const JsonFile& file, Json& root) : file_(file), root_(root) {}
+  TreeBuilder(const JsonFile& file, JsonValue& root) : file_(file), root_(root) {}
 
   bool null() { return add({}); }
   bool boolean(bool value) { return add({value}); }
@@ -30,10 +30,10 @@ class TreeBuilder {
   bool number_float(double value, const std::string&) { return add({value}); }
   bool string(std::string& value) { return add({std::move(value)}); }
   bool binary(const std::vector<std::uint8_t>&) { file_.fail("binary data is not JSON"); }
-  bool start_object(std::size_t) { return open({Json::Object()}); }
-  bool start_array(std::size_t) { return open({Json::Array()}); }
+  bool start_object(std::size_t) { return open({JsonValue::Object()}); }
+  bool start_array(std::size_t) { return open({JsonValue::Array()}); }
   bool end_object() {
-    check_names(std::get<Json::Object>(open_.back()->value));
+    check_names(std::get<JsonValue::Object>(open_.back()->value));
     open_.pop_back();
     return true;
   }
@@ -51,28 +51,28 @@ class TreeBuilder {
   }
 
  private:
-  Json* place(Json value) {
+  JsonValue* place(JsonValue value) {
     if (++values_ > max_values)
       file_.fail(fmt::format("more than {} values are not supported", max_values));
     if (open_.empty()) {
       root_ = std::move(value);
       return &root_;
     }
-    if (auto* object = std::get_if<Json::Object>(&open_.back()->value)) {
+    if (auto* object = std::get_if<JsonValue::Object>(&open_.back()->value)) {
       object->push_back({std::move(name_), std::move(value)});
       return &object->back().value;
     }
-    auto& array = std::get<Json::Array>(open_.back()->value);
+    auto& array = std::get<JsonValue::Array>(open_.back()->value);
     array.push_back(std::move(value));
     return &array.back();
   }
 
-  bool add(Json value) {
+  bool add(JsonValue value) {
     place(std::move(value));
     return true;
   }
 
-  bool open(Json value) {
+  bool open(JsonValue value) {
     if (open_.size() == max_depth)
       file_.fail(fmt::format("more than {} levels are not supported", max_depth));
     // Only the last element of an open value is ever open itself, so no pointer here moves.
@@ -80,23 +80,23 @@ class TreeBuilder {
     return true;
   }
 
-  void check_names(const Json::Object& object) const {
+  void check_names(const JsonValue::Object& object) const {
     std::unordered_set<std::string_view> names;
-    for (const Json::Member& member : object)
+    for (const JsonValue::Member& member : object)
       if (!names.insert(member.name).second)
         file_.fail(fmt::format("the name '{}' is there twice", member.name));
   }
 
   const JsonFile& file_;
-  Json& root_;
-  std::vector<Json*> open_;
+  JsonValue& root_;
+  std::vector<JsonValue*> open_;
   std::string name_;
   std::size_t values_ = 0;
 };
 
 }  // namespace
 
-const Json* Json::find(std::string_view name) const {
+const JsonValue* JsonValue::find(std::string_view name) const {
   const auto* object = as<Object>();
   if (object == nullptr) return nullptr;
   for (const Member& member : *object)
@@ -125,9 +125,9 @@ void JsonFile::parse(std::string_view text) {
 }
 
 template <class T>
-const T* JsonFile::member(const Json& object, std::string_view name, std::string_view kind,
+const T* JsonFile::member(const JsonValue& object, std::string_view name, std::string_view kind,
                           bool required) const {
-  const Json* found = object.find(name);
+  const JsonValue* found = object.find(name);
   if (found == nullptr) {
     if (required) fail(fmt::format("'{}' is missing; is this the right file?", name));
     return nullptr;
@@ -137,7 +137,7 @@ const T* JsonFile::member(const Json& object, std::string_view name, std::string
   return value;
 }
 
-std::int64_t JsonFile::integer(const Json& object, std::string_view name, std::int64_t low,
+std::int64_t JsonFile::integer(const JsonValue& object, std::string_view name, std::int64_t low,
                                std::int64_t high, std::optional<std::int64_t> otherwise) const {
   const auto* value = member<std::int64_t>(object, name, "an integer", !otherwise);
   if (value == nullptr) return *otherwise;
@@ -146,32 +146,32 @@ std::int64_t JsonFile::integer(const Json& object, std::string_view name, std::i
   return *value;
 }
 
-double JsonFile::real(const Json& object, std::string_view name,
+double JsonFile::real(const JsonValue& object, std::string_view name,
                       std::optional<double> otherwise) const {
-  const Json* found = object.find(name);
+  const JsonValue* found = object.find(name);
   if (found != nullptr && found->as<std::int64_t>() != nullptr)
     return static_cast<double>(*found->as<std::int64_t>());
   const auto* value = member<double>(object, name, "a number", !otherwise);
   return value == nullptr ? *otherwise : *value;
 }
 
-bool JsonFile::boolean(const Json& object, std::string_view name, bool otherwise) const {
+bool JsonFile::boolean(const JsonValue& object, std::string_view name, bool otherwise) const {
   const auto* value = member<bool>(object, name, "true or false", false);
   return value == nullptr ? otherwise : *value;
 }
 
-std::string JsonFile::text(const Json& object, std::string_view name,
+std::string JsonFile::text(const JsonValue& object, std::string_view name,
                            std::optional<std::string> otherwise) const {
   const auto* value = member<std::string>(object, name, "a text", !otherwise);
   return value == nullptr ? *otherwise : *value;
 }
 
-const Json::Array& JsonFile::array(const Json& object, std::string_view name) const {
-  return *member<Json::Array>(object, name, "an array", true);
+const JsonValue::Array& JsonFile::array(const JsonValue& object, std::string_view name) const {
+  return *member<JsonValue::Array>(object, name, "an array", true);
 }
 
-const Json::Object& JsonFile::members(const Json& object, std::string_view name) const {
-  return *member<Json::Object>(object, name, "an object", true);
+const JsonValue::Object& JsonFile::members(const JsonValue& object, std::string_view name) const {
+  return *member<JsonValue::Object>(object, name, "an object", true);
 }
 
 void JsonFile::fail(std::string_view problem) const {

@@ -12,15 +12,15 @@
 namespace genera::zoo {
 
 /// A JSON value.
-struct Json {
+struct JsonValue {
   struct Member;
-  using Array = std::vector<Json>;
+  using Array = std::vector<JsonValue>;
   using Object = std::vector<Member>;  // in the order of the file, no name twice
 
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> value;
 
   /// The member of that name; nullptr if there is none, if it is null, and if this is no object.
-  const Json* find(std::string_view name) const;
+  const JsonValue* find(std::string_view name) const;
   /// nullptr if the value is of another kind.
   template <class T>
   const T* as() const {
@@ -28,9 +28,9 @@ struct Json {
   }
 };
 
-struct Json::Member {
+struct JsonValue::Member {
   std::string name;
-  Json value;
+  JsonValue value;
 };
 
 /// A document, and how to complain about it. Repeated names, more than 64 levels, numbers beyond
@@ -42,32 +42,32 @@ class JsonFile {
   /// `name` stands for the file in messages.
   JsonFile(std::string_view text, std::string name);
 
-  const Json& root() const { return root_; }
+  const JsonValue& root() const { return root_; }
   const std::string& name() const { return name_; }
 
   // Members of an object. Missing and null are the same: DataError without a default; so are a
   // value of another kind and one out of range.
-  std::int64_t integer(const Json& object, std::string_view name, std::int64_t low,
+  std::int64_t integer(const JsonValue& object, std::string_view name, std::int64_t low,
                        std::int64_t high, std::optional<std::int64_t> otherwise = {}) const;
-  double real(const Json& object, std::string_view name,
+  double real(const JsonValue& object, std::string_view name,
               std::optional<double> otherwise = {}) const;
-  bool boolean(const Json& object, std::string_view name, bool otherwise) const;
-  std::string text(const Json& object, std::string_view name,
+  bool boolean(const JsonValue& object, std::string_view name, bool otherwise) const;
+  std::string text(const JsonValue& object, std::string_view name,
                    std::optional<std::string> otherwise = {}) const;
-  const Json::Array& array(const Json& object, std::string_view name) const;
-  const Json::Object& members(const Json& object, std::string_view name) const;
+  const JsonValue::Array& array(const JsonValue& object, std::string_view name) const;
+  const JsonValue::Object& members(const JsonValue& object, std::string_view name) const;
 
   /// Throws the DataError "[read_json] file: problem" on one line.
   [[noreturn]] void fail(std::string_view problem) const;
 
  private:
   template <class T>
-  const T* member(const Json& object, std::string_view name, std::string_view kind,
+  const T* member(const JsonValue& object, std::string_view name, std::string_view kind,
                   bool required) const;
   void parse(std::string_view text);
 
   std::string name_;
-  Json root_;
+  JsonValue root_;
 };
 
 }  // namespace genera::zoo

@@ -40,8 +40,7 @@ const AddedToken* AddedTokens::at(std::string_view text, std::size_t position) c
   return nullptr;
 }
 
-void AddedTokens::split(std::string_view text,
-                        const std::function<void(std::string_view)>& stretch,
+void AddedTokens::split(std::string_view text, const std::function<void(std::string_view)>& stretch,
                         const std::function<void(Token)>& token) const {
   std::size_t done = 0;
   std::size_t position = 0;

@@ -12,11 +12,11 @@ namespace genera::zoo {
 
 struct AddedToken {
   Token token = 0;
-  std::string text;             // not empty
-  bool is_special = true;       ///< no text: decoding leaves it out
-  bool takes_left = false;      ///< with the white space before it
-  bool takes_right = false;     ///< with the white space after it
-  bool is_whole_word = false;   ///< only where no letter, digit or _ stands beside it
+  std::string text;            // not empty
+  bool is_special = true;      ///< no text: decoding leaves it out
+  bool takes_left = false;     ///< with the white space before it
+  bool takes_right = false;    ///< with the white space after it
+  bool is_whole_word = false;  ///< only where no letter, digit or _ stands beside it
 };
 
 class AddedTokens {
@@ -36,7 +36,7 @@ class AddedTokens {
  private:
   const AddedToken* at(std::string_view text, std::size_t position) const;
 
-  std::vector<AddedToken> tokens_;       // the longest first
+  std::vector<AddedToken> tokens_;  // the longest first
   std::string first_bytes_;
 };
 

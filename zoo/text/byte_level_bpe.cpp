@@ -58,7 +58,8 @@ std::string bytes_of_name(std::string_view name) {
 
 std::string name_of_bytes(std::string_view bytes) {
   std::string name;
-  for (const char byte : bytes) append_utf8(name, byte_characters()[static_cast<unsigned char>(byte)]);
+  for (const char byte : bytes)
+    append_utf8(name, byte_characters()[static_cast<unsigned char>(byte)]);
   return name;
 }
 
@@ -141,9 +142,10 @@ std::vector<Token> ByteLevelBpe::encode_word(std::string_view word) const {
     const auto byte = static_cast<unsigned char>(word[i]);
     symbols[i] = {word.substr(i, 1), byte_tokens_[byte]};
     if (symbols[i].token == no_token)
-      throw DataError(fmt::format("{}: the vocabulary has no token for the byte 0x{:02x}; use "
-                                  "another text or tokenizer",
-                                  source_, byte));
+      throw DataError(
+          fmt::format("{}: the vocabulary has no token for the byte 0x{:02x}; use "
+                      "another text or tokenizer",
+                      source_, byte));
   }
   merge_pairs(symbols, [&](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
     const auto found = merges_.find(pair_key(left.token, right.token));

@@ -18,8 +18,8 @@
 namespace genera::zoo {
 
 struct ByteLevelVocabulary {
-  std::vector<std::string> tokens;               ///< the bytes of each
-  std::vector<std::pair<Token, Token>> merges;   ///< the first found goes first
+  std::vector<std::string> tokens;              ///< the bytes of each
+  std::vector<std::pair<Token, Token>> merges;  ///< the first found goes first
   std::vector<AddedToken> added;
   std::vector<std::string> patterns;  ///< each splits what those before it left whole
   bool prefix_blank = false;          ///< a blank goes before a text that begins without

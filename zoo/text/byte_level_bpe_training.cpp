@@ -53,8 +53,7 @@ std::vector<Word> count_words(std::string_view text, const std::array<Token, 256
     const auto [found, is_new] = known.emplace(piece, words.size());
     if (is_new) {
       Word word;
-      for (const char c : piece)
-        word.tokens.push_back(byte_tokens[static_cast<unsigned char>(c)]);
+      for (const char c : piece) word.tokens.push_back(byte_tokens[static_cast<unsigned char>(c)]);
       words.push_back(std::move(word));
     }
     ++words[found->second].count;
@@ -92,8 +91,7 @@ class MergeLearner {
       count_pairs(index, 1);
     }
     for (const auto& [each, before] : changed_)
-      if (const std::int64_t count = pairs_[each].count; count > before)
-        queue_.push({count, each});
+      if (const std::int64_t count = pairs_[each].count; count > before) queue_.push({count, each});
   }
 
  private:
@@ -140,8 +138,9 @@ ByteLevelVocabulary train_byte_level_bpe(std::string_view text, std::int64_t siz
     for (unsigned byte = 0; byte < bytes; ++byte) {
       const std::string token(1, static_cast<char>(byte));
       const std::string name = name_of_bytes(token);
-      const bool stands_for_itself = (byte < 0x80 && name == token) ||
-                                     (name.size() == 2 && static_cast<unsigned char>(name[0]) < 0xc4);
+      const bool stands_for_itself =
+          (byte < 0x80 && name == token) ||
+          (name.size() == 2 && static_cast<unsigned char>(name[0]) < 0xc4);
       if (stands_for_itself != is_printable) continue;
       byte_tokens[byte] = static_cast<Token>(vocabulary.tokens.size());
       vocabulary.tokens.push_back(token);

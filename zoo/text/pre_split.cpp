@@ -12,9 +12,8 @@ namespace genera::zoo {
 
 // White_Space without and with what GPT-2 means by its complement.
 #define SPACE "\\x{9}-\\x{d}\\x{85}\\p{Z}"
-const char* const gpt2_pattern =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" SPACE "\\p{L}\\p{N}]+|[" SPACE
-    "]+(?![^" SPACE "])|[" SPACE "]+";
+const char* const gpt2_pattern = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" SPACE
+                                 "\\p{L}\\p{N}]+|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]+";
 const char* const llama3_pattern =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^" SPACE
     "\\p{L}\\p{N}]+[\\r\\n]*|[" SPACE "]*[\\r\\n]+|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]+";
@@ -86,9 +85,10 @@ void PreSplit::operator()(std::string_view text,
                                   match.data, match.context);
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0)
-      throw DataError(fmt::format("{}: the pattern that splits text failed ({}); the file may be "
-                                  "corrupt",
-                                  source_, message_of(found)));
+      throw DataError(
+          fmt::format("{}: the pattern that splits text failed ({}); the file may be "
+                      "corrupt",
+                      source_, message_of(found)));
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(match.data);
     // \K in a lookaround can put the end before the beginning.
     if (ends[0] < from || ends[1] <= ends[0])

@@ -17,7 +17,11 @@ std::uint64_t pair_key(Token left, Token right) {
 // Bytes of the character at the start of `text`; of what is not UTF-8, one.
 std::size_t character_length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = lead < 0xc2 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 1;
+  const std::size_t length = lead < 0xc2   ? 1
+                             : lead < 0xe0 ? 2
+                             : lead < 0xf0 ? 3
+                             : lead < 0xf5 ? 4
+                                           : 1;
   if (length > text.size()) return 1;
   for (std::size_t i = 1; i < length; ++i)
     if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 1;
@@ -192,11 +196,12 @@ void SentencePiece::append(const Symbol& symbol, std::vector<Token>& out) const 
     return;
   }
   if (!vocabulary_.unknown)
-    throw DataError(fmt::format("{}: the vocabulary has no token for a character of {} bytes that "
-                                "begins with 0x{:02x}; use another text or tokenizer",
-                                source_, symbol.text.size(),
-                                static_cast<unsigned char>(symbol.text[0])));
-  const bool is_run = vocabulary_.fuse_unknown && !out.empty() && out.back() == *vocabulary_.unknown;
+    throw DataError(
+        fmt::format("{}: the vocabulary has no token for a character of {} bytes that "
+                    "begins with 0x{:02x}; use another text or tokenizer",
+                    source_, symbol.text.size(), static_cast<unsigned char>(symbol.text[0])));
+  const bool is_run =
+      vocabulary_.fuse_unknown && !out.empty() && out.back() == *vocabulary_.unknown;
   if (!is_run) out.push_back(*vocabulary_.unknown);
 }
 

@@ -16,7 +16,14 @@
 namespace genera::zoo {
 
 /// What a piece is, numbered as in SentencePiece's and GGUF's files.
-enum class PieceKind { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
+enum class PieceKind {
+  normal = 1,
+  unknown = 2,
+  control = 3,
+  user_defined = 4,
+  unused = 5,
+  byte = 6
+};
 
 struct Piece {
   std::string text;
@@ -27,9 +34,9 @@ struct Piece {
 /// Where a blank is put before a text.
 enum class BlankBefore {
   never,
-  text,              ///< always
-  stretch,           ///< and after each added token
-  text_if_missing,   ///< unless it begins with one
+  text,             ///< always
+  stretch,          ///< and after each added token
+  text_if_missing,  ///< unless it begins with one
   stretch_if_missing,
 };
 
@@ -39,9 +46,9 @@ struct SentencePieceVocabulary {
   std::vector<std::pair<Token, Token>> merges;
   std::vector<AddedToken> added;
   BlankBefore blank_before = BlankBefore::text;
-  bool collapse_blanks = false;    ///< runs of blanks become one, those at both ends go
+  bool collapse_blanks = false;      ///< runs of blanks become one, those at both ends go
   bool split_before_blanks = false;  ///< no merge goes over the beginning of a word
-  bool fuse_unknown = true;        ///< one unknown token stands for a run of them
+  bool fuse_unknown = true;          ///< one unknown token stands for a run of them
   std::optional<Token> unknown, begin, end;
 };
 

@@ -29,9 +29,10 @@ class GgufTokenizerReader {
     const std::string model = values_.text("tokenizer.ggml.model");
     if (model == "gpt2") return byte_level();
     if (model == "llama") return sentence_piece();
-    values_.fail(fmt::format("its tokenizer '{}' is not supported ('gpt2' and 'llama' are); name "
-                             "another by --tokenizer",
-                             model));
+    values_.fail(
+        fmt::format("its tokenizer '{}' is not supported ('gpt2' and 'llama' are); name "
+                    "another by --tokenizer",
+                    model));
   }
 
  private:
@@ -68,16 +69,16 @@ class GgufTokenizerReader {
     const std::string name = values_.text("tokenizer.ggml.pre", "gpt-2");
     if (name == "gpt-2") return gpt2_pattern;
     if (name == "llama-bpe" || name == "llama3" || name == "llama-v3") return llama3_pattern;
-    values_.fail(fmt::format("its way '{}' to split a text is not supported ('gpt-2' and "
-                             "'llama-bpe' are); name the model's tokenizer.json by --tokenizer",
-                             name));
+    values_.fail(
+        fmt::format("its way '{}' to split a text is not supported ('gpt-2' and "
+                    "'llama-bpe' are); name the model's tokenizer.json by --tokenizer",
+                    name));
   }
 
   std::unique_ptr<Tokenizer> byte_level() const {
     ByteLevelVocabulary vocabulary;
     std::unordered_map<std::string_view, Token> ids;
-    for (std::size_t i = 0; i < tokens_.size(); ++i)
-      ids.emplace(tokens_[i], static_cast<Token>(i));
+    for (std::size_t i = 0; i < tokens_.size(); ++i) ids.emplace(tokens_[i], static_cast<Token>(i));
     for (const std::string& merge : values_.list<std::string>("tokenizer.ggml.merges")) {
       const std::size_t middle = merge.find(' ', 1);
       const auto left = ids.find(std::string_view(merge).substr(0, middle));
@@ -85,7 +86,8 @@ class GgufTokenizerReader {
                              ? ids.end()
                              : ids.find(std::string_view(merge).substr(middle + 1));
       if (left == ids.end() || right == ids.end())
-        values_.fail(fmt::format("the merge '{}' is not of two tokens; the file is corrupt", merge));
+        values_.fail(
+            fmt::format("the merge '{}' is not of two tokens; the file is corrupt", merge));
       vocabulary.merges.emplace_back(left->second, right->second);
     }
     vocabulary.added = added();
@@ -102,23 +104,23 @@ class GgufTokenizerReader {
 
   std::unique_ptr<Tokenizer> sentence_piece() const {
     if (values_.has("tokenizer.ggml.precompiled_charsmap"))
-      values_.fail("its tokenizer changes characters before it splits, which is not supported; "
-                   "name another by --tokenizer");
+      values_.fail(
+          "its tokenizer changes characters before it splits, which is not supported; "
+          "name another by --tokenizer");
     const auto& scores = values_.list<double>("tokenizer.ggml.scores");
     check_size("scores", scores.size());
     SentencePieceVocabulary vocabulary;
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
       if (kind(i) < 1 || kind(i) > 6)
-        values_.fail(fmt::format("token {} is of the unknown type {}; the file is corrupt", i,
-                                 kind(i)));
-      vocabulary.pieces.push_back({tokens_[i], static_cast<float>(scores[i]),
-                                   static_cast<PieceKind>(kind(i))});
+        values_.fail(
+            fmt::format("token {} is of the unknown type {}; the file is corrupt", i, kind(i)));
+      vocabulary.pieces.push_back(
+          {tokens_[i], static_cast<float>(scores[i]), static_cast<PieceKind>(kind(i))});
     }
     vocabulary.blank_before = values_.boolean("tokenizer.ggml.add_space_prefix", true)
                                   ? BlankBefore::text
                                   : BlankBefore::never;
-    vocabulary.collapse_blanks =
-        values_.boolean("tokenizer.ggml.remove_extra_whitespaces", false);
+    vocabulary.collapse_blanks = values_.boolean("tokenizer.ggml.remove_extra_whitespaces", false);
     vocabulary.unknown = token("unknown");
     if (values_.boolean("tokenizer.ggml.add_bos_token", true)) vocabulary.begin = token("bos");
     vocabulary.end = token("eos");

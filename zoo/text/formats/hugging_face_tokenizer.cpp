@@ -18,7 +18,7 @@ constexpr std::string_view blank = "\xe2\x96\x81";  // U+2581
 class HuggingFaceReader {
  public:
   explicit HuggingFaceReader(const JsonFile& file) : file_(file) {
-    const Json* model = file.root().find("model");
+    const JsonValue* model = file.root().find("model");
     if (model == nullptr)
       file_.fail("'model' is missing; is this a tokenizer.json, and of the right folder?");
     model_ = model;
@@ -26,14 +26,14 @@ class HuggingFaceReader {
     read_vocabulary();
     read_added();
     read_merges();
-    read_begin();
+    read_ends();
   }
 
-  std::unique_ptr<Tokenizer> make(const TokenizerHints& hints, const Json* config) {
+  std::unique_ptr<Tokenizer> make(const TokenizerHints& hints, const JsonValue* config) {
     if (config != nullptr) read_config(*config);
     if (hints.end) end_ = hints.end;
     const auto parts = components("pre_tokenizer", "pretokenizers");
-    const bool of_bytes = std::any_of(parts.begin(), parts.end(), [](const Json* part) {
+    const bool of_bytes = std::any_of(parts.begin(), parts.end(), [](const JsonValue* part) {
       return is_type(*part, "ByteLevel");
     });
     if (of_bytes) return byte_level(parts);
@@ -41,25 +41,26 @@ class HuggingFaceReader {
   }
 
  private:
-  static bool is_type(const Json& component, std::string_view type) {
-    const Json* found = component.find("type");
+  static bool is_type(const JsonValue& component, std::string_view type) {
+    const JsonValue* found = component.find("type");
     const auto* text = found == nullptr ? nullptr : found->as<std::string>();
     return text != nullptr && *text == type;
   }
 
-  [[noreturn]] void refuse(std::string_view part, const Json& component) const {
-    file_.fail(fmt::format("the {} '{}', or an option of it, is not supported; only tokenizers like "
-                           "GPT-2's and Llama's are",
-                           part, file_.text(component, "type", "")));
+  [[noreturn]] void refuse(std::string_view part, const JsonValue& component) const {
+    file_.fail(
+        fmt::format("the {} '{}', or an option of it, is not supported; only tokenizers like "
+                    "GPT-2's and Llama's are",
+                    part, file_.text(component, "type", "")));
   }
 
   // The parts of a component, those of a Sequence one by one.
-  std::vector<const Json*> components(std::string_view name, std::string_view list) const {
-    const Json* component = file_.root().find(name);
+  std::vector<const JsonValue*> components(std::string_view name, std::string_view list) const {
+    const JsonValue* component = file_.root().find(name);
     if (component == nullptr) return {};
     if (!is_type(*component, "Sequence")) return {component};
-    std::vector<const Json*> parts;
-    for (const Json& part : file_.array(*component, list)) parts.push_back(&part);
+    std::vector<const JsonValue*> parts;
+    for (const JsonValue& part : file_.array(*component, list)) parts.push_back(&part);
     return parts;
   }
 
@@ -81,11 +82,11 @@ class HuggingFaceReader {
   }
 
   void read_vocabulary() {
-    const Json::Object& entries = file_.members(*model_, "vocab");
+    const JsonValue::Object& entries = file_.members(*model_, "vocab");
     ids_.reserve(entries.size());
     // Some vocabularies have holes, but no more than a hostile file could ask memory for.
     most_ = 2 * entries.size() + 4096;
-    for (const Json::Member& entry : entries) {
+    for (const JsonValue::Member& entry : entries) {
       const auto* id = entry.value.as<std::int64_t>();
       if (id == nullptr) file_.fail(fmt::format("token '{}' has no number", entry.name));
       name_token(*id, entry.name, most_);
@@ -98,9 +99,9 @@ class HuggingFaceReader {
   }
 
   void read_added() {
-    const Json* list = file_.root().find("added_tokens");
+    const JsonValue* list = file_.root().find("added_tokens");
     if (list == nullptr) return;
-    for (const Json& each : file_.array(file_.root(), "added_tokens")) {
+    for (const JsonValue& each : file_.array(file_.root(), "added_tokens")) {
       const std::int64_t id = file_.integer(each, "id", 0, static_cast<std::int64_t>(most_));
       AddedToken token{.token = static_cast<Token>(id),
                        .text = file_.text(each, "content"),
@@ -122,14 +123,14 @@ class HuggingFaceReader {
   }
 
   void read_merges() {
-    for (const Json& each : file_.array(*model_, "merges")) {
+    for (const JsonValue& each : file_.array(*model_, "merges")) {
       if (const auto* text = each.as<std::string>()) {
         const std::size_t middle = text->find(' ');
         if (middle == std::string::npos) file_.fail(fmt::format("'{}' is no merge", *text));
         merges_.emplace_back(id_of(text->substr(0, middle)), id_of(text->substr(middle + 1)));
         continue;
       }
-      const auto* pair = each.as<Json::Array>();
+      const auto* pair = each.as<JsonValue::Array>();
       if (pair == nullptr || pair->size() != 2 || (*pair)[0].as<std::string>() == nullptr ||
           (*pair)[1].as<std::string>() == nullptr)
         file_.fail("a merge must be two tokens");
@@ -138,18 +139,26 @@ class HuggingFaceReader {
     }
   }
 
-  // What the post-processor puts before a text.
-  void read_begin() {
-    for (const Json* part : components("post_processor", "processors")) {
+  // The post-processor puts a token before a text.
+  void read_ends() {
+    for (const JsonValue* part : components("post_processor", "processors")) {
       if (!is_type(*part, "TemplateProcessing")) continue;
-      const Json::Array& single = file_.array(*part, "single");
-      const Json* special = single.empty() ? nullptr : single[0].find("SpecialToken");
+      const JsonValue::Array& single = file_.array(*part, "single");
+      const JsonValue* special = single.empty() ? nullptr : single[0].find("SpecialToken");
       if (special != nullptr) begin_ = id_of(file_.text(*special, "id"));
     }
+    // Our own files say it directly.
+    const auto own = [&](std::string_view name, std::optional<Token>& token) {
+      if (file_.root().find(name) != nullptr)
+        token = static_cast<Token>(
+            file_.integer(file_.root(), name, 0, static_cast<std::int64_t>(most_)));
+    };
+    own("begin", begin_);
+    own("end", end_);
   }
 
-  std::optional<Token> token_in(const Json& config, std::string_view name) const {
-    const Json* found = config.find(name);
+  std::optional<Token> token_in(const JsonValue& config, std::string_view name) const {
+    const JsonValue* found = config.find(name);
     if (found != nullptr && found->as<std::string>() == nullptr) found = found->find("content");
     const auto* text = found == nullptr ? nullptr : found->as<std::string>();
     const auto token = text == nullptr ? ids_.end() : ids_.find(*text);
@@ -157,17 +166,18 @@ class HuggingFaceReader {
   }
 
   // tokenizer_config.json
-  void read_config(const Json& config) {
-    end_ = token_in(config, "eos_token");
-    const Json* add = config.find("add_bos_token");
+  void read_config(const JsonValue& config) {
+    if (const auto end = token_in(config, "eos_token")) end_ = end;
+    const JsonValue* add = config.find("add_bos_token");
     if (add != nullptr && add->as<bool>() != nullptr)
       begin_ = *add->as<bool>() ? token_in(config, "bos_token") : std::nullopt;
   }
 
-  std::unique_ptr<Tokenizer> byte_level(const std::vector<const Json*>& parts) {
+  std::unique_ptr<Tokenizer> byte_level(const std::vector<const JsonValue*>& parts) {
     ByteLevelVocabulary vocabulary;
-    for (const Json* part : components("normalizer", "normalizers")) refuse("normalizer", *part);
-    for (const Json* part : parts) {
+    for (const JsonValue* part : components("normalizer", "normalizers"))
+      refuse("normalizer", *part);
+    for (const JsonValue* part : parts) {
       if (is_type(*part, "ByteLevel")) {
         if (file_.boolean(*part, "use_regex", true)) vocabulary.patterns.emplace_back(gpt2_pattern);
         vocabulary.prefix_blank = file_.boolean(*part, "add_prefix_space", true);
@@ -192,9 +202,9 @@ class HuggingFaceReader {
     return std::make_unique<ByteLevelBpe>(std::move(vocabulary), file_.name());
   }
 
-  std::string split_pattern(const Json& part) const {
-    const Json* pattern = part.find("pattern");
-    const Json* regex = pattern == nullptr ? nullptr : pattern->find("Regex");
+  std::string split_pattern(const JsonValue& part) const {
+    const JsonValue* pattern = part.find("pattern");
+    const JsonValue* regex = pattern == nullptr ? nullptr : pattern->find("Regex");
     const auto* text = regex == nullptr ? nullptr : regex->as<std::string>();
     if (text == nullptr || file_.text(part, "behavior") != "Isolated" ||
         file_.boolean(part, "invert", false))
@@ -202,18 +212,17 @@ class HuggingFaceReader {
     return *text;
   }
 
-  std::unique_ptr<Tokenizer> sentence_piece(const std::vector<const Json*>& parts) {
+  std::unique_ptr<Tokenizer> sentence_piece(const std::vector<const JsonValue*>& parts) {
     SentencePieceVocabulary vocabulary;
     const bool has_bytes = file_.boolean(*model_, "byte_fallback", false);
     const std::string unknown = file_.text(*model_, "unk_token", "");
     vocabulary.blank_before = blank_before(parts, vocabulary.split_before_blanks);
     for (const std::string& name : names_) {
       const bool is_byte = has_bytes && name.size() == 6 && name.starts_with("<0x");
-      vocabulary.pieces.push_back(
-          {name, 0,
-           is_byte           ? PieceKind::byte
-           : name == unknown ? PieceKind::unknown
-                             : PieceKind::normal});
+      vocabulary.pieces.push_back({name, 0,
+                                   is_byte           ? PieceKind::byte
+                                   : name == unknown ? PieceKind::unknown
+                                                     : PieceKind::normal});
     }
     if (merges_.empty()) file_.fail("'merges' are missing or empty");
     vocabulary.merges = std::move(merges_);
@@ -226,11 +235,11 @@ class HuggingFaceReader {
   }
 
   // Blanks become U+2581, either by the normalizer or by the pre-tokenizer.
-  BlankBefore blank_before(const std::vector<const Json*>& parts, bool& splits) const {
+  BlankBefore blank_before(const std::vector<const JsonValue*>& parts, bool& splits) const {
     BlankBefore result = BlankBefore::never;
     bool replaces = false;
-    for (const Json* part : components("normalizer", "normalizers")) {
-      const Json* pattern = part->find("pattern");
+    for (const JsonValue* part : components("normalizer", "normalizers")) {
+      const JsonValue* pattern = part->find("pattern");
       if (is_type(*part, "Prepend") && file_.text(*part, "prepend") == blank)
         result = BlankBefore::stretch;
       else if (is_type(*part, "Replace") && pattern != nullptr &&
@@ -239,7 +248,7 @@ class HuggingFaceReader {
       else
         refuse("normalizer", *part);
     }
-    for (const Json* part : parts) {
+    for (const JsonValue* part : parts) {
       if (!is_type(*part, "Metaspace") || replaces || file_.text(*part, "replacement") != blank)
         refuse("pre-tokenizer", *part);
       replaces = true;
@@ -251,13 +260,14 @@ class HuggingFaceReader {
                                    : BlankBefore::never;
     }
     if (!replaces)
-      file_.fail("it has neither bytes nor U+2581 for blanks; only tokenizers like GPT-2's and "
-                 "Llama's are supported");
+      file_.fail(
+          "it has neither bytes nor U+2581 for blanks; only tokenizers like GPT-2's and "
+          "Llama's are supported");
     return result;
   }
 
   const JsonFile& file_;
-  const Json* model_ = nullptr;
+  const JsonValue* model_ = nullptr;
   std::vector<std::string> names_;
   std::unordered_map<std::string, Token> ids_;
   std::size_t most_ = 0;

@@ -41,9 +41,10 @@ std::unique_ptr<Tokenizer> open_tokenizer(const fs::path& path, const TokenizerH
   if (fs::is_directory(path)) {
     const auto inside = found_in(path);
     if (!inside)
-      throw DataError(fmt::format("[open_tokenizer] {}: the folder has no tokenizer.json, no "
-                                  "tokenizer.model, and no vocab.json with merges.txt; name a file",
-                                  path.native()));
+      throw DataError(
+          fmt::format("[open_tokenizer] {}: the folder has no tokenizer.json, no "
+                      "tokenizer.model, and no vocab.json with merges.txt; name a file",
+                      path.native()));
     return open_tokenizer(*inside, hints);
   }
   const std::string extension = path.extension();
@@ -53,9 +54,10 @@ std::unique_ptr<Tokenizer> open_tokenizer(const fs::path& path, const TokenizerH
   if (extension == ".model") return read_sentence_piece_model(path);
   if (extension == ".gguf") return read_gguf_tokenizer(io::GgufFile(path));
   if (extension == ".bin") return read_llama2c_tokenizer(path, hints);
-  throw DataError(fmt::format("[open_tokenizer] {}: a tokenizer's name ends in .json, .txt "
-                              "(merges), .model, .gguf or .bin; rename or name another file",
-                              path.native()));
+  throw DataError(
+      fmt::format("[open_tokenizer] {}: a tokenizer's name ends in .json, .txt "
+                  "(merges), .model, .gguf or .bin; rename or name another file",
+                  path.native()));
 }
 
 }  // namespace genera::zoo

@@ -115,9 +115,9 @@ std::string SentencePiece::to_json() const {
 
 std::unique_ptr<Tokenizer> read_sentence_piece_json(const JsonFile& file) {
   SentencePieceVocabulary vocabulary;
-  const Json& root = file.root();
-  for (const Json& each : file.array(root, "pieces")) {
-    const auto* parts = each.as<Json::Array>();
+  const JsonValue& root = file.root();
+  for (const JsonValue& each : file.array(root, "pieces")) {
+    const auto* parts = each.as<JsonValue::Array>();
     const bool is_piece = parts != nullptr && parts->size() == 3 &&
                           (*parts)[0].as<std::string>() != nullptr &&
                           (*parts)[2].as<std::int64_t>() != nullptr;
@@ -125,19 +125,21 @@ std::unique_ptr<Tokenizer> read_sentence_piece_json(const JsonFile& file) {
     if (kind < 1 || kind > 6) file.fail("a piece is damaged");
     const auto* real = (*parts)[1].as<double>();
     const auto* whole = (*parts)[1].as<std::int64_t>();
-    const double score = real != nullptr ? *real : whole != nullptr ? static_cast<double>(*whole) : 0;
-    vocabulary.pieces.push_back({*(*parts)[0].as<std::string>(), static_cast<float>(score),
-                                 static_cast<PieceKind>(kind)});
+    const double score = real != nullptr    ? *real
+                         : whole != nullptr ? static_cast<double>(*whole)
+                                            : 0;
+    vocabulary.pieces.push_back(
+        {*(*parts)[0].as<std::string>(), static_cast<float>(score), static_cast<PieceKind>(kind)});
   }
-  for (const Json& each : file.array(root, "merges")) {
-    const auto* pair = each.as<Json::Array>();
+  for (const JsonValue& each : file.array(root, "merges")) {
+    const auto* pair = each.as<JsonValue::Array>();
     if (pair == nullptr || pair->size() != 2 || (*pair)[0].as<std::int64_t>() == nullptr ||
         (*pair)[1].as<std::int64_t>() == nullptr)
       file.fail("a merge is damaged");
     vocabulary.merges.emplace_back(static_cast<Token>(*(*pair)[0].as<std::int64_t>()),
                                    static_cast<Token>(*(*pair)[1].as<std::int64_t>()));
   }
-  for (const Json& each : file.array(root, "added_tokens"))
+  for (const JsonValue& each : file.array(root, "added_tokens"))
     vocabulary.added.push_back(
         {.token = static_cast<Token>(file.integer(each, "id", 0, std::int64_t{1} << 30)),
          .text = file.text(each, "content"),
@@ -146,8 +148,7 @@ std::unique_ptr<Tokenizer> read_sentence_piece_json(const JsonFile& file) {
          .takes_right = file.boolean(each, "rstrip", false),
          .is_whole_word = file.boolean(each, "single_word", false)});
   constexpr auto last = static_cast<std::int64_t>(BlankBefore::stretch_if_missing);
-  vocabulary.blank_before =
-      static_cast<BlankBefore>(file.integer(root, "blank_before", 0, last));
+  vocabulary.blank_before = static_cast<BlankBefore>(file.integer(root, "blank_before", 0, last));
   vocabulary.collapse_blanks = file.boolean(root, "collapse_blanks", false);
   vocabulary.split_before_blanks = file.boolean(root, "split_before_blanks", false);
   vocabulary.fuse_unknown = file.boolean(root, "fuse_unknown", true);

@@ -14,10 +14,10 @@ namespace {
 using Ids = std::unordered_map<std::string_view, Token>;
 
 std::vector<std::string> read_names(const JsonFile& file, Ids& ids) {
-  const auto* entries = file.root().as<Json::Object>();
+  const auto* entries = file.root().as<JsonValue::Object>();
   if (entries == nullptr || entries->empty()) file.fail("a vocabulary must be an object");
   std::vector<std::string> names(entries->size());
-  for (const Json::Member& entry : *entries) {
+  for (const JsonValue::Member& entry : *entries) {
     const auto* id = entry.value.as<std::int64_t>();
     if (id == nullptr || *id < 0 || *id >= std::ssize(names) || entry.name.empty())
       file.fail(fmt::format("token '{}' has no number below {}", entry.name, names.size()));

@@ -1,20 +1,20 @@
-// SentencePiece's .model and llama2.c's tokenizer.bin.
+// SentencePiece's .model.
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
+#ifdef GENERA_HAVE_PROTOZERO
 #include <protozero/pbf_message.hpp>
 #include <protozero/pbf_reader.hpp>
+#endif
 
 #include "zoo/text/formats/tokenizer_file.h"
 #include "zoo/text/sentence_piece.h"
 
+#ifdef GENERA_HAVE_PROTOZERO
+
 namespace genera::zoo {
 namespace {
-
-constexpr std::string_view blank = "\xe2\x96\x81";  // U+2581
 
 // The fields of sentencepiece_model.proto that are read.
 enum class ModelField : protozero::pbf_tag_type { pieces = 1, trainer = 2, normalizer = 3 };
@@ -129,8 +129,9 @@ class ModelReader {
     while (next(message)) {
       if (message.tag() == NormalizerField::character_map && is_bytes(message)) {
         if (message.get_view().size() > 0)
-          fail("it changes characters before it splits (normalization_rule_name), which is not "
-               "supported");
+          fail(
+              "it changes characters before it splits (normalization_rule_name), which is not "
+              "supported");
       } else if (message.tag() == NormalizerField::blank_before && is_varint(message)) {
         vocabulary_.blank_before = message.get_bool() ? BlankBefore::text : BlankBefore::never;
       } else if (message.tag() == NormalizerField::collapse_blanks && is_varint(message)) {
@@ -150,17 +151,6 @@ class ModelReader {
   std::int64_t unknown_ = 0, begin_ = 1, end_ = 2;  // the schema's defaults
 };
 
-std::string with_blank_signs(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == ' ')
-      result += blank;
-    else
-      result += c;
-  }
-  return result;
-}
-
 }  // namespace
 
 std::unique_ptr<Tokenizer> read_sentence_piece_model(const std::filesystem::path& path) {
@@ -170,53 +160,24 @@ std::unique_ptr<Tokenizer> read_sentence_piece_model(const std::filesystem::path
     ModelReader reader(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     return std::make_unique<SentencePiece>(reader.read(), "[read_sentence_piece] " + file.name());
   } catch (const protozero::exception& error) {
-    file.fail(fmt::format("this is no valid SentencePiece .model ({}); fetch it again",
-                          error.what()));
+    file.fail(
+        fmt::format("this is no valid SentencePiece .model ({}); fetch it again", error.what()));
   }
-}
-
-std::unique_ptr<Tokenizer> read_llama2c_tokenizer(const std::filesystem::path& path,
-                                                  const TokenizerHints& hints) {
-  const io::BinaryFile file("read_llama2c_tokenizer", path);
-  const std::vector<std::byte> bytes = file.read(0, file.size());
-  std::size_t at = 0;
-  const auto word = [&]() -> std::uint32_t {
-    std::uint32_t value = 0;
-    if (bytes.size() - at < sizeof value)
-      file.fail(static_cast<std::int64_t>(bytes.size()), "the file is truncated, fetch it again");
-    std::memcpy(&value, bytes.data() + at, sizeof value);
-    at += sizeof value;
-    return value;
-  };
-  const std::uint32_t longest = word();
-  SentencePieceVocabulary vocabulary;
-  while (at < bytes.size()) {
-    const auto begin = static_cast<std::int64_t>(at);
-    const std::size_t index = vocabulary.pieces.size();
-    const auto score = std::bit_cast<float>(word());
-    const std::uint32_t length = word();
-    if (length > longest || length > bytes.size() - at)
-      file.fail(begin, fmt::format("token {} has {} bytes, the longest should have {} and {} are "
-                                   "left; this is no tokenizer.bin of llama2.c, or a damaged one",
-                                   index, length, longest, bytes.size() - at));
-    const std::string text(reinterpret_cast<const char*>(bytes.data() + at), length);
-    at += length;
-    const bool is_byte = text.size() == 6 && text.starts_with("<0x") && text.ends_with('>');
-    const PieceKind kind = index == 0   ? PieceKind::unknown
-                           : index <= 2 ? PieceKind::control
-                           : is_byte    ? PieceKind::byte
-                                        : PieceKind::normal;
-    vocabulary.pieces.push_back({with_blank_signs(text), score, kind});
-  }
-  if (hints.vocabulary && std::ssize(vocabulary.pieces) != *hints.vocabulary)
-    file.fail(fmt::format("it has {} tokens and the model {}; name the model's own tokenizer",
-                          vocabulary.pieces.size(), *hints.vocabulary));
-  if (vocabulary.pieces.size() < 3) file.fail("it has fewer than 3 tokens");
-  vocabulary.unknown = 0;
-  // Texts are divided by the begin token; run.c stops there too.
-  vocabulary.begin = vocabulary.end = 1;
-  return std::make_unique<SentencePiece>(std::move(vocabulary),
-                                         "[read_llama2c_tokenizer] " + file.name());
 }
 
 }  // namespace genera::zoo
+
+#else
+
+namespace genera::zoo {
+
+std::unique_ptr<Tokenizer> read_sentence_piece_model(const std::filesystem::path& path) {
+  io::BinaryFile("read_sentence_piece", path)
+      .fail(
+          "this build reads no SentencePiece .model (it was made without protozero); name a "
+          "tokenizer.json");
+}
+
+}  // namespace genera::zoo
+
+#endif
