@@ -107,7 +107,11 @@ TEST_CASE("training learns the merges of PyPI's tokenizers") {
   const ByteLevelVocabulary trained = train_byte_level_bpe(corpus, 399);
   const auto other = open_tokenizer(golden("byte_level/vocab.json"));
   const auto& expected = dynamic_cast<const ByteLevelBpe&>(*other).vocabulary();
-  CHECK(trained.tokens == expected.tokens);
+  REQUIRE(trained.tokens.size() == expected.tokens.size());
+  for (std::size_t i = 0; i < expected.tokens.size(); ++i) {
+    CAPTURE(i);
+    CHECK(trained.tokens[i] == expected.tokens[i]);
+  }
   CHECK(trained.merges == expected.merges);
   CHECK(train_byte_level_bpe("", 300).tokens.size() == 256);
   CHECK(train_byte_level_bpe("ab", 300).tokens.size() == 256);

@@ -56,6 +56,7 @@ sont coupés où il faut, même là-bas, à côté de l'été dernier. El niño 
 тихо, и слова идут одно за другим, слова идут домой. 文字は小さな部品に分けられる。文字は 文字。
 Numbers such as 3.14159, 2,718 and 1,000,000 come apart too, and so do dates: 2001-02-03, 04:05:06.
 The tokens of the tokenizer are the tokens that the text is made of, the text of the tokens.
+What the model says next is what followed before; what nobody said before, the model says rarely.
 """
 
 ODD = [
@@ -94,7 +95,8 @@ def byte_level():
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY - 1, show_progress=False, special_tokens=[],
+    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY - 1, min_frequency=2,
+                                  show_progress=False, special_tokens=[],
                                   initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator([CORPUS], trainer)
     tokenizer.add_special_tokens([END])
