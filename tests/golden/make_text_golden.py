@@ -198,17 +198,16 @@ def record(logits, name, model):
     """Notes what the model makes of some tokens."""
     tokens = np.random.default_rng(len(name)).integers(3, model.config.vocab_size, TOKENS)
     with torch.no_grad():
-        values = model.float()(torch.from_numpy(tokens[None])).logits[0]
+        values = model(torch.from_numpy(tokens[None])).logits[0]
     logits[f"tokens.{name}"] = tokens.astype(np.int32)
     logits[f"logits.{name}"] = values[:, ::COLUMN_STEP].contiguous().numpy().astype(np.float32)
 
 
 def save(model, name, dtype, shard="1GB"):
-    """Saves the weights in `dtype` and returns the model with the weights as saved."""
-    model = model.to(dtype)
-    model.save_pretrained(FOLDER / name, max_shard_size=shard)
+    """Saves the weights in `dtype` and returns the model as it is read back."""
+    model.to(dtype).save_pretrained(FOLDER / name, max_shard_size=shard)
     (FOLDER / name / "generation_config.json").unlink(missing_ok=True)
-    return model
+    return type(model).from_pretrained(FOLDER / name, dtype=torch.float32).eval()
 
 
 def make_gpt2(width, vocabulary):

@@ -15,8 +15,9 @@ namespace genera::zoo {
 
 /// What only the model's own file knows.
 struct TokenizerHints {
-  std::optional<Token> end;                ///< the model ends a text with it
-  std::optional<std::int64_t> vocabulary;  ///< of llama2.c's models, whose tokenizers do not tell
+  std::optional<Token> end = {};  ///< the model ends a text with it
+  std::optional<std::int64_t> vocabulary =
+      {};  ///< of llama2.c's models, whose tokenizers do not tell
 };
 
 /// Reads a tokenizer file, told apart by name and content: Hugging Face's tokenizer.json, or
