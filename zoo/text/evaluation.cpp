@@ -145,6 +145,31 @@ std::vector<double> token_losses(const LanguageModel& model, const std::vector<T
                                    : unlimited_losses(model, tokens, first, options);
 }
 
+std::vector<LineScore> line_scores(const LanguageModel& model, const Tokenizer& tokenizer,
+                                   std::string_view text) {
+  std::vector<LineScore> scores;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string line(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty()) continue;
+    std::vector<Token> tokens = tokenizer.encode(tokenizer.begin() ? line : "\n" + line);
+    if (tokenizer.begin()) tokens.insert(tokens.begin(), *tokenizer.begin());
+    const std::int64_t limit = model.context_limit(), length = std::ssize(tokens) - 1;
+    double nats = 0;
+    if (limit > 0 && length > limit) {
+      for (const double loss : token_losses(model, tokens, 1)) nats += loss;
+    } else {
+      const Tensor read = Tensor::from(tokens, {1, length + 1});
+      const Tensor logits = model.decoder(1)->read(slice(read, 1, 0, length));
+      for (const float loss : losses_of(logits, slice(read, 1, 1, length + 1))) nats += loss;
+    }
+    const auto characters = static_cast<double>(utf8_count(line));
+    scores.push_back({line, nats, nats / characters * std::numbers::log2e});
+  }
+  return scores;
+}
+
 double mean_loss(const std::vector<double>& losses) {
   return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
 }

@@ -31,6 +31,17 @@ std::vector<double> token_losses(const LanguageModel& model, const std::vector<T
 /// The tokens that each is predicted from, at least.
 std::int64_t least_context(const LanguageModel& model);
 
+/// How unexpected a line is.
+struct LineScore {
+  std::string text;
+  double nats = 0;  ///< -log p of the whole line
+  double bits_per_char = 0;
+};
+/// Every line of `text` that is not empty, each as if it stood alone: after the begin token, or where
+/// there is none, after a newline.
+std::vector<LineScore> line_scores(const LanguageModel& model, const Tokenizer& tokenizer,
+                                   std::string_view text);
+
 /// The mean of `losses`.
 double mean_loss(const std::vector<double>& losses);
 

@@ -6,10 +6,8 @@
 #include <algorithm>
 
 #include "zoo/common/failure.h"
-#include "zoo/common/run_folder.h"
 #include "zoo/common/saved_states.h"
-#include "zoo/text/evaluation.h"
-#include "zoo/text/generation.h"
+#include "zoo/text/held_out.h"
 #include "zoo/text/recurrent.h"
 
 namespace genera::zoo {
@@ -17,25 +15,6 @@ namespace {
 
 // The seed's derived key; key 0 initialises the model.
 Key step_key(const TextSettings& settings) { return Key(settings.train.seed).fold_in(1); }
-
-// The end of what is before a part of the text, and the part: so that its first tokens too are
-// predicted from something.
-struct Continued {
-  std::vector<Token> tokens;
-  std::size_t first;  // of the part
-};
-
-Continued continued(const Tokenizer& tokenizer, std::string_view before, std::string_view part) {
-  constexpr std::size_t context_bytes = 4096;
-  std::size_t begin = before.size() > context_bytes ? before.size() - context_bytes : 0;
-  while (begin < before.size() && (static_cast<unsigned char>(before[begin]) & 0xC0) == 0x80)
-    ++begin;
-  Continued result{tokenizer.encode(before.substr(begin)), 0};
-  result.first = result.tokens.size();
-  const std::vector<Token> rest = tokenizer.encode(part);
-  result.tokens.insert(result.tokens.end(), rest.begin(), rest.end());
-  return result;
-}
 
 std::vector<Token> training_tokens(const TextSettings& settings, const Tokenizer& tokenizer,
                                    const TextData& text) {
@@ -137,18 +116,12 @@ std::vector<Tensor> TextExperiment::step_graph(const StepInfo& info) {
   return roots;
 }
 
-// On a part of the validation text that costs about as much as a few steps.
 Metrics TextExperiment::validate() {
-  const auto [tokens, first] = continued(*tokenizer_, text_.train(), text_.validation());
-  return {{"loss", mean_loss(token_losses(*model_, tokens, first, {.most = 16384}))}};
+  return {{"loss", validation_loss(*model_, *tokenizer_, text_)}};
 }
 
 void TextExperiment::write_samples(const std::filesystem::path& path, const std::string& recipe) {
-  GenerationOptions options;
-  options.tokens = settings_.train.smoke ? 40 : 500;
-  options.seed = settings_.train.seed;
-  const auto texts = generate(*model_, *tokenizer_, {train_.front()}, options);
-  write_text(path, fmt::format("{}\n\n# {}\n", texts.front().text, recipe));
+  write_sample_text(path, recipe, *model_, *tokenizer_, {train_.front()}, settings_);
 }
 
 io::Metadata TextExperiment::description() const {
@@ -163,18 +136,7 @@ std::int64_t TextExperiment::steps_per_epoch() const {
 std::int64_t TextExperiment::parameter_count() const { return element_count(model_->parameters()); }
 
 std::vector<Figure> TextExperiment::evaluate(Console& console) {
-  return zoo::evaluate(*model_, *tokenizer_, text_, console);
-}
-
-std::vector<Figure> evaluate(const LanguageModel& model, const Tokenizer& tokenizer,
-                             const TextData& text, Console& console) {
-  const auto [tokens, first] =
-      continued(tokenizer, text.text().substr(0, text.test_begin()), text.test());
-  console.note(fmt::format("eval: predicts {} tokens, each from at least {} before it",
-                           tokens.size() - first, least_context(model)));
-  return figures(token_losses(model, tokens, first), text.test(), 512,
-                 fmt::format("the last tenth of the text, each token given at least {} before it",
-                             least_context(model)));
+  return test_figures(*model_, *tokenizer_, text_, console);
 }
 
 }  // namespace genera::zoo

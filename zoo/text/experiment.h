@@ -20,6 +20,7 @@ class TextExperiment : public Trainable {
   NamedTensors step(const StepInfo& info) override;
   std::vector<Tensor> step_graph(const StepInfo& info) override;
   Metrics validate() override;
+  std::string sample_extension() const override { return "txt"; }
   void write_samples(const std::filesystem::path& path, const std::string& recipe) override;
   io::Metadata description() const override;
 
@@ -27,6 +28,8 @@ class TextExperiment : public Trainable {
   std::int64_t steps_per_epoch() const override;
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 2 : 10; }
   std::int64_t parameter_count() const override;
+  std::string item_name() const override { return "tokens"; }
+  std::int64_t items_per_step() const override { return settings_.train.batch * settings_.context; }
   std::string data_name() const override { return text_.name(); }
   std::string data_digest() const override { return text_.digest(); }
   std::string loss_label() const override { return "cross entropy (nats per token)"; }
@@ -45,10 +48,5 @@ class TextExperiment : public Trainable {
   std::vector<State> carried_;  // what a recurrent model carries from step to step
   optim::AdamW adam_;
 };
-
-/// Figures of a model on the test part of `text`, which is predicted as the continuation of what is
-/// before it.
-std::vector<Figure> evaluate(const LanguageModel& model, const Tokenizer& tokenizer,
-                             const TextData& text, Console& console);
 
 }  // namespace genera::zoo

@@ -54,7 +54,8 @@ class Edges {
 
 }  // namespace
 
-KneserNey::KneserNey(std::span<const Token> text, std::int64_t order, std::int64_t vocabulary)
+KneserNey::KneserNey(std::span<const Token> text, std::int64_t order, std::int64_t vocabulary,
+                     Discounts discounts)
     : order_(order), vocabulary_(vocabulary), nodes_(1) {
   if (order < 1 || vocabulary < 1 || text.empty())
     throw ArgumentError(
@@ -67,7 +68,7 @@ KneserNey::KneserNey(std::span<const Token> text, std::int64_t order, std::int64
           fmt::format("[kneser_ney] token {} is outside of [0,{})", token, vocabulary));
   grow(text);
   list_children();
-  estimate_discounts();
+  estimate_discounts(discounts);
 }
 
 // Adds every n-gram of the text. The one of length k that ends at a place is the child of the one of
@@ -115,9 +116,9 @@ void KneserNey::list_children() {
   }
 }
 
-// Chen and Goodman, equation 26: Y = n1 / (n1 + 2 n2), D(i) = i - (i + 1) Y n_{i+1} / n_i. Where a
-// length has too few rare n-grams for that (the single characters of a long text), 1/2.
-void KneserNey::estimate_discounts() {
+// Chen and Goodman, equations 24 and 26: Y = n1 / (n1 + 2 n2), D(i) = i - (i + 1) Y n_{i+1} / n_i.
+// Where a length has too few rare n-grams for that (the single characters of a long text), 1/2.
+void KneserNey::estimate_discounts(Discounts discounts) {
   std::vector<std::array<double, 4>> rare(static_cast<std::size_t>(order_));  // n1 … n4
   for (const Node& node : nodes_)
     if (node.depth > 0 && node.count >= 1 && node.count <= 4)
@@ -128,7 +129,8 @@ void KneserNey::estimate_discounts() {
       const double y = n[0] / (n[0] + 2 * n[1]);
       for (std::size_t i = 0; i < 3; ++i) {
         const auto count = static_cast<double>(i + 1);
-        d[i] = std::clamp(count - (count + 1) * y * n[i + 1] / n[i], 0.05, count);
+        const double own = count - (count + 1) * y * n[i + 1] / n[i];
+        d[i] = discounts == Discounts::one ? y : std::clamp(own, 0.05, count);
       }
     }
     discounts_.push_back(d);

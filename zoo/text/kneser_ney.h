@@ -1,4 +1,4 @@
-/// n-gram probabilities by interpolated modified Kneser-Ney smoothing (Chen and Goodman, "An empirical
+/// n-gram probabilities by interpolated Kneser-Ney smoothing, modified or not (Chen and Goodman, "An empirical
 /// study of smoothing techniques for language modeling", TR-10-98, 1998, section 3.2).
 ///
 /// Letters: N order, V vocabulary, h a context (the tokens before), w the token after it.
@@ -13,11 +13,18 @@
 
 namespace genera::zoo {
 
+/// How many discounts an n-gram length has.
+enum class Discounts {
+  one,    ///< interpolated Kneser-Ney: D(1) = D(2) = D(3 and more)
+  three,  ///< modified Kneser-Ney
+};
+
 class KneserNey {
  public:
   /// Counts `text`. ArgumentError unless order and vocabulary are positive, the text is not empty and
   /// its tokens are below `vocabulary`.
-  KneserNey(std::span<const Token> text, std::int64_t order, std::int64_t vocabulary);
+  KneserNey(std::span<const Token> text, std::int64_t order, std::int64_t vocabulary,
+            Discounts discounts = Discounts::three);
 
   std::int64_t order() const { return order_; }
   std::int64_t vocabulary() const { return vocabulary_; }
@@ -31,7 +38,7 @@ class KneserNey {
   ///
   /// for k = 1 … N with p_0 = 1/V, where c(hw) is the number of occurrences for k = N, and of different
   /// tokens before hw for k < N; c(h.) is its sum over w, N_i(h.) how many w have c(hw) = i, and
-  /// D_k(1), D_k(2), D_k(3 and more) as equation 26. A context that was never seen adds nothing.
+  /// D_k(1), D_k(2), D_k(3 and more) as equation 26, or all three as equation 24. A context that was never seen adds nothing.
   std::vector<double> distribution(std::span<const Token> before) const;
 
   /// D_k(1), D_k(2), D_k(3 and more).
@@ -52,7 +59,7 @@ class KneserNey {
   };
   void grow(std::span<const Token> text);
   void list_children();
-  void estimate_discounts();
+  void estimate_discounts(Discounts discounts);
   std::uint32_t child(std::uint32_t node, Token token) const;  // 0: none
 
   std::int64_t order_, vocabulary_;

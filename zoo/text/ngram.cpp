@@ -43,18 +43,24 @@ class NgramDecoder : public Decoder {
 
 }  // namespace
 
-Ngram::Ngram(std::span<const Token> text, std::int64_t order, std::int64_t vocabulary)
+Ngram::Ngram(std::span<const Token> text, std::int64_t order, std::int64_t vocabulary,
+             Discounts discounts)
     : order_(order),
       vocabulary_(vocabulary),
+      discounts_(discounts),
       text_("text", Tensor::from(text, {std::ssize(text)}), false) {
   restored();
 }
 
-Ngram::Ngram(std::int64_t length, std::int64_t order, std::int64_t vocabulary)
-    : order_(order), vocabulary_(vocabulary), text_("text", zeros({length}, DType::i32), false) {}
+Ngram::Ngram(std::int64_t length, std::int64_t order, std::int64_t vocabulary, Discounts discounts)
+    : order_(order),
+      vocabulary_(vocabulary),
+      discounts_(discounts),
+      text_("text", zeros({length}, DType::i32), false) {}
 
 void Ngram::restored() {
-  counts_ = std::make_unique<KneserNey>(text_.value().to_vector<Token>(), order_, vocabulary_);
+  counts_ = std::make_unique<KneserNey>(text_.value().to_vector<Token>(), order_, vocabulary_,
+                                        discounts_);
 }
 
 Tensor Ngram::logits(const Tensor& tokens, Context&) const {

@@ -15,9 +15,10 @@ namespace genera::zoo {
 /// counts follow from it.
 class Ngram : public LanguageModel {
  public:
-  Ngram(std::span<const Token> text, std::int64_t order, std::int64_t vocabulary);
+  Ngram(std::span<const Token> text, std::int64_t order, std::int64_t vocabulary,
+        Discounts discounts);
   /// One of `length` tokens that restored() has to fill in.
-  Ngram(std::int64_t length, std::int64_t order, std::int64_t vocabulary);
+  Ngram(std::int64_t length, std::int64_t order, std::int64_t vocabulary, Discounts discounts);
 
   /// Counts again, after the states were set.
   void restored();
@@ -30,6 +31,7 @@ class Ngram : public LanguageModel {
 
  private:
   std::int64_t order_, vocabulary_;
+  Discounts discounts_;
   State text_;
   std::unique_ptr<const KneserNey> counts_;
 };

@@ -134,21 +134,29 @@ class RecurrentDecoder : public Decoder {
     for (const RecurrentLayer& layer : model.layers_) memories_.push_back(layer.empty(batch));
   }
 
-  // Parts whose sizes are powers of two: texts of all lengths share a few plans.
   Tensor extend(const Tensor& tokens) override {
-    constexpr std::uint64_t largest_part = 32;
-    Tensor logits;
+    const Tensor all = read(tokens);
+    const std::int64_t last = all.size(1) - 1;
+    return reshape(slice(all, 1, last, last + 1), {all.size(0), all.size(2)});
+  }
+
+  // In parts whose sizes are powers of two: texts of all lengths share a few plans.
+  Tensor read(const Tensor& tokens) override {
+    constexpr std::uint64_t largest_part = 64;
+    std::vector<Tensor> logits;
     for (std::int64_t done = 0; done < tokens.size(1);) {
       const auto left = static_cast<std::uint64_t>(tokens.size(1) - done);
       const auto part = static_cast<std::int64_t>(std::min(std::bit_floor(left), largest_part));
-      logits = read(slice(tokens, 1, done, done + part));
+      logits.push_back(read_part(slice(tokens, 1, done, done + part)));
       done += part;
     }
-    const std::int64_t last = logits.size(1) - 1;
-    return reshape(slice(logits, 1, last, last + 1), {tokens.size(0), model_.vocabulary()});
+    return logits.size() == 1 ? logits.front() : concat(logits, 1);
   }
 
-  Tensor read(const Tensor& tokens) override {
+  std::int64_t length() const override { return length_; }
+
+ private:
+  Tensor read_part(const Tensor& tokens) {
     Context inference;
     Tensor logits = model_.run(tokens, memories_, inference);
     std::vector<Tensor> results{logits};
@@ -164,9 +172,7 @@ class RecurrentDecoder : public Decoder {
     length_ += tokens.size(1);
     return logits;
   }
-  std::int64_t length() const override { return length_; }
 
- private:
   const Recurrent& model_;
   std::vector<Memory> memories_;
   std::int64_t length_ = 0;

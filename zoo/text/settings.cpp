@@ -45,7 +45,9 @@ TextSettings TextSettings::resolved() const {
 }
 
 void add_flags(Verb& verb, TextSettings& s) {
-  add_train_flags(verb, s.train);
+  add_train_flags(verb, s.train,
+                  {.data = "Text: a name (bible-kjv, pseudo, or a file in $GENERA_DATA) or a path",
+                   .items = "sequences"});
   verb.choice("model", s.model, {"gpt", "llama", "lstm", "gru", "ngram"}, "The kind of model")
       .choice("tokenizer", s.tokenizer, {"char", "byte"}, "Tokens: the text's characters, or bytes")
       .option("context", s.context,
@@ -60,6 +62,8 @@ void add_flags(Verb& verb, TextSettings& s) {
       .option("window", s.window, "gpt, llama: tokens that attention sees; 0: all", Range{0, 1e6})
       .option("embedding", s.embedding, "lstm, gru: width of the embedding", Range{1, 1e5})
       .option("order", s.order, "ngram: tokens of the longest n-grams", Range{1, 16})
+      .choice("discounts", s.discounts, {"three", "one"},
+              "ngram: modified Kneser-Ney, or with one discount as at first")
       .option("dropout", s.dropout, "Share of the activations that training leaves out",
               Range{0, 0.95})
       .option("lr", s.lr, "Learning rate of AdamW; 0: 3e-3, of lstm and gru 2e-3", Range{0, 1e37})

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "zoo/common/common_flags.h"
+#include "zoo/text/kneser_ney.h"
 #include "zoo/text/language_model.h"
 #include "zoo/text/text_data.h"
 #include "zoo/text/tokenizer.h"
@@ -30,6 +31,7 @@ struct TextSettings {
   std::int64_t window = 0;
   std::int64_t embedding = 128;
   std::int64_t order = 6;
+  std::string discounts = "three";
   double dropout = 0;
   double lr = 0;
   std::int64_t lr_warmup = 100;
@@ -37,6 +39,9 @@ struct TextSettings {
   double weight_decay = 0.1;
   double clip = 1;
 
+  Discounts ngram_discounts() const {
+    return discounts == "one" ? Discounts::one : Discounts::three;
+  }
   bool recurrent() const { return model == "lstm" || model == "gru"; }
   /// The same with every 0 that has a default replaced by it.
   TextSettings resolved() const;

@@ -45,14 +45,6 @@ std::optional<fs::path> in_collection(const std::string& name) {
   return std::nullopt;
 }
 
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  if (!file || !(bytes << file.rdbuf()))
-    throw DataError(fmt::format("[data] {}: cannot be read", path.string()));
-  return std::move(bytes).str();
-}
-
 // Every verse as a line "Ge1:1 In the beginning …", without the place before it.
 std::string bible_kjv() {
   constexpr const char* command = "/usr/bin/bible -f Gen1:1-Rev22:21 </dev/null 2>/dev/null";
@@ -88,6 +80,14 @@ TextData::TextData(std::string name, std::string text)
 std::string TextData::digest() const {
   const XXH128_hash_t hash = XXH3_128bits(text_.data(), text_.size());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  if (!file || !(bytes << file.rdbuf()))
+    throw DataError(fmt::format("[data] {}: cannot be read", path.string()));
+  return std::move(bytes).str();
 }
 
 std::string absolute_text(const std::string& name) {
