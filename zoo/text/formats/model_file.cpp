@@ -82,4 +82,11 @@ ModelFile open_model_file(const fs::path& path, const fs::path& tokenizer) {
   return open_llama2c(path, tokenizer);
 }
 
+bool is_model_file(const fs::path& path) {
+  const bool is_folder = fs::is_directory(path);
+  if (!is_folder && path.extension() != ".safetensors") return fs::exists(path);
+  const fs::path folder = is_folder ? path : fs::absolute(path).parent_path();
+  return fs::exists(folder / "config.json") && !fs::exists(folder / "config.toml");
+}
+
 }  // namespace genera::zoo
