@@ -35,7 +35,7 @@ class Continuation {
     tokens_.push_back(token);
     ++result_.tokens;
     if (tokenizer.end() == token) return finish(on_text);
-    show(stop_.add(characters_.add(tokenizer.bytes(token))), on_text);
+    show(stop_.add(characters_.add(new_bytes(tokenizer, token))), on_text);
     if (stop_.stopped()) done_ = true;
   }
 
@@ -49,6 +49,18 @@ class Continuation {
   Generated result() const { return result_; }
 
  private:
+  // The text's very first token has no blank that only stands between words.
+  std::string new_bytes(const Tokenizer& tokenizer, Token token) {
+    if (result_.tokens == 1)
+      began_ = !tokenizer.decode(std::span(tokens_).first(prompt_)).empty();
+    std::string bytes = tokenizer.bytes(token);
+    if (!began_ && !bytes.empty()) {
+      began_ = true;
+      bytes = tokenizer.decode({&token, 1});
+    }
+    return bytes;
+  }
+
   void show(const std::string& text, const std::function<void(std::string_view)>& on_text) {
     if (text.empty()) return;
     result_.text += text;
@@ -62,6 +74,7 @@ class Continuation {
   Utf8Stream characters_;
   StopFilter stop_;
   Generated result_;
+  bool began_ = false;  // there is text before the next token
   bool done_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include "zoo/common/read_verbs.h"
 #include "zoo/text/evaluation.h"
 #include "zoo/text/experiment.h"
+#include "zoo/text/formats/model_file.h"
 #include "zoo/text/generation.h"
 #include "zoo/text/held_out.h"
 #include "zoo/text/ngram_experiment.h"
@@ -23,7 +24,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct TextReadFlags : ReadFlags {
-  std::string prompt, stop, text;
+  std::string prompt, stop, text, tokenizer;
   std::int64_t tokens = 500;
   SamplingOptions sampling;
 };
@@ -45,13 +46,15 @@ std::vector<std::string> stop_texts(const std::string& flag) {
   return stops;
 }
 
-// The prompt's tokens after the begin token; where there is neither, a newline or what stands for it.
+// The prompt's tokens after the begin token; where there is neither, the token that ends the text
+// before, a newline, or what stands for it.
 std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, const std::string& prompt) {
   std::vector<Token> tokens;
   if (tokenizer.begin()) tokens.push_back(*tokenizer.begin());
   const std::vector<Token> rest = tokenizer.encode(prompt);
   tokens.insert(tokens.end(), rest.begin(), rest.end());
   if (!tokens.empty()) return tokens;
+  if (tokenizer.end()) return {*tokenizer.end()};
   try {
     return tokenizer.encode("\n");
   } catch (const DataError&) {
@@ -172,12 +175,21 @@ int run(int argc, char** argv) {
         name, help, flags.run, flags.compute,
         [&, body](const TrainedRun& run) { return body(run, settings, flags); });
   };
-  add_generation_flags(
-      reader("sample", "Continues a text", sampled,
-             [](const TrainedRun& run, const TextSettings& settings, const TextReadFlags& flags) {
-               return sample(trained_text(run, settings), flags);
-             }),
-      sampled);
+  const Verb* sampler = nullptr;
+  Verb& continued = program.add_verb("sample", "Continues a text", sampled.compute, [&] {
+    return sample(is_model_file(sampled.run)
+                      ? trained_text(open_model_file(sampled.run, sampled.tokenizer))
+                      : trained_text(program.open(sampled.run, *sampler), settings),
+                  sampled);
+  });
+  sampler = &continued;
+  continued.argument("PATH", sampled.run,
+                     "a run folder, one of its checkpoints, or another program's model: .gguf, a "
+                     "Hugging Face folder or its .safetensors, llama2.c's .bin");
+  continued.option("tokenizer", sampled.tokenizer,
+                   "Tokenizer file of another program's model, where none lies in or beside it",
+                   Kept::nowhere);
+  add_generation_flags(continued, sampled);
   Verb& measure =
       reader("eval", "Measures how well the model predicts the test text", measured, eval);
   add_data_flag(add_record_flag(measure, measured), measured);

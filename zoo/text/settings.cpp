@@ -1,4 +1,5 @@
 #include "zoo/text/settings.h"
+#include "zoo/text/byte_level_bpe.h"
 
 #include <genera/random.h>
 
@@ -49,7 +50,10 @@ void add_flags(Verb& verb, TextSettings& s) {
                   {.data = "Text: a name (bible-kjv, pseudo, or a file in $GENERA_DATA) or a path",
                    .items = "sequences"});
   verb.choice("model", s.model, {"gpt", "llama", "lstm", "gru", "ngram"}, "The kind of model")
-      .choice("tokenizer", s.tokenizer, {"char", "byte"}, "Tokens: the text's characters, or bytes")
+      .choice("tokenizer", s.tokenizer, {"char", "byte", "bpe"},
+              "Tokens: the text's characters, bytes, or pieces of words by byte-pair encoding")
+      .option("vocabulary", s.vocabulary, "bpe: tokens to learn from the training text",
+              Range{256, 1e6})
       .option("context", s.context,
               "Tokens of a training sequence, and the most that gpt and llama look at; 0: 64",
               Range{0, 1e6})
@@ -81,6 +85,9 @@ TextData open_data(const TextSettings& settings) {
 
 std::unique_ptr<Tokenizer> make_tokenizer(const TextSettings& settings, const TextData& text) {
   if (settings.tokenizer == "byte") return make_byte_tokenizer();
+  if (settings.tokenizer == "bpe")
+    return std::make_unique<ByteLevelBpe>(train_byte_level_bpe(text.train(), settings.vocabulary),
+                                          "the training text");
   return make_char_tokenizer(text.text());
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "zoo/text/formats/tokenizer_file.h"
 #include "zoo/text/utf8.h"
 
 namespace genera::zoo {
@@ -115,6 +116,8 @@ std::unique_ptr<Tokenizer> tokenizer_from_json(const std::string& text, const st
           : std::string();
   if (kind == "byte") return make_byte_tokenizer();
   if (kind == "char") return char_tokenizer_from(json, source);
+  if (kind == "bpe") return read_hugging_face_tokenizer(JsonFile(text, source));
+  if (kind == "sentencepiece") return read_sentence_piece_json(JsonFile(text, source));
   throw DataError(fmt::format("{}: has no tokenizer that is known here", source));
 }
 

@@ -42,4 +42,8 @@ TrainedText trained_text(const TrainedRun& run, const TextSettings& settings) {
   return {std::move(model), std::move(tokenizer), element_count(parameters)};
 }
 
+TrainedText trained_text(const ModelFile& file) {
+  return {file.model, file.tokenizer, element_count(file.model->parameters())};
+}
+
 }  // namespace genera::zoo

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "zoo/common/program.h"
+#include "zoo/text/formats/model_file.h"
 #include "zoo/text/language_model.h"
 #include "zoo/text/settings.h"
 #include "zoo/text/tokenizer.h"
@@ -19,5 +20,8 @@ struct TrainedText {
 
 /// The model of a run, made with its `settings`. DataError for a checkpoint that does not fit.
 TrainedText trained_text(const TrainedRun& run, const TextSettings& settings);
+
+/// The same of another program's model.
+TrainedText trained_text(const ModelFile& file);
 
 }  // namespace genera::zoo
