@@ -114,6 +114,8 @@ check "stop" gives 0 sample ngram --prompt 'the king' --tokens 500 --stop 'zzz||
 check "at the end of the line" bytes out "$(head -1 out | wc -c)"
 check "an empty prompt" gives 0 sample gpt --tokens 3
 check "a text longer than the context" gives 0 sample gpt --tokens 200
+check "a prompt longer than the context" gives 0 sample gpt --tokens 9 --prompt 'the king sees the moon, and the sea'
+check "a prompt that is no UTF-8" gives 0 sample byte --tokens 3 --prompt $'\xff' --json
 check "byte tokens give whole characters" gives 0 sample byte --temperature 50 --tokens 300 --prompt 'x'
 check "UTF-8" iconv -f UTF-8 -t UTF-8 -o /dev/null out
 printf 'the king sees the moon.\n\nking! sees; the\n' >lines

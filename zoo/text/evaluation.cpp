@@ -84,8 +84,6 @@ std::vector<double> limited_losses(const LanguageModel& model, const std::vector
     for (std::size_t i = 0; i < real; ++i)
       for (std::size_t t = group[i].scored; t < group[i].end; ++t)
         losses.push_back(values[i * length + t - group[i].begin - 1]);
-    if (options.progress)
-      options.progress(static_cast<double>(at + real) / static_cast<double>(all.size()));
   }
   return losses;
 }
@@ -123,7 +121,6 @@ std::vector<double> unlimited_losses(const LanguageModel& model, const std::vect
         if (predicted >= all[i].scored && predicted < all[i].end)
           by_part[i].push_back(values[i * static_cast<std::size_t>(chunk) + t]);
       }
-    if (options.progress) options.progress(static_cast<double>(at) / static_cast<double>(longest));
   }
   std::vector<double> losses;
   for (const auto& part : by_part) losses.insert(losses.end(), part.begin(), part.end());

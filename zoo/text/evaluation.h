@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +15,8 @@ namespace genera::zoo {
 
 /// How a text is evaluated.
 struct EvaluationOptions {
-  std::int64_t sequences = 32;                ///< that are computed side by side
-  std::int64_t most = 0;                      ///< only about so many tokens, evenly spread; 0: all
-  std::function<void(double)> progress = {};  ///< is told the share that is done
+  std::int64_t sequences = 32;  ///< that are computed side by side
+  std::int64_t most = 0;        ///< only about so many tokens, evenly spread; 0: all
 };
 
 /// -log p in nats of each token of `tokens` from `first` (at least 1) on, in order, given those

@@ -86,7 +86,8 @@ int sample(const TrainedText& trained, const TextReadFlags& flags) {
       fmt::print("{}{}\n{}", flags.prompt, text.text, &text == &texts.back() ? "" : "---\n");
   }
   if (flags.compute.json)
-    fmt::print("{}\n", Json{{"prompt", flags.prompt}, {"texts", all}}.dump(2));
+    fmt::print("{}\n", Json{{"prompt", flags.prompt}, {"texts", all}}.dump(
+                           2, ' ', false, Json::error_handler_t::replace));
   return exit_done;
 }
 

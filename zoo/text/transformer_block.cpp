@@ -35,13 +35,15 @@ Tensor Normalisation::forward(const Tensor& x, Context&) const {
 
 RotaryTable::RotaryTable(std::int64_t positions, std::int64_t head_width, double base) {
   const std::int64_t pairs = head_width / 2;
+  std::vector<double> frequencies;
+  for (std::int64_t i = 0; i < pairs; ++i)
+    frequencies.push_back(
+        std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(head_width)));
   std::vector<float> cosines, sines;
   cosines.reserve(static_cast<std::size_t>(positions * pairs));
   sines.reserve(static_cast<std::size_t>(positions * pairs));
   for (std::int64_t position = 0; position < positions; ++position)
-    for (std::int64_t i = 0; i < pairs; ++i) {
-      const double frequency =
-          std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(head_width));
+    for (const double frequency : frequencies) {
       const double angle = static_cast<double>(position) * frequency;
       cosines.push_back(static_cast<float>(std::cos(angle)));
       sines.push_back(static_cast<float>(std::sin(angle)));
