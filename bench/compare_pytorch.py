@@ -21,18 +21,19 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS = HERE / "peers"
 sys.path.insert(0, str(PEERS))
-import operations  # noqa: E402  (its names only: PyTorch is loaded by the processes it starts)
-import timing  # noqa: E402
+import timing  # noqa: E402  (PyTorch itself is loaded by the processes that this one starts)
+import workloads  # noqa: E402
 
-MODELS = ["vae_mlp", "conv_vae"]
-# The memory layouts worth trying: PyTorch's figure is the best of them.
-LAYOUTS = {"conv_vae": ["nchw", "nhwc"]}
-LAYOUTS.update({name: ["nchw", "nhwc"] for name in operations.NAMES if name.startswith("conv_")})
+MODELS = workloads.MODELS
+# How far apart the numbers that three steps give may be, relatively: rounding in the first, and what
+# two optimiser steps make of it in the others.
+TOLERANCES = [1e-4, 2e-3, 2e-3]
 UNITS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
@@ -61,14 +62,17 @@ def parse_arguments():
     parser.add_argument("--wait", type=float, default=30.0, metavar="SECONDS")
     parser.add_argument("--peer-only", action="store_true", help="no genera-bench")
     parser.add_argument("--ours-only", action="store_true", help="no PyTorch")
+    parser.add_argument("--check", action="store_true",
+                        help="compare results instead of times, on the same weights and draws")
+    parser.add_argument("--small", action="store_true", help="check small versions of the models")
     parser.add_argument("--list", action="store_true", help="print the workloads' names and stop")
     parser.add_argument("--json", metavar="FILE", help="write a record of all figures")
     return parser.parse_args()
 
 
 def choose_workloads(text):
-    known, chosen = MODELS + operations.NAMES, []
-    groups = {"models": MODELS, "operations": operations.NAMES, "all": known}
+    known, chosen = MODELS + workloads.OPERATIONS, []
+    groups = {"models": MODELS, "operations": workloads.OPERATIONS, "all": known}
     for word in text.split(","):
         pattern = re.escape(word).replace(r"\*", ".*")
         names = groups.get(word) or [name for name in known if re.fullmatch(pattern, name)]
@@ -152,11 +156,41 @@ class Peer:
         self.version = done.stdout.strip()
 
     def run(self, workload, threads, mode, layout):
-        program = "vae.py" if workload in MODELS else "operations.py"
+        program = "model.py" if workload in MODELS else "operations.py"
         output, _ = run_process([
             self.python, str(PEERS / program), workload, "--mode", mode, "--layout", layout,
             "--threads", str(threads), "--seconds", str(self.seconds)])
         return json.loads(output.splitlines()[-1])
+
+    def compute(self, workload, case, small):
+        """(our results, PyTorch's) of a case that genera-bench wrote."""
+        output, _ = run_process([self.python, str(PEERS / "model.py"), workload, "--case", case]
+                                + ["--small"] * small)
+        found = json.loads(output.splitlines()[-1])
+        return found["ours"], found["peer"]
+
+
+def check(arguments):
+    """Holds the models against each other: the same weights, input and draws must give the same
+    numbers for three steps, so that neither side's benchmark leaves work out."""
+    ours, peer, wrong = Ours(arguments), Peer(arguments), []
+    with tempfile.TemporaryDirectory() as folder:
+        case = str(pathlib.Path(folder) / "case.safetensors")
+        for workload in choose_workloads(arguments.workloads):
+            if workload not in MODELS:
+                continue
+            run_process([str(ours.program), "--case", workload, case]
+                        + ["small"] * arguments.small)
+            mine, theirs = peer.compute(workload, case, arguments.small)
+            far = [abs(a - b) / max(abs(b), 1e-30) for a, b in zip(mine, theirs)]
+            good = len(mine) == len(theirs) == len(TOLERANCES) and all(
+                d <= limit for d, limit in zip(far, TOLERANCES))
+            if not good:
+                wrong.append(workload)
+            print(f"{workload:20s} ours {mine[0]:.7g} PyTorch {theirs[0]:.7g}  relative differences "
+                  + " ".join(f"{d:.1e}" for d in far) + ("" if good else "  WRONG"), flush=True)
+    if wrong:
+        raise Failure("not the same model: " + ", ".join(wrong))
 
 
 def wait_for_quiet(arguments):
@@ -188,7 +222,7 @@ def contestants(arguments, ours, peer, workload, threads):
     if ours:
         chosen["ours"] = lambda: ours.run(workload, threads)
     if peer:
-        layouts = LAYOUTS.get(workload, ["nchw"]) if arguments.layouts == "best" else ["nchw"]
+        layouts = workloads.layouts(workload) if arguments.layouts == "best" else ["nchw"]
         for mode in arguments.modes.split(","):
             for layout in layouts:
                 chosen[f"{mode}/{layout}"] = (
@@ -235,19 +269,26 @@ def cpu_name():
 
 
 def compare(arguments):
-    workloads = choose_workloads(arguments.workloads)
+    chosen = choose_workloads(arguments.workloads)
     if arguments.clock == "cpu" and arguments.threads != "1":
         raise Failure("--clock cpu needs --threads 1: waiting threads use the processor too")
     ours = None if arguments.peer_only else Ours(arguments)
     peer = None if arguments.ours_only else Peer(arguments)
     summaries = []
-    for workload in workloads:
+    for workload in chosen:
         for threads in (int(word) for word in arguments.threads.split(",")):
             turns = contestants(arguments, ours, peer, workload, threads)
             rounds = {label: [] for label in turns}
             for _ in range(arguments.rounds):
-                for label, measure in turns.items():
-                    rounds[label].append(quiet_run(arguments, measure))
+                for label, measure in list(turns.items()):
+                    try:
+                        rounds[label].append(quiet_run(arguments, measure))
+                    except Failure as error:
+                        # What PyTorch cannot compile it need not run; all else must work.
+                        if not label.startswith("compiled"):
+                            raise
+                        print(f"{workload}: {label}: {error}", file=sys.stderr)
+                        del turns[label], rounds[label]
             summaries.append(summarise(workload, threads, rounds, arguments))
             print_line(summaries[-1])
     if any(figure["disturbed_rounds"] for s in summaries for figure in s["figures"].values()):
@@ -266,10 +307,10 @@ def compare(arguments):
 def main():
     arguments = parse_arguments()
     if arguments.list:
-        print("\n".join(MODELS + operations.NAMES))
+        print("\n".join(MODELS + workloads.OPERATIONS))
         return
     try:
-        compare(arguments)
+        check(arguments) if arguments.check else compare(arguments)
     except (Failure, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

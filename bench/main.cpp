@@ -1,20 +1,159 @@
 #include "register.h"
+#include "workload.h"
 
-#include <genera/stats.h>
+#include <genera/genera.h>
 
 #include <benchmark/benchmark.h>
 
-namespace bench {
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
 
-void add(const std::string& name, double items, double flops,
-         std::function<std::function<void()>()> make) {
+namespace bench {
+namespace {
+
+struct Row {
+  const char* name;
+  double items, gflop;
+  Workload (*make)(bool small);
+};
+
+constexpr Row rows[] = {
+#define WORKLOAD(name, items, gflop) {#name, items, gflop, name},
+#define OPERATION(name)
+#include "workloads.def"
+#undef WORKLOAD
+#undef OPERATION
+};
+
+const Row& row_of(std::string_view name) {
+  for (const Row& row : rows)
+    if (row.name == name) return row;
+  throw std::invalid_argument("no such workload: " + std::string(name));
+}
+
+void add_workload(const Row& row) {
+  add(row.name, row.items, row.gflop * 1e9, [make = row.make]() -> Step {
+    auto steps = std::make_shared<std::uint64_t>(0);
+    return [=, workload = make(false)] {
+      Noise noise(Key(1).fold_in((*steps)++));
+      workload.step(noise);
+    };
+  });
+}
+
+void add_all() {
+  for (const Row& row : rows) add_workload(row);
+#define WORKLOAD(name, items, gflop)
+#define OPERATION(name) add_operation(#name);
+#include "workloads.def"
+#undef WORKLOAD
+#undef OPERATION
+  add_overhead();
+}
+
+/// What a step gave, as one number: a loss, or the mean square of samples.
+double number_of(const Tensor& result) { return mean(square(result)).item<double>(); }
+
+/// Runs three steps with the same draws. Returns their results as numbers.
+std::vector<double> three_steps(const Workload& workload, std::vector<Tensor>& draws) {
+  std::vector<double> results;
+  for (int i = 0; i < 3; ++i) {
+    Noise noise(Key(1), &draws);
+    results.push_back(number_of(workload.step(noise)));
+  }
+  return results;
+}
+
+/// Writes a workload's first states, inputs and draws, and what three steps give, for another program
+/// to do the same.
+void write_case(const Row& row, const std::string& path, bool small) {
+  const Workload workload = row.make(small);
+  std::vector<io::NamedArray> arrays;
+  const auto keep = [&](const std::string& name, const Tensor& value) {
+    io::HostArray array = io::HostArray::zeros(value.dtype(), value.shape());
+    value.copy_to(std::span(array.bytes));
+    arrays.push_back({name, std::move(array)});
+  };
+  for (const State& state : workload.states) keep("state." + state.name(), state);
+  for (const auto& [name, value] : workload.inputs) keep("input." + name, value);
+  std::vector<Tensor> draws;
+  const std::vector<double> results = three_steps(workload, draws);
+  for (std::size_t i = 0; i < draws.size(); ++i) keep("draw." + std::to_string(i), draws[i]);
+  const Tensor all = Tensor::from(std::vector<double>(results), {3});
+  keep("results", all);
+  io::write_safetensors(path, io::views(arrays));
+}
+
+/// One step of each small workload and of nothing else; its result must be a number.
+int smoke() {
+  for (const Row& row : rows) {
+    std::vector<Tensor> draws;
+    for (const double result : three_steps(row.make(true), draws))
+      if (!std::isfinite(result)) {
+        std::fprintf(stderr, "%s: a step gives %g\n", row.name, result);
+        return 1;
+      }
+    std::printf("%s\n", row.name);
+  }
+  return 0;
+}
+
+void profile(const Row& row, const char* trace) {
+  set_threads(1);
+  const Workload workload = row.make(false);
+  const auto step = [&](std::uint64_t i) {
+    Noise noise(Key(1).fold_in(i));
+    workload.step(noise);
+  };
+  step(0);
+  step(1);
+  start_profile();
+  for (std::uint64_t i = 2; i < 5; ++i) step(i);
+  const std::vector<ProfileEntry> entries = stop_profile();
+  std::printf("%s", format_profile(entries).c_str());
+  if (!trace) return;
+  const std::string text = profile_trace();
+  io::write_file_atomically(trace, std::as_bytes(std::span(text)));
+}
+
+constexpr char usage[] =
+    "genera-bench [--benchmark_...]        measure (Google Benchmark's options)\n"
+    "genera-bench --smoke                  one look at each small workload\n"
+    "genera-bench --case NAME FILE [small] write weights, input, draws and results (safetensors)\n"
+    "genera-bench --profile NAME [FILE]    where three steps' time goes on one thread; FILE: a trace\n";
+
+int run(int argc, char** argv) {
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  if (verb == "--help") std::printf("%s\n", usage);
+  if (verb == "--smoke") return smoke();
+  if (verb == "--case" && argc > 3) {
+    write_case(row_of(argv[2]), argv[3], argc > 4 && std::string_view(argv[4]) == "small");
+    return 0;
+  }
+  if (verb == "--profile" && argc > 2) {
+    profile(row_of(argv[2]), argc > 3 ? argv[3] : nullptr);
+    return 0;
+  }
+  add_all();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}
+
+}  // namespace
+
+void add(const std::string& name, double items, double flops, std::function<Step()> make) {
   for (const int threads : {1, 2}) {
     benchmark::RegisterBenchmark(
         (name + "/threads:" + std::to_string(threads)).c_str(),
         [=](benchmark::State& state) {
           genera::set_threads(threads);
-          const std::function<void()> step = make();
-          constexpr int warm_up = 3;
+          const Step step = make();
+          constexpr int warm_up = 2;
           for (int i = 0; i < warm_up; ++i) step();
           for (auto _ : state) step();
           using benchmark::Counter;
@@ -30,12 +169,10 @@ void add(const std::string& name, double items, double flops,
 }  // namespace bench
 
 int main(int argc, char** argv) {
-  bench::register_models();
-  bench::register_operations();
-  bench::register_overhead();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  try {
+    return bench::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 1;
+  }
 }

@@ -37,6 +37,6 @@ std::function<void()> many_nodes() {
 
 }  // namespace
 
-void register_overhead() { add("many_nodes_step", 1, 0, many_nodes); }
+void add_overhead() { add("many_nodes_step", 1, 0, many_nodes); }
 
 }  // namespace bench

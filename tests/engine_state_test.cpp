@@ -10,6 +10,8 @@
 #include <numeric>
 #include <string>
 
+#include "engine/plan/evaluate.h"
+
 namespace genera {
 namespace {
 
@@ -48,6 +50,40 @@ TEST_CASE("a donated state's step takes no new memory") {
   for (int i = 0; i < 5; ++i) commit({{s, s.value() * 0.5 + 1.0}});
   CHECK(stats().tensor_bytes == before);
   CHECK(stats().system_requests == requests);
+}
+
+TEST_CASE("a block is written into a state where it lies") {
+  const State s = state("s", {1, 2, 3, 4, 5});
+  const void* memory = evaluated_storage(s.value())->data();
+  // The start is a tensor, and the block is made of the state's own values.
+  const auto write = [&](int at) {
+    const Tensor block = slice(s.value(), 0, 0, 2) * 10.0;
+    commit({{s, dynamic_slice_update(s.value(), block, Tensor::from({at}, {1}))}});
+  };
+  write(3);
+  CHECK(values(s) == Floats{1, 2, 3, 10, 20});
+  write(1);
+  CHECK(values(s) == Floats{1, 10, 20, 10, 20});
+  CHECK(evaluated_storage(s.value())->data() == memory);
+
+  const Tensor held = s.value();  // must not change
+  write(0);
+  CHECK(values(s) == Floats{10, 100, 20, 10, 20});
+  CHECK(held.to_vector<float>() == Floats{1, 10, 20, 10, 20});
+
+  // The whole state as its own block, shifted by nothing: both operands are the same memory.
+  commit({{s, dynamic_slice_update(s.value(), s.value(), Tensor::from({0}, {1}))}});
+  CHECK(values(s) == Floats{10, 100, 20, 10, 20});
+}
+
+TEST_CASE("a block is written only after the old values were read") {
+  const State s = state("s", {1, 2, 3, 4});
+  const State total = state("total", {0});
+  const Tensor start = Tensor::from({1}, {1});
+  commit({{s, dynamic_slice_update(s.value(), zeros({2}), start)},
+          {total, sum(s.value(), {0}, true) + sum(exp(s.value() * 0.0), {0}, true)}});
+  CHECK(values(s) == Floats{1, 0, 0, 4});
+  CHECK(values(total) == Floats{14});
 }
 
 TEST_CASE("what the user still holds is copied first") {

@@ -128,8 +128,10 @@ void compute_slice_update(const Arguments& call) {
   StridedView to(whole);
   for (std::size_t d = 0; d < static_cast<std::size_t>(whole.rank()); ++d)
     to.offset += start[d] * to.strides[d];
-  copy_bytes(call.outputs[0].data, call.inputs[0].data,
-             whole.elements() * static_cast<std::int64_t>(size));
+  // The planner may have given x's memory to the result.
+  if (call.outputs[0].data != call.inputs[0].data)
+    copy_bytes(call.outputs[0].data, call.inputs[0].data,
+               whole.elements() * static_cast<std::int64_t>(size));
   copy_strided(update.shape, update.data, StridedView(update.shape), call.outputs[0].data, to,
                size);
 }

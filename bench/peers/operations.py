@@ -14,18 +14,11 @@ tiny_add                          sum of two tensors of 16 elements
 """
 
 import re
+
 import timing
+import workloads
 
 SIXTEEN_M = 1 << 24
-SGEMM = ["64x64x64", "128x128x128", "256x256x256", "512x512x512", "1024x1024x1024",
-         "2048x2048x2048", "128x784x400", "128x400x784", "3072x384x1536", "1x768x3072",
-         "1x768x50257"]
-CONVOLUTIONS = ["64x64x16x16_128_k4s2", "32x64x32x32_64_k3s1"]
-ROLES = ["out", "grad_input", "grad_weight", "transposed"]
-NAMES = ([f"sgemm_{size}" for size in SGEMM]
-         + [f"conv_{shape}/{role}" for shape in CONVOLUTIONS for role in ROLES]
-         + ["bmm_96x256x64x256", "softmax_4096x512", "layer_norm_4096x384", "gelu_chain_16m",
-            "sum_16m", "normal_16m", "adam_10m", "tiny_add"])
 
 
 def sgemm(torch, size):
@@ -103,7 +96,7 @@ def make(torch, name, layout):
 
 
 def main():
-    arguments = timing.parse_arguments(__doc__, NAMES, ("nchw", "nhwc"))
+    arguments = timing.parse_arguments(__doc__, workloads.OPERATIONS, ("nchw", "nhwc"))
     torch = timing.load_torch(arguments.threads)
     function, inputs, flops = make(torch, arguments.workload, arguments.layout)
     if arguments.workload != "adam_10m":  # the fused step is one kernel already

@@ -34,6 +34,8 @@ def parse_arguments(description, workloads, layouts=("nchw",)):
     parser.add_argument("--autotune", action="store_true",
                         help="compiled: let Inductor time its own GEMM templates (slow to start)")
     parser.add_argument("--seconds", type=float, default=2.0, help="time spent measuring")
+    parser.add_argument("--case", metavar="FILE", help="compute this instead of timing anything")
+    parser.add_argument("--small", action="store_true", help="the case is a small one")
     parser.add_argument("--warmup", type=int, default=5, help="calls before the clock starts")
     arguments = parser.parse_args()
     set_environment(arguments.allocator, arguments.threads)
@@ -64,13 +66,15 @@ def load_torch(threads):
     return torch
 
 
-def compile_function(torch, function, arguments):
-    """The function itself in eager mode, torch.compile's version of it otherwise."""
+def compile_function(torch, function, arguments, freezing=False):
+    """The function itself in eager mode, torch.compile's version of it otherwise. `freezing`:
+    weights do not change and may be packed once."""
     if arguments.mode == "eager":
         return function
+    torch._dynamo.config.allow_rnn = True
     # Inductor's own choice, channels last, costs transposes around the linear layers.
     options = {"layout_optimization": arguments.layout == "nhwc",
-               "max_autotune": arguments.autotune}
+               "max_autotune": arguments.autotune, "freezing": freezing}
     return torch.compile(function, fullgraph=True, dynamic=False, options=options)
 
 
@@ -84,18 +88,22 @@ def busy_seconds():
 
 def measure(call, seconds, warmup):
     """Times `call` for about `seconds`; short calls are timed in groups of at least 0.2 ms."""
-    for _ in range(warmup):
+    begin = time.perf_counter()
+    for i in range(warmup):
         call()
+        if i > 0 and time.perf_counter() - begin > seconds:
+            break
     start = time.perf_counter()
     call()
     once = time.perf_counter() - start
     group = max(1, int(2e-4 / max(once, 1e-7)))
+    least = 10 if once < 0.2 else 3
     for _ in range(group):
         call()
     samples = []
     own, machine = time.process_time(), busy_seconds()
     begin = time.perf_counter()
-    while len(samples) < 10 or time.perf_counter() - begin < seconds:
+    while len(samples) < least or time.perf_counter() - begin < seconds:
         start = time.perf_counter()
         for _ in range(group):
             call()

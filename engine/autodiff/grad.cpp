@@ -2,6 +2,7 @@
 #include <genera/ops.h>
 
 #include "engine/autodiff/rules.h"
+#include "engine/autodiff/sum_of_products.h"
 #include "engine/core/scope.h"
 #include "engine/graph/attributes.h"
 #include "engine/graph/build.h"
@@ -94,25 +95,37 @@ Walk walk(std::span<const Tensor> outputs, std::span<const Tensor> wrt) {
   return w;
 }
 
-/// Cotangents by value, added up as they arrive.
+/// Cotangents by value.
 class Cotangents {
  public:
   explicit Cotangents(const Walk& walk) : walk_(walk), sums_(walk.entries.back().first_value) {}
   void add(std::uint32_t node, int output, const Tensor& g) {
-    Tensor& sum = sums_[walk_.value(node, output)];
-    sum = sum ? genera::add(sum, g) : g;
+    const std::size_t value = walk_.value(node, output);
+    if (sums_[value])
+      more_[value].push_back(g);
+    else
+      sums_[value] = g;
   }
-  const Tensor& at(std::uint32_t node, int output) const {
-    return sums_[walk_.value(node, output)];
+  /// What arrived for a value, added up; nothing arrives any more.
+  const Tensor& at(std::uint32_t node, int output) {
+    const std::size_t value = walk_.value(node, output);
+    if (const auto more = more_.find(value); more != more_.end()) {
+      more->second.insert(more->second.begin(), sums_[value]);
+      sums_[value] = added_up(std::move(more->second));
+      more_.erase(more);
+    }
+    return sums_[value];
   }
   /// Of all outputs of a node; empty handles where none arrived.
-  std::span<const Tensor> of(std::uint32_t node) const {
-    return {&sums_[walk_.value(node, 0)], &sums_[0] + walk_.value(node + 1, 0)};
+  std::span<const Tensor> of(std::uint32_t node) {
+    const std::size_t first = walk_.value(node, 0), end = walk_.value(node + 1, 0);
+    for (std::size_t i = first; i < end; ++i) at(node, static_cast<int>(i - first));
+    return {&sums_[0] + first, &sums_[0] + end};
   }
   bool any(std::uint32_t node) const {
-    const std::span<const Tensor> all = of(node);
-    return std::any_of(all.begin(), all.end(),
-                       [](const Tensor& g) { return static_cast<bool>(g); });
+    for (std::size_t i = walk_.value(node, 0); i < walk_.value(node + 1, 0); ++i)
+      if (sums_[i]) return true;
+    return false;
   }
   void forget(std::uint32_t node) {
     for (std::size_t i = walk_.value(node, 0); i < walk_.value(node + 1, 0); ++i)
@@ -121,7 +134,8 @@ class Cotangents {
 
  private:
   const Walk& walk_;
-  std::vector<Tensor> sums_;
+  std::vector<Tensor> sums_;  // the first that arrived, or all
+  std::unordered_map<std::size_t, std::vector<Tensor>> more_;
 };
 
 /// A rule's operands: kept from node to node, so that no memory is asked for.

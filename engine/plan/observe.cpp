@@ -24,6 +24,8 @@ struct Event {
   std::uint32_t scope;
   std::string label;
   double start, seconds;  // since the profile's start
+  double flops, bytes;
+  std::string shapes;
 };
 
 /// What the profiler has recorded. Guarded by graph_mutex().
@@ -40,7 +42,19 @@ Recording& recording() {
 }
 bool nan_check = false;
 
-void record(const PlanStep& step) {
+/// What a step reads and writes: "(12,64,128) (128) -> (12,64,128)".
+std::string shapes_of(const Plan& plan, const PlanStep& step) {
+  const StepAccess access = access_of(step);
+  std::string text;
+  for (const int b : access.reads)
+    text += to_string(plan.buffers[static_cast<std::size_t>(b)].shape) + " ";
+  text += "->";
+  for (const int b : access.writes)
+    text += " " + to_string(plan.buffers[static_cast<std::size_t>(b)].shape);
+  return text;
+}
+
+void record(const Plan& plan, const PlanStep& step) {
   Recording& r = recording();
   const auto now = Clock::now();
   const double seconds = std::chrono::duration<double>(now - r.step_start).count();
@@ -52,7 +66,9 @@ void record(const PlanStep& step) {
   constexpr std::size_t most_events = 1000000;
   if (r.events.size() < most_events)
     r.events.push_back({step.scope, step.label,
-                        std::chrono::duration<double>(r.step_start - r.start).count(), seconds});
+                        std::chrono::duration<double>(r.step_start - r.start).count(), seconds,
+                        static_cast<double>(step.flops), static_cast<double>(step.bytes),
+                        shapes_of(plan, step)});
 }
 
 template <class T>
@@ -92,7 +108,7 @@ Executable::StepHook observe_hook(const Plan& plan, std::span<void* const> addre
       recording().step_start = Clock::now();
       return;
     }
-    if (recording().on) record(step);
+    if (recording().on) record(plan, step);
     if (nan_check) check_finite(plan, step, addresses);
   };
 }
@@ -139,8 +155,9 @@ std::string profile_trace() {
   for (const Event& e : recording().events) {
     text += fmt::format(
         "{}\n{{\"name\":\"{}\",\"cat\":\"{}\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":{:.3f},"
-        "\"dur\":{:.3f}}}",
-        first ? "" : ",", e.label, scope_name(e.scope), 1e6 * e.start, 1e6 * e.seconds);
+        "\"dur\":{:.3f},\"args\":{{\"flop\":{:.0f},\"bytes\":{:.0f},\"shapes\":\"{}\"}}}}",
+        first ? "" : ",", e.label, scope_name(e.scope), 1e6 * e.start, 1e6 * e.seconds, e.flops,
+        e.bytes, e.shapes);
     first = false;
   }
   return text + "\n]}\n";

@@ -57,6 +57,31 @@ bool may_fail(const PlanStep& step) {
          (step.primitive.op == Op::Gather || step.primitive.op == Op::ScatterAdd);
 }
 
+/// Whether a step that reads `leaf` may have it as the memory of its own output.
+bool runs_in_place(const PlanStep& step, int leaf, int output) {
+  if (step.kind == PlanStep::Kind::primitive) {
+    // A block written into a tensor whose other elements stay: nothing else may be read from it.
+    const std::vector<PlanOperand>& inputs = step.primitive.inputs;
+    return step.primitive.op == Op::SliceUpdate && inputs[0].buffer == leaf &&
+           std::none_of(inputs.begin() + 1, inputs.end(),
+                        [&](const PlanOperand& input) { return input.buffer == leaf; });
+  }
+  // Only element by element: the same view for every load and the store.
+  for (const PlanOperand& operand : step.primitive.inputs)
+    if (operand.buffer == leaf) return false;
+  const Kernel& kernel = step.kernel.kernel;
+  if (std::count(kernel.reduced.begin(), kernel.reduced.end(), true) > 0) return false;
+  for (const KernelStore& store : kernel.stores) {
+    if (step.kernel.buffers[static_cast<std::size_t>(store.buffer)] != output) continue;
+    for (const KernelInstr& instr : kernel.code)
+      if (instr.op == KernelOp::Load &&
+          step.kernel.buffers[static_cast<std::size_t>(instr.imm)] == leaf &&
+          (instr.view.offset != store.view.offset || instr.view.stride != store.view.stride))
+        return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated) {
@@ -129,21 +154,7 @@ bool may_overwrite(const Plan& plan, int leaf, int output) {
     const bool reads = std::count(access.reads.begin(), access.reads.end(), leaf) > 0;
     const bool writes = std::count(access.writes.begin(), access.writes.end(), output) > 0;
     if ((reads || may_fail(step)) && written) return false;
-    if (reads && writes) {  // only element by element: the same view for every load and the store
-      if (step.kind == PlanStep::Kind::primitive) return false;
-      for (const PlanOperand& operand : step.primitive.inputs)
-        if (operand.buffer == leaf) return false;
-      const Kernel& kernel = step.kernel.kernel;
-      if (std::count(kernel.reduced.begin(), kernel.reduced.end(), true) > 0) return false;
-      for (const KernelStore& store : kernel.stores) {
-        if (step.kernel.buffers[static_cast<std::size_t>(store.buffer)] != output) continue;
-        for (const KernelInstr& instr : kernel.code)
-          if (instr.op == KernelOp::Load &&
-              step.kernel.buffers[static_cast<std::size_t>(instr.imm)] == leaf &&
-              (instr.view.offset != store.view.offset || instr.view.stride != store.view.stride))
-            return false;
-      }
-    }
+    if (reads && writes && !runs_in_place(step, leaf, output)) return false;
     written = written || writes;
   }
   return true;
