@@ -15,7 +15,7 @@ import sys
 
 ZOO = pathlib.Path(__file__).resolve().parent
 # Which figure stands for a run, the most telling first.
-HEADLINES = ["iwae", "negative_elbo"]
+HEADLINES = ["iwae", "negative_elbo", "nats_per_char"]
 
 
 def group_of(record):
@@ -29,9 +29,10 @@ def headline(record):
 def line(records):
     name = headline(records[0])
     figures = [record["metrics"][name] for record in records]
-    values = ", ".join(f"{figure['value']:.2f} ± {figure['standard_error']:.2f}" for figure in figures)
+    digits = 3 if name == "nats_per_char" else 2
+    values = ", ".join(f"{figure['value']:.{digits}f} ± {figure['standard_error']:.{digits}f}" for figure in figures)
     if len(figures) > 1:
-        values = f"**{statistics.median(figure['value'] for figure in figures):.2f}** ({values})"
+        values = f"**{statistics.median(figure['value'] for figure in figures):.{digits}f}** ({values})"
     else:
         values = f"**{values}**"
     seeds = ", ".join(str(record["seed"]) for record in records)

@@ -134,6 +134,10 @@ Span split(std::int64_t size, std::int64_t unit, std::int64_t index, std::int64_
   return {begin, std::min(size, (index + 1) * units / pieces * unit)};
 }
 
+Span common(const Span& a, const Span& b) {
+  return {std::max(a.begin, b.begin), std::min(a.end, b.end)};
+}
+
 // The sums of one chunk of k, before they are added up: rows and columns as the tiles have them.
 OutputView partial_view(const GemmPlan& plan, float* partials, std::int64_t product) {
   OutputView view;
@@ -161,7 +165,9 @@ class Task {
                     : TileOutput(kernels_, partial_view(plan, partials, index / grid_), 0, false)) {
     const std::int64_t cell = index % grid_;
     tiles_ = split(plan.row_tiles, 1, cell / plan.grid_cols, plan.grid_rows);
-    cols_ = split(plan.cols.lines, kernels_.lanes, cell % plan.grid_cols, plan.grid_cols);
+    cols_ = split(plan.own_cols, kernels_.lanes, cell % plan.grid_cols, plan.grid_cols);
+    shared_tiles_ = split(tiles_.size(), 1, cell % plan.grid_cols, plan.grid_cols);
+    shared_tiles_ = {tiles_.begin + shared_tiles_.begin, tiles_.begin + shared_tiles_.end};
   }
 
   void run() {
@@ -173,17 +179,24 @@ class Task {
         accumulate_ = k_ > k.begin || (plan_.chunks == 1 && gemm_.accumulate);
         last_ = k_ + depth_ == k.end;
         if (plan_.rows.packed) pack_rows(tiles);
-        for (std::int64_t c = cols_.begin; c < cols_.end; c += plan_.col_block) {
-          const Span cols{c, std::min(c + plan_.col_block, cols_.end)};
-          pack_cols(cols);
-          run_block(tiles, cols);
-        }
+        run_columns(tiles, tiles, cols_);
+        run_columns(tiles, common(tiles, shared_tiles_), {plan_.own_cols, plan_.cols.lines});
       }
     }
   }
 
  private:
   std::int64_t panel_width() const { return kernels_.vectors * kernels_.lanes; }
+
+  // `part` of the packed `tiles`.
+  void run_columns(const Span& tiles, const Span& part, const Span& columns) {
+    if (part.size() <= 0) return;
+    for (std::int64_t c = columns.begin; c < columns.end; c += plan_.col_block) {
+      const Span cols{c, std::min(c + plan_.col_block, columns.end)};
+      pack_cols(cols);
+      run_block(tiles, part, cols);
+    }
+  }
 
   // Read in place, the columns still need a packed last panel where whole vectors would read past
   // the matrix.
@@ -212,18 +225,18 @@ class Task {
            k_ * side.k_stride;
   }
 
-  void run_block(const Span& tiles, const Span& cols) {
-    std::int64_t done = plan_.tile_start(tiles.begin);
-    for (std::int64_t t = tiles.begin; t < tiles.end; ++t) {
+  void run_block(const Span& tiles, const Span& part, const Span& cols) {
+    std::int64_t done = plan_.tile_start(part.begin);
+    for (std::int64_t t = part.begin; t < part.end; ++t) {
       const Span rows{plan_.tile_start(t), plan_.tile_start(t + 1)};
       std::int64_t a_stride = 0;
       const float* a = tile_rows(tiles, rows, &a_stride);
       // Many rows in short pieces are more than the processor foresees.
-      const bool fetch = t + 1 < tiles.end && !plan_.rows.packed;
+      const bool fetch = t + 1 < part.end && !plan_.rows.packed;
       run_tiles(rows, cols, a, a_stride,
                 fetch ? a + rows.size() * plan_.rows.line_stride : nullptr);
       const bool enough = (rows.end - done) * cols.size() >= kEpilogueElements;
-      if (last_ && (enough || t + 1 == tiles.end)) {
+      if (last_ && (enough || t + 1 == part.end)) {
         finish({done, rows.end}, cols);
         done = rows.end;
       }
@@ -273,6 +286,7 @@ class Task {
   TileOutput output_;
   Span tiles_{};
   Span cols_{};
+  Span shared_tiles_{};     // of the columns from plan.own_cols on
   std::int64_t k_ = 0;      // first k of the current pass
   std::int64_t depth_ = 0;  // and how many
   bool accumulate_ = false;

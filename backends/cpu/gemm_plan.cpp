@@ -15,15 +15,18 @@ constexpr std::int64_t kMaxColBlock = 1024;
 constexpr std::int64_t kRowsBudget = 2 * 1024 * 1024;
 // Below so many multiply-adds a second thread costs more than it gives.
 constexpr std::int64_t kSerialWork = 192 * 1024;
+// What it costs, in multiply-adds, that two tasks write parts of one row of C: the line at the border, and
+// what is fetched ahead of the other's part.
+constexpr double kBorderCost = 60;
 // With few row tiles, reading the columns where they lie beats packing them.
 constexpr std::int64_t kDirectTiles = 20;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
-// Cost of packing one element, in units of one vector multiply-add.
+// Cost of fetching or packing one element of the columns, in units of one vector multiply-add.
 double packing_cost(const GemmSide& side) {
-  if (!side.packed) return 0.0;
+  if (!side.packed) return 0.1;
   if (side.packer != nullptr) return 1.0;
   if (side.line_stride == 1) return 0.3;
   return side.k_stride == 1 ? 0.5 : 2.0;
@@ -61,15 +64,37 @@ void choose_access(GemmPlan& plan) {
       cols.packer != nullptr || cols.line_stride != 1 || tiles > kDirectTiles || cols.lines < lanes;
 }
 
+// How the columns go to `grid_cols` tasks of `tiles` row tiles each: as evenly as whole vectors
+// allow, or in whole panels with the rest shared out by rows.
+struct ColumnShares {
+  std::int64_t own_cols;  // columns that are not shared
+  double vectors;         // per k and row, of the largest share
+};
+
+ColumnShares share_columns(const GemmPlan& plan, std::int64_t grid_cols, std::int64_t tiles) {
+  const std::int64_t lanes = plan.kernels->lanes, lines = plan.cols.lines;
+  const ColumnShares even{lines, double(ceil_div(ceil_div(lines, lanes), grid_cols))};
+  const std::int64_t panels = lines / (plan.kernels->vectors * lanes) / grid_cols;
+  const std::int64_t own = panels * plan.kernels->vectors * lanes * grid_cols;
+  if (panels == 0 || own == lines || tiles < grid_cols) return even;
+  const double rest = double(ceil_div(tiles, grid_cols)) / double(tiles);
+  const ColumnShares shared{
+      own, double(panels * plan.kernels->vectors) + rest * double(ceil_div(lines - own, lanes))};
+  return shared.vectors < even.vectors ? shared : even;
+}
+
 // Vector multiply-adds per k of one thread's share, packing included.
 double share_cost(const GemmPlan& plan, std::int64_t grid_rows, std::int64_t grid_cols) {
   const GemmKernels& kernels = *plan.kernels;
   const std::int64_t tiles = ceil_div(ceil_div(plan.rows.lines, kernels.rows), grid_rows);
   const double rows =
       std::min<double>(double(plan.rows.lines), double(tiles) * double(kernels.rows));
-  const double vectors = double(ceil_div(ceil_div(plan.cols.lines, kernels.lanes), grid_cols));
+  const double vectors = share_columns(plan, grid_cols, tiles).vectors;
+  double borders = 0;
+  if (!plan.swapped && grid_cols > 1) borders = rows;
+  if (plan.swapped && grid_rows > 1) borders = vectors * kernels.lanes;
   return rows * vectors + rows * packing_cost(plan.rows) +
-         vectors * kernels.lanes * packing_cost(plan.cols);
+         vectors * kernels.lanes * packing_cost(plan.cols) + borders * kBorderCost / double(plan.k);
 }
 
 // One thread's whole cost when the sides change places: padding of the last vector, packing,
@@ -147,8 +172,9 @@ GemmPlan plan_gemm(const Gemm& gemm, const GemmKernels& kernels, int threads) {
                        : task_tiles;
   const std::int64_t lanes = kernels.lanes;
   const std::int64_t panel = kernels.vectors * lanes;
+  plan.own_cols = share_columns(plan, plan.grid_cols, task_tiles).own_cols;
   const std::int64_t task_cols =
-      round_up(ceil_div(ceil_div(plan.cols.lines, lanes), plan.grid_cols) * lanes, panel);
+      round_up(ceil_div(ceil_div(plan.own_cols, lanes), plan.grid_cols) * lanes, panel);
   const std::int64_t most =
       std::clamp(kColsBudget / plan.depth / panel * panel, panel, kMaxColBlock);
   const std::int64_t blocks = ceil_div(task_cols, most);

@@ -13,7 +13,7 @@ namespace genera::cpu {
 namespace {
 
 /// Less work than this does not pay for waking the other threads.
-constexpr double parallel_nanoseconds = 15000;
+constexpr double parallel_nanoseconds = 3000;
 /// 512 KiB: half of a small L2 cache.
 constexpr std::size_t most_stash_words = 131072;
 /// Groups of chunks that threads share out; their results are combined in order.

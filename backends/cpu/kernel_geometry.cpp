@@ -11,13 +11,15 @@ constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to -
 
 constexpr std::size_t tile_budget = 6144;  // words: 24 KiB of the L1 cache
 constexpr std::size_t shortest_tile = 256, longest_tile = 1024;
+/// What is fetched ahead lies in the L1 cache beside the tiles.
+constexpr std::size_t longest_streaming_tile = 512;
 /// Elementwise kernels that read and write more values than this do not find them in the L2 cache.
 constexpr double streaming_values = 1e6;
 constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
                       column_chunk = ReduceKernels::column_chunk;
 
-std::size_t tile_length(int tiles) {
-  std::size_t n = longest_tile;
+std::size_t tile_length(int tiles, bool streams) {
+  std::size_t n = streams ? longest_streaming_tile : longest_tile;
   while (n > shortest_tile && n * at(tiles) > tile_budget) n /= 2;
   return n;
 }
@@ -101,6 +103,9 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
   g.inner = inner;
   g.row_form = program.space.row_form;
   if (kept == 0) return g;
+  g.streams = program.space.elementwise &&
+              streamed_values(program) * static_cast<double>(kept) * static_cast<double>(inner) >
+                  streaming_values;
   int tiles = 1, spread_tiles = 1;
   for (const Pass& pass : program.passes) {
     tiles = std::max(tiles, pass.tile_count);
@@ -108,17 +113,14 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
         std::max(spread_tiles, pass.tile_count + static_cast<int>(pass.kept_values.size()));
   }
   if (g.row_form) {
-    size_rows(g, program, tile_length(tiles));
-    if (g.packed) size_rows(g, program, tile_length(spread_tiles));
+    size_rows(g, program, tile_length(tiles, g.streams));
+    if (g.packed) size_rows(g, program, tile_length(spread_tiles, g.streams));
   } else {
-    size_columns(g, tile_length(tiles));
-    if (g.packed) size_columns(g, tile_length(spread_tiles));
+    size_columns(g, tile_length(tiles, g.streams));
+    if (g.packed) size_columns(g, tile_length(spread_tiles, g.streams));
   }
   g.tile_pitch = pitch_of(g.tile);
   g.kept_pitch = pitch_of(g.block);
-  g.streams = program.space.elementwise &&
-              streamed_values(program) * static_cast<double>(kept) * static_cast<double>(inner) >
-                  streaming_values;
   const std::size_t chunk = g.row_form ? row_chunk : column_chunk;
   g.levels = static_cast<std::size_t>(std::bit_width(at(inner) / chunk + 1)) + 1;
   g.kept_words = at(program.kept_count) * g.kept_pitch;

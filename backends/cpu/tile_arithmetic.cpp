@@ -39,6 +39,7 @@ HWY_INLINE VF fused(VF a, VF b, VF c) {
 }
 
 GENERA_UNARY_TILE(Neg_f32, DF, VF, hn::Neg(a))
+GENERA_UNARY_TILE(Relu_f32, DF, VF, larger(d, a, hn::Zero(d)))
 /// The correctly rounded root. AVX-512's instruction has half the speed of Newton's iteration from its 14-bit guess:
 /// g -> sqrt(a), h -> 1 / (2 sqrt(a)); the last step's remainder a - g g is exact.
 HWY_INLINE VF root(VF a) {

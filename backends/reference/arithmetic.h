@@ -38,6 +38,18 @@ T logistic(T x) {
   return (x >= 0 ? T(1) : e) / (T(1) + e);
 }
 
+/// The larger of two values; NaN if either is NaN.
+template <class T>
+T larger(T a, T b) {
+  return is_nan(a) || a > b ? a : b;
+}
+
+/// max(x, 0); NaN stays.
+template <class T>
+T relu(T x) {
+  return larger(x, T{});
+}
+
 /// log(1 + exp(x)) without overflow.
 template <class T>
 T softplus(T x) {
@@ -60,12 +72,6 @@ Wrapping<T> quotient(Wrapping<T> a, Wrapping<T> b) {
   if (b.value == -1) return -a;
   const bool round_down = a.value % b.value != 0 && (a.value < 0) != (b.value < 0);
   return {static_cast<T>(a.value / b.value - (round_down ? 1 : 0))};
-}
-
-/// The larger of two values; NaN if either is NaN.
-template <class T>
-T larger(T a, T b) {
-  return is_nan(a) || a > b ? a : b;
 }
 
 }  // namespace genera::reference

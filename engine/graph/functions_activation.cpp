@@ -6,13 +6,6 @@
 
 namespace genera {
 
-Tensor relu(const Tensor& x) {
-  check_tensor("relu", x);
-  const Tensor zero = lit(x, 0);
-  if (!is_floating(x.dtype())) return maximum(x, zero);
-  return where(not_positive(x), zero, x);
-}
-
 Tensor leaky_relu(const Tensor& x, double slope) {
   check_floating("leaky_relu", x);
   return where(not_positive(x), multiply(x, number(x, slope)), x);

@@ -109,11 +109,13 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
   check_operands(function, logits, targets);
   const Shape shape = broadcast_shape(function, logits.shape(), targets.shape());
   const Tensor x = broadcast_to(logits, shape);
-  // max(x,0) - x t and log(1 + e^-|x|) are added last, so that a confident right answer keeps its
-  // small loss. Both branches are one analytic function, so that gradients are exact at 0 as well.
+  // max(x,0) - x t + log(1 + e^-|x|), whose parts keep the small loss of a confident right answer.
+  // The sign of x is a constant factor, so that gradients are short, and exact at 0 as well.
   const Tensor below = less(x, lit(x, 0));
-  const Tensor base = subtract(where(below, lit(x, 0), x), multiply(x, targets));
-  return reduced(add(base, softplus(where(below, x, negative(x)))), reduction);
+  const Tensor step = where(below, lit(x, 0), lit(x, 1));
+  const Tensor sign = where(below, lit(x, 1), lit(x, -1));
+  const Tensor base = multiply(x, subtract(step, targets));
+  return reduced(add(base, softplus(multiply(x, sign))), reduction);
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels,

@@ -19,14 +19,41 @@ Tensor without_axes(const Tensor& x, std::uint64_t set) {
   return reshape(x, Shape(extents));
 }
 
+/// The axes of `set` that no kept axis separates from the last of them.
+std::uint64_t innermost_run(const Shape& shape, std::uint64_t set) {
+  std::uint64_t run = 0;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    if (set >> axis & 1)
+      run |= std::uint64_t{1} << axis;
+    else if (run != 0 && shape[axis] != 1)
+      break;
+  }
+  return run;
+}
+
+Tensor reduce_kept(Op op, const Tensor& x, std::uint64_t set, DType dtype) {
+  Shape kept = x.shape();
+  for (int axis = 0; axis < x.rank(); ++axis)
+    if (set >> axis & 1) kept = kept.with(axis, 1);
+  return make_node(op, {x}, dtype, kept, ReduceAttrs{set});
+}
+
 Tensor reduce(Op op, std::string_view function, const Tensor& x, const Axes& axes, bool keepdims,
               DType dtype) {
   const std::uint64_t set = checked_axes(function, axes, x.rank());
   if (set == 0 && op != Op::ArgMax) return x;
-  Shape kept = x.shape();
-  for (int axis = 0; axis < x.rank(); ++axis)
-    if (set >> axis & 1) kept = kept.with(axis, 1);
-  const Tensor result = make_node(op, {x}, dtype, kept, ReduceAttrs{set});
+  Tensor result = x;
+  std::uint64_t left = set;
+  // Sums over axes on both sides of a kept one (over N, H, W of N, C, H, W) go through memory in its
+  // order, inner axes first. Not where the partial sums would be rounded to half precision.
+  if (op == Op::ReduceSum && size_of(dtype) >= 4) {
+    for (std::uint64_t run = innermost_run(x.shape(), left); run != left;
+         run = innermost_run(x.shape(), left)) {
+      result = reduce_kept(op, result, run, dtype);
+      left &= ~run;
+    }
+  }
+  result = reduce_kept(op, result, left, dtype);
   return keepdims ? result : without_axes(result, set);
 }
 

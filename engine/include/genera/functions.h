@@ -64,8 +64,6 @@ GENERA_API Tensor logaddexp(const Tensor& a, const Tensor& b);
 
 // --- Activations --------------------------------------------------------------------------------
 
-/// max(x, 0); the gradient at 0 is 0, NaN stays.
-GENERA_API Tensor relu(const Tensor& x);
 /// x where x > 0, else slope * x (Maas et al., 2013).
 GENERA_API Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 /// x where x > 0, else alpha (exp(x) - 1) (Clevert et al., 2015).

@@ -45,6 +45,8 @@ GENERA_API Tensor expm1(const Tensor& x);
 GENERA_API Tensor log(const Tensor& x);
 /// log(1 + x), accurate near 0.
 GENERA_API Tensor log1p(const Tensor& x);
+/// max(x, 0); the gradient at 0 is 0, NaN stays.
+GENERA_API Tensor relu(const Tensor& x);
 GENERA_API Tensor sqrt(const Tensor& x);
 GENERA_API Tensor sin(const Tensor& x);
 /// The angle in [-pi/2, pi/2] whose tangent is x.
