@@ -100,6 +100,9 @@ check "another text" bash -c '! cmp -s out first'
 check "several texts" gives 0 "${sampled[@]}" --seed 5 --count 3 --json
 check "text 0 does not depend on the others" bash -c \
   'grep -q -F -- "$(head -1 first | cut -c10-30)" out && [ "$(grep -c "\"text\":" out)" -eq 3 ]'
+check "texts in a file" gives 0 "${sampled[@]}" --seed 5 --count 3 --out texts.txt
+check "it is named" prints '^texts.txt$'
+check "they begin with the prompt" test "$(grep -c '^the king ' texts.txt)" -ge 3
 check "greedy" gives 0 "${sampled[@]}" --temperature 0 --seed 1
 cp out first
 check "top-k 1" gives 0 "${sampled[@]}" --top-k 1 --seed 2

@@ -70,7 +70,7 @@ void print_now(std::string_view text) {
 int sample(const TrainedText& trained, const TextReadFlags& flags) {
   const GenerationOptions options{flags.sampling, flags.tokens, stop_texts(flags.stop), flags.seed,
                                   flags.count};
-  const bool stream = flags.count == 1 && !flags.compute.json;
+  const bool stream = flags.count == 1 && flags.out.empty() && !flags.compute.json;
   if (stream) print_now(flags.prompt);
   const auto texts =
       generate(*trained.model, *trained.tokenizer, prompt_tokens(*trained.tokenizer, flags.prompt),
@@ -78,6 +78,12 @@ int sample(const TrainedText& trained, const TextReadFlags& flags) {
                  if (stream) print_now(characters);
                });
   if (stream) return print_now("\n"), exit_done;
+  if (!flags.out.empty()) {
+    std::string all;
+    for (const Generated& text : texts) all += flags.prompt + text.text + "\n";
+    write_text(flags.out, all);
+    return finish_file(flags, flags.out);
+  }
   Json all = Json::array();
   for (const Generated& text : texts) {
     if (flags.compute.json)
@@ -145,6 +151,7 @@ std::unique_ptr<Trainable> make_trainable(TextSettings& settings) {
 void add_generation_flags(Verb& verb, TextReadFlags& flags) {
   SamplingOptions& sampling = flags.sampling;
   flags.count = 1;
+  add_out_flag(verb, flags, "File to write the texts to, one after the other; default: stdout");
   add_seed_flag(verb, flags)
       .option("prompt", flags.prompt, "Text to continue")
       .option("tokens", flags.tokens, "Most tokens of a text", Range{1, 1e9})
