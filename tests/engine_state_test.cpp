@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <genera/functions.h>
 #include <genera/optim.h>
+#include <genera/random.h>
 #include <genera/state.h>
 #include <genera/stats.h>
 
@@ -9,6 +10,8 @@
 #include <functional>
 #include <numeric>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "engine/plan/evaluate.h"
 
@@ -84,6 +87,32 @@ TEST_CASE("a block is written only after the old values were read") {
           {total, sum(s.value(), {0}, true) + sum(exp(s.value() * 0.0), {0}, true)}});
   CHECK(values(s) == Floats{1, 0, 0, 4});
   CHECK(values(total) == Floats{14});
+}
+
+TEST_CASE("a value that needs no stored tensor is computed when it is asked for") {
+  const Shape shape{1 << 20};
+  const auto bytes = [] { return stats().tensor_bytes; };
+  const std::size_t before = bytes();
+  const State s("s", random_normal(Key(7), shape));
+  const State never("never", ones(shape));
+  CHECK(s.shape() == shape);
+  CHECK(bytes() == before);
+  never.set(Tensor::from(Floats(1 << 20, 2.0F), shape));
+  CHECK(never.value().to_vector<float>()[0] == 2);
+  const std::size_t with_one = bytes();
+  std::vector<std::thread> threads;
+  std::vector<Floats> seen(4);
+  for (Floats& each : seen) threads.emplace_back([&] { each = values(s); });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(bytes() == with_one + 4 * static_cast<std::size_t>(shape.elements()));
+  for (const Floats& each : seen) CHECK(each == random_normal(Key(7), shape).to_vector<float>());
+}
+
+TEST_CASE("a value that needs a state is computed before that changes") {
+  const State s = state("s", {1, 2, 3});
+  const State t("t", s.value() * 2.0);
+  commit({{s, s.value() * 10.0}});
+  CHECK(values(t) == Floats{2, 4, 6});
 }
 
 TEST_CASE("what the user still holds is copied first") {

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Writes tests/io_golden.h: small files made by NumPy, safetensors and Pillow, for the reader tests.
+"""Writes tests/io_golden.h: small files made by NumPy, safetensors, gguf and Pillow, for the reader tests.
 
-Needs the packages numpy, safetensors and pillow; the tests themselves need none of them.
+Needs the packages numpy, safetensors, gguf and pillow; the tests themselves need none of them.
 Usage: python3 tests/io_golden.py > tests/io_golden.h
 """
 import gzip
 import io
+import tempfile
 
+import gguf as ggml
 import numpy as np
 import safetensors.numpy
 from PIL import Image, PngImagePlugin
@@ -38,6 +40,39 @@ def idx(array, code):
     return bytes([0, 0, code, array.ndim]) + shape.tobytes() + big.tobytes()
 
 
+blocks = np.random.default_rng(1).standard_normal((3, 64)).astype(np.float32)
+
+
+def gguf(**tensors):
+    """Tensors NAME=(values, type) and metadata of every kind."""
+    with tempfile.NamedTemporaryFile() as file:
+        writer = ggml.GGUFWriter(file.name, "test")
+        for kind, value in (("uint8", 255), ("int8", -1), ("uint16", 65535), ("int16", -2),
+                            ("uint32", 4294967295), ("int32", -3), ("uint64", 1 << 62),
+                            ("int64", -4), ("float32", 0.5), ("float64", -0.25), ("bool", True),
+                            ("string", "Zoë")):
+            getattr(writer, "add_" + kind)("test." + kind, value)
+        writer.add_array("test.strings", ["a", "", "Zoë"])
+        writer.add_array("test.floats", [0.5, -1.5])
+        writer.add_array("test.integers", [1, -2])
+        for name, (values, kind) in tensors.items():
+            if values.dtype.kind == "i" or kind == "F64":
+                writer.add_tensor(name, values)
+                continue
+            kind = ggml.GGMLQuantizationType[kind]
+            writer.add_tensor(name, ggml.quants.quantize(values, kind), raw_dtype=kind)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        return open(file.name, "rb").read()
+
+
+def as_stored(kind):
+    kind = ggml.GGMLQuantizationType[kind]
+    return ggml.quants.dequantize(ggml.quants.quantize(blocks, kind), kind).astype(np.float32)
+
+
 pixels = (np.arange(5 * 7 * 3) * 37 % 256).astype(np.uint8).reshape(5, 7, 3)
 grey = pixels[:, :, 0].copy()
 palette = Image.fromarray(grey % 4, "P")
@@ -48,6 +83,12 @@ info.add_itxt("author", "Zoë")
 info.add_text("long", "abc" * 200, zip=True)
 
 files = {
+    "gguf": gguf(weight=(ramp, "F32"), half=(ramp[0], "F16"), brain=(ramp[1], "BF16"),
+                 double=(np.float64([[-2.5, 3]]), "F64"), count=(np.int32([7, -8]), "I32"),
+                 label=(np.int64([[3], [-1]]), "I64"), byte_blocks=(blocks, "Q8_0"),
+                 nibble_blocks=(blocks, "Q4_0")),
+    "npy_of_gguf_byte_blocks": npy(as_stored("Q8_0")),
+    "npy_of_gguf_nibble_blocks": npy(as_stored("Q4_0")),
     "npy_f32": npy(ramp),
     "npy_f64_scalar": npy(np.float64(-2.5)),
     "npy_f16_fortran": npy(np.asfortranarray(ramp.astype(np.float16))),
@@ -92,7 +133,7 @@ files = {
     "png_palette_transparent": png(palette, transparency=2),
 }
 
-print("// Made by tests/io_golden.py with NumPy, safetensors and Pillow: do not edit.")
+print("// Made by tests/io_golden.py with NumPy, safetensors, gguf and Pillow: do not edit.")
 print("#pragma once\n\n// clang-format off\nnamespace golden {")
 for name, data in files.items():
     # A literal of hexadecimal digits, cut into lines.

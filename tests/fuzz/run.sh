@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-30}
 readers=("${@:2}")
-[ ${#readers[@]} -gt 0 ] || readers=(idx npy npz png safetensors)
+[ ${#readers[@]} -gt 0 ] || readers=(gguf idx npy npz png safetensors)
 work=${GENERA_FUZZ_DIR:-/tmp/genera-fuzz}
 mkdir -p "$work/objects"
 flags=(-std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined

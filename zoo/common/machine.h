@@ -12,5 +12,8 @@ std::string cpu_model();
 int core_count();
 /// The most memory that this process had in use so far, in bytes.
 std::int64_t peak_memory();
+/// Bytes that this process can still take without swapping: what the system has available, less
+/// where a control group or a resource limit allows less.
+std::int64_t available_memory();
 
 }  // namespace genera::zoo

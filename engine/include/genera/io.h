@@ -1,4 +1,4 @@
-/// Reading and writing files: IDX, PNG, npy/npz, safetensors, checkpoints.
+/// Reading and writing files: IDX, PNG, npy/npz, safetensors, GGUF (reading), checkpoints.
 ///
 /// Every reader treats its file as hostile: a file that is missing, truncated, corrupt or lying
 /// gives a DataError of one line with the file, the offset, what is wrong and what to do, and never
@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace genera::io {
@@ -229,6 +230,83 @@ class GENERA_API SafetensorsFile {
 GENERA_API void write_safetensors(const std::filesystem::path& path,
                                   std::span<const NamedView> tensors, const Metadata& metadata = {},
                                   const WriteOptions& options = {});
+
+// ---- GGUF (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) ----
+
+/// A value of a GGUF file's metadata. Integers of every width are int64, floats are double; an
+/// array of bools is one of integers.
+using GgufValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
+                               std::vector<double>, std::vector<std::string>>;
+using GgufMetadata = std::map<std::string, GgufValue, std::less<>>;
+
+struct GgufEntry {
+  std::string name;
+  std::string_view type;     ///< as it is stored: "F32", "Q8_0" ...
+  DType dtype = DType::f32;  ///< as it is loaded: the blocks of Q8_0 and Q4_0 become f32
+  Shape shape;               ///< slowest axis first (the file lists them the other way round)
+  std::int64_t offset = 0;   ///< of the first byte, from the beginning of the file
+  std::int64_t bytes = 0;    ///< in the file
+};
+
+/// A GGUF file (version 2 or 3, little-endian) that is open for reading, with tensors of F64, F32,
+/// F16, BF16, I64, I32, Q8_0 and Q4_0. The constructors check the whole header: tensors must cover
+/// the file's data without overlaps or holes other than alignment. Loading tensors from several
+/// threads at once is safe.
+class GENERA_API GgufFile {
+ public:
+  explicit GgufFile(const std::filesystem::path& path);
+  /// From memory, which must outlive the object.
+  explicit GgufFile(std::span<const std::byte> bytes, std::string_view name = "memory");
+  ~GgufFile();
+  GgufFile(GgufFile&&) noexcept;
+  GgufFile& operator=(GgufFile&&) noexcept;
+
+  /// In the order of their data.
+  const std::vector<GgufEntry>& entries() const;
+  const GgufMetadata& metadata() const;
+  /// What the file is called in messages.
+  const std::string& file_name() const;
+  /// nullptr if there is no such tensor.
+  const GgufEntry* find(std::string_view name) const;
+  /// Reads one tensor and decodes its blocks, which makes Q4_0 7.2 times as large as in the file.
+  HostArray load(const GgufEntry& entry) const;
+
+ private:
+  struct State;
+  std::unique_ptr<const State> state_;
+};
+
+// ---- Other formats ----
+
+/// A file that is open for reading, for formats that the library does not know. Reading from
+/// several threads at once is safe.
+class GENERA_API BinaryFile {
+ public:
+  /// `operation`, a literal, begins every message: "[operation] file, offset: ...".
+  BinaryFile(const char* operation, const std::filesystem::path& path);
+  /// From memory, which must outlive the object.
+  BinaryFile(const char* operation, std::span<const std::byte> bytes,
+             std::string_view name = "memory");
+  ~BinaryFile();
+  BinaryFile(BinaryFile&&) noexcept;
+  BinaryFile& operator=(BinaryFile&&) noexcept;
+
+  std::int64_t size() const;
+  /// What the file is called in messages.
+  const std::string& name() const;
+  /// `count` bytes from `offset` on; DataError, before any memory is taken, if they are not there.
+  std::vector<std::byte> read(std::int64_t offset, std::int64_t count) const;
+  /// The array of `extents`, as a file claims them, whose data begin at `offset`. DataError likewise.
+  HostArray load(std::int64_t offset, DType dtype, std::span<const std::uint64_t> extents) const;
+  /// Throws the DataError "[operation] name, offset N: problem" on one line.
+  [[noreturn]] void fail(std::int64_t offset, std::string_view problem) const;
+  /// The same where no offset tells more.
+  [[noreturn]] void fail(std::string_view problem) const;
+
+ private:
+  struct State;
+  std::unique_ptr<const State> state_;
+};
 
 // ---- Checkpoints ----
 

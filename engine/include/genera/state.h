@@ -6,7 +6,9 @@
 #include <genera/random.h>
 #include <genera/tensor.h>
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -16,18 +18,24 @@ namespace genera {
 class GENERA_API State {
  public:
   State() = default;
-  /// `trainable`: a parameter, which parameters() lists; otherwise statistics that a forward pass updates.
+  /// `trainable`: a parameter, which parameters() lists; otherwise statistics that a forward pass updates. A value that
+  /// depends on no stored tensor (random numbers, constants) is computed when it is first asked for: never, if set()
+  /// replaces it before.
   State(std::string name, Tensor value, bool trainable = true);
 
   explicit operator bool() const { return cell_ != nullptr; }
-  const Tensor& value() const { return cell_->value; }
+  const Tensor& value() const {
+    if (cell_->deferred.load(std::memory_order_acquire)) compute();
+    return cell_->value;
+  }
   // a State stands for its tensor in expressions
-  operator const Tensor&() const { return cell_->value; }
+  operator const Tensor&() const { return value(); }
   const std::string& name() const { return cell_->name; }
   void rename(std::string name) { cell_->name = std::move(name); }
   bool trainable() const { return cell_->trainable; }
-  const Shape& shape() const { return cell_->value.shape(); }
-  /// Replaces the tensor, without touching the old one's memory. ArgumentError unless shape and dtype are the same.
+  const Shape& shape() const { return cell_->shape; }
+  /// Replaces the tensor, without touching the old one's memory; it may be computed later, as by the constructor.
+  /// ArgumentError unless shape and dtype are the same.
   void set(Tensor value) const;
 
   friend bool operator==(const State&, const State&) = default;  // the same cell
@@ -36,8 +44,12 @@ class GENERA_API State {
   struct Cell {
     std::string name;
     Tensor value;
-    bool trainable;
+    Shape shape;
+    bool trainable = true;
+    std::atomic<bool> deferred{false};  // `value` is an expression that nobody has asked for yet
+    std::mutex mutex;                   // held while it is computed
   };
+  void compute() const;
   std::shared_ptr<Cell> cell_;
 };
 

@@ -1,0 +1,71 @@
+#include <doctest/doctest.h>
+#include <genera/error.h>
+#include <genera/io.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "tests/io_files.h"
+#include "zoo/text/formats/model_file.h"
+#include "zoo/text/formats/model_formats.h"
+
+using namespace genera;
+using namespace genera::zoo;
+
+namespace {
+
+std::filesystem::path golden(const std::string& name) {
+  return std::filesystem::path(std::getenv("GENERA_TESTS_FOLDER")) / "golden/text" / name;
+}
+
+// The largest difference from the logits that PyTorch computed; of each position every seventh.
+double largest_difference(const Transformer& model, const std::string& name) {
+  const io::SafetensorsFile file(golden("logits.safetensors"));
+  const io::HostArray tokens = file.load("tokens." + name);
+  const io::HostArray expected = file.load("logits." + name);
+  const std::int64_t count = tokens.shape[0];
+  const std::int64_t columns = expected.shape[1];
+  Context context;
+  const Tensor logits =
+      model.logits(Tensor::from_bytes(tokens.bytes, DType::i32, {1, count}), context);
+  const std::vector<float> values = logits.to_vector<float>();
+  double largest = 0;
+  double size = 0;
+  for (std::int64_t t = 0; t < count; ++t)
+    for (std::int64_t c = 0; c < columns; ++c) {
+      const auto at = static_cast<std::size_t>(t * model.vocabulary() + 7 * c);
+      const float wanted = expected.as<float>()[static_cast<std::size_t>(t * columns + c)];
+      largest = std::max(largest, std::abs(static_cast<double>(values[at]) - wanted));
+      size = std::max(size, std::abs(static_cast<double>(wanted)));
+    }
+  CHECK(size > 1);  // logits near zero would prove nothing
+  return largest;
+}
+
+}  // namespace
+
+TEST_CASE("models of transformers give its logits") {
+  for (const std::string name : {"gpt2", "llama", "mistral"}) {
+    CAPTURE(name);
+    const double difference = largest_difference(*import_hugging_face(golden(name)).model, name);
+    CAPTURE(difference);
+    CHECK(difference < 2e-5);
+  }
+}
+
+TEST_CASE("GGUF models give the logits of the weights in them") {
+  for (const std::string name : {"llama.gguf", "gpt2.gguf"}) {
+    CAPTURE(name);
+    const io::GgufFile file(golden(name));
+    const double difference = largest_difference(*import_gguf(file).model, name);
+    CAPTURE(difference);
+    CHECK(difference < 2e-5);
+  }
+}
+
+TEST_CASE("llama2.c's models give the logits of the model that was exported") {
+  const double difference =
+      largest_difference(*import_llama2c(golden("llama.bin")).model, "llama.bin");
+  CAPTURE(difference);
+  CHECK(difference < 2e-5);
+}

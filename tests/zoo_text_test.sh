@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# genera-text as its users meet it: every verb and model, resuming, interruption, what goes wrong.
+# Usage: zoo_text_test.sh PATH/TO/genera-text
+set -u
+program=$(realpath "$1")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+for name in $(env | grep -o '^GENERA_[A-Z_]*'); do unset "$name"; done
+passed=0
+failed=0
+
+# check WHAT COMMAND...: the command must succeed.
+check() {
+  local what=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAILED: $what"
+    tail -n 5 out err 2>/dev/null
+  fi
+}
+
+# gives CODE ARGUMENTS...: runs the program, output into `out` and `err`, and checks its exit code.
+gives() {
+  local wanted=$1 code
+  shift
+  "$program" "$@" >out 2>err
+  code=$?
+  [ "$code" -eq "$wanted" ] || echo "exit code $code instead of $wanted: genera-text $*"
+  [ "$code" -eq "$wanted" ]
+}
+says() { grep -q -- "$1" err; }
+prints() { grep -q -- "$1" out; }
+without() { ! grep -q -- "$1" "$2"; }
+same_bits() {
+  cmp -s "$1/checkpoints/last.safetensors" "$2/checkpoints/last.safetensors" &&
+    cmp -s "$1/checkpoints/best.safetensors" "$2/checkpoints/best.safetensors"
+}
+bytes() { [ "$(wc -c <"$1")" -eq "$2" ]; }
+
+# A tiny run on generated text, 8 steps.
+tiny=(train --smoke --steps 8 --validations 4 --batch 8)
+
+# --- Every model: the whole path, the same bits however it is cut and for any number of threads ------------------
+for model in gpt llama lstm gru; do
+  extra=()
+  [ $model = llama ] && extra=(--kv-heads 2 --window 5 --dropout 0.1)
+  [ $model = lstm ] && extra=(--layers 2 --dropout 0.1)
+  run=("${tiny[@]}" --model $model "${extra[@]}")
+  check "$model" gives 0 "${run[@]}" --out $model
+  check "$model: the figure" prints '^nats_per_char .* nats .*standard error'
+  check "$model: one thread" gives 0 "${run[@]}" --out one-$model --threads 1
+  check "$model: the same bits for another number of threads" same_bits $model one-$model
+  check "$model: a part" gives 0 "${run[@]}" --out cut-$model --stop-after 3
+  check "$model: one more step" gives 0 train --resume cut-$model --stop-after 1
+  check "$model: the rest" gives 0 train --resume cut-$model
+  check "$model: the same bits" same_bits $model cut-$model
+  check "$model: the same samples" cmp -s $model/samples/step_0000008.txt cut-$model/samples/step_0000008.txt
+  check "$model: sample" gives 0 sample $model --tokens 40 --prompt 'the '
+  check "$model: prompt and 40 characters" bytes out 45
+done
+check "ngram" gives 0 train --smoke --model ngram --out ngram
+check "ngram: it has learned the sentences" bash -c \
+  'awk "/^nats_per_char/ { exit !(\$2 < 0.6) }" out'
+check "ngram: again" gives 0 train --smoke --model ngram --out again
+check "ngram: the same bits" same_bits ngram again
+check "ngram with one discount" gives 0 train --smoke --model ngram --discounts one --order 3 --out one
+check "bytes" gives 0 train --smoke --model ngram --tokenizer byte --out byte
+
+# --- The run folder ---------------------------------------------------------------------------------------------
+for file in config.toml manifest.json metrics.jsonl loss.svg summary.json report.html checkpoints/last.safetensors \
+            checkpoints/best.safetensors samples/step_0000008.txt; do
+  check "the run has $file" test -s "gpt/$file"
+done
+check "samples carry their recipe" grep -q '# genera-text train --steps 8 .*--out RUN' gpt/samples/step_0000008.txt
+check "info" gives 0 info gpt
+check "info tells the tokenizer" prints '^tokenizer *char'
+check "info --json" gives 0 info ngram --json
+check "its numbers are numbers" prints '"order": 6'
+check "eval" gives 0 eval gpt --json
+check "eval prints the figures" prints '"nats_per_char"'
+cp out first
+check "eval --record" gives 0 eval gpt --record record.json --json
+check "eval is reproducible" cmp -s out first
+check "the record has no path" without "$scratch" record.json
+check "--plan" gives 0 "${tiny[@]}" --plan --out planned
+check "--plan makes no folder" test ! -e planned
+
+# --- Sampling ---------------------------------------------------------------------------------------------------
+sampled=(sample ngram --prompt 'the king ' --tokens 120)
+check "sample" gives 0 "${sampled[@]}" --seed 5
+cp out first
+check "sample again" gives 0 "${sampled[@]}" --seed 5 --threads 1
+check "the same text" cmp -s out first
+check "another seed" gives 0 "${sampled[@]}" --seed 6
+check "another text" bash -c '! cmp -s out first'
+check "several texts" gives 0 "${sampled[@]}" --seed 5 --count 3 --json
+check "text 0 does not depend on the others" bash -c \
+  'grep -q -F -- "$(head -1 first | cut -c10-30)" out && [ "$(grep -c "\"text\":" out)" -eq 3 ]'
+check "texts in a file" gives 0 "${sampled[@]}" --seed 5 --count 3 --out texts.txt
+check "it is named" prints '^texts.txt$'
+check "they begin with the prompt" test "$(grep -c '^the king ' texts.txt)" -ge 3
+check "greedy" gives 0 "${sampled[@]}" --temperature 0 --seed 1
+cp out first
+check "top-k 1" gives 0 "${sampled[@]}" --top-k 1 --seed 2
+check "is greedy" cmp -s out first
+check "a tiny top-p" gives 0 "${sampled[@]}" --top-p 1e-6 --seed 3
+check "is greedy" cmp -s out first
+check "min-p 1" gives 0 "${sampled[@]}" --min-p 1 --seed 4
+check "is greedy" cmp -s out first
+check "a repetition penalty" gives 0 "${sampled[@]}" --temperature 0 --repetition-penalty 5
+check "is not" bash -c '! cmp -s out first'
+check "stop" gives 0 sample ngram --prompt 'the king' --tokens 500 --stop 'zzz||\n'
+check "at the end of the line" bytes out "$(head -1 out | wc -c)"
+check "an empty prompt" gives 0 sample gpt --tokens 3
+check "a text longer than the context" gives 0 sample gpt --tokens 200
+check "a prompt longer than the context" gives 0 sample gpt --tokens 9 --prompt 'the king sees the moon, and the sea'
+check "a prompt that is no UTF-8" gives 0 sample byte --tokens 3 --prompt $'\xff' --json
+check "byte tokens give whole characters" gives 0 sample byte --temperature 50 --tokens 300 --prompt 'x'
+check "UTF-8" iconv -f UTF-8 -t UTF-8 -o /dev/null out
+printf 'the king sees the moon.\n\nking! sees; the\n' >lines
+check "score" gives 0 score ngram lines
+check "two lines" test "$(wc -l <out)" -eq 2
+check "the odd one is less expected" bash -c 'awk "NR == 1 { a = \$3 } NR == 2 { exit !(\$3 > a) }" out'
+
+# --- Data -------------------------------------------------------------------------------------------------------
+mkdir collection elsewhere
+for i in $(seq 60); do echo "Zeile $i: äöü, nochmals äöü."; done >collection/mine.txt
+check "a name in GENERA_DATA" \
+  bash -c 'GENERA_DATA=collection "$0" train --data mine --model ngram --order 3 --out named >out 2>err' "$program"
+check "eval finds its text" bash -c 'cd elsewhere && "$0" eval ../named >out 2>err' "$program"
+check "a path" gives 0 train --data ./collection/mine.txt --model ngram --out path
+check "another text" gives 0 eval path --data collection/mine.txt
+check "Debian's Bible" gives 0 train --data bible-kjv --model ngram --order 2 --out bible
+check "no such text" gives 3 train --data no-such-text --out never
+check "it tells what is there" says 'bible-kjv'
+check "no such file" gives 3 train --data ./no-such-file --out never
+printf 'too short' >short
+check "too short" gives 3 train --data ./short --out never
+check "too short for the context" gives 2 train --data ./collection/mine.txt --context 5000 --out never
+head -c 2000 /dev/urandom >noise
+check "no UTF-8" gives 3 train --data ./noise --out never
+check "bytes are bytes" gives 0 train --data ./noise --tokenizer byte --model ngram --order 2 --out noisy
+check "no folder for what failed" test ! -e never
+check "a character that the model does not know" gives 3 sample gpt --prompt 'é'
+check "is named" says 'tokenizer byte'
+
+# --- What goes wrong --------------------------------------------------------------------------------------------
+check "heads that do not divide the width" gives 2 "${tiny[@]}" --width 30 --out never
+check "an unknown model" gives 2 train --model gtp --out never
+check "the nearest" says 'did you mean gpt'
+check "a temperature below 0" gives 2 sample gpt --temperature -1
+check "no run" gives 3 info nowhere
+cp -r gpt damaged
+truncate -s 1000 damaged/checkpoints/best.safetensors
+check "a damaged checkpoint" gives 3 sample damaged
+cp -r gpt other
+sed -i 's/^model = .*/model = "lstm"/' other/config.toml
+check "a checkpoint of another model" gives 3 sample other
+
+# --- Interruption -----------------------------------------------------------------------------------------------
+interrupt() { # SIGNAL CODE
+  rm -rf stopped
+  env --default-signal=INT "$program" train --smoke --model lstm --steps 100000000 --out stopped >out 2>err &
+  local pid=$! code
+  for _ in $(seq 200); do
+    [ -s stopped/checkpoints/last.safetensors ] && break
+    sleep 0.05
+  done
+  sleep 0.2
+  kill "-$1" "$pid"
+  wait "$pid"
+  code=$?
+  [ "$code" -eq "$2" ] || echo "exit code $code instead of $2 after SIG$1"
+  [ "$code" -eq "$2" ]
+}
+check "SIGTERM exits 143" interrupt TERM 143
+check "Ctrl-C exits 130" interrupt INT 130
+check "Ctrl-C tells how to go on" says 'continue with: genera-text train --resume stopped'
+
+echo "test cases: $((passed + failed)) | $passed passed | $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,142 @@
+#include "zoo/text/experiment.h"
+
+#include <fmt/core.h>
+#include <genera/functions.h>
+
+#include <algorithm>
+
+#include "zoo/common/failure.h"
+#include "zoo/common/saved_states.h"
+#include "zoo/text/held_out.h"
+#include "zoo/text/recurrent.h"
+
+namespace genera::zoo {
+namespace {
+
+// The seed's derived key; key 0 initialises the model.
+Key step_key(const TextSettings& settings) { return Key(settings.train.seed).fold_in(1); }
+
+std::vector<Token> training_tokens(const TextSettings& settings, const Tokenizer& tokenizer,
+                                   const TextData& text) {
+  std::vector<Token> tokens = tokenizer.encode(text.train());
+  if (std::ssize(tokens) < settings.context + 2)
+    throw UsageError(fmt::format("--context {} is too much for the {} tokens of the training text",
+                                 settings.context, tokens.size()));
+  return tokens;
+}
+
+std::vector<State> carried_by(LanguageModel& model, std::int64_t batch) {
+  auto* recurrent = dynamic_cast<Recurrent*>(&model);
+  if (recurrent == nullptr) return {};
+  recurrent->carry(batch);
+  return recurrent->carried();
+}
+
+}  // namespace
+
+TextExperiment::TextExperiment(const TextSettings& settings)
+    : settings_(settings.resolved()),
+      text_(open_data(settings)),
+      tokenizer_(make_tokenizer(settings, text_)),
+      train_(training_tokens(settings_, *tokenizer_, text_)),
+      model_(make_model(settings, tokenizer_->vocabulary_size())),
+      carried_(carried_by(*model_, settings.train.batch)),
+      adam_(model_->parameters(), {.lr = settings_.lr,
+                                   .beta2 = 0.99,
+                                   .weight_decay = settings_.weight_decay,
+                                   .decays = optim::is_matrix}) {}
+
+std::vector<State> TextExperiment::states() const {
+  std::vector<State> all = model_->parameters();
+  for (const State& state : adam_.states()) all.push_back(state);
+  all.insert(all.end(), carried_.begin(), carried_.end());
+  return all;
+}
+
+// What step `step` learns from, (B,T+1). A recurrent model reads B parts of the text side by side,
+// from where it stopped in the step before; a Transformer takes B places anywhere.
+Tensor TextExperiment::tokens_of(std::int64_t step) const {
+  const std::int64_t batch = settings_.train.batch, length = settings_.context;
+  const std::int64_t size = std::ssize(train_);
+  std::vector<double> places;
+  if (carried_.empty()) {
+    const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(step)).fold_in(0);
+    for (const std::uint32_t bits : random_bits(key, {batch}).to_vector<std::uint32_t>())
+      places.push_back(static_cast<double>(bits) / 4294967296.0 *
+                       static_cast<double>(size - length));
+  } else {
+    for (std::int64_t b = 0; b < batch; ++b)
+      places.push_back(static_cast<double>((b * size / batch + step * length) % size));
+  }
+  std::vector<Token> tokens;
+  tokens.reserve(static_cast<std::size_t>(batch * (length + 1)));
+  for (const double place : places)
+    for (std::int64_t t = 0; t <= length; ++t)
+      tokens.push_back(
+          train_[static_cast<std::size_t>((static_cast<std::int64_t>(place) + t) % size)]);
+  return Tensor::from(tokens, {batch, length + 1});
+}
+
+Tensor TextExperiment::loss(const StepInfo& info, Context& context) const {
+  const std::int64_t length = settings_.context;
+  const Tensor tokens = tokens_of(info.step);
+  return cross_entropy(model_->logits(slice(tokens, 1, 0, length), context),
+                       slice(tokens, 1, 1, length + 1));
+}
+
+Gradients TextExperiment::gradients(const Tensor& loss) const {
+  Gradients gradients = grad(loss, adam_.parameters());
+  if (settings_.clip > 0)
+    gradients = optim::clip_by_global_norm(std::move(gradients), settings_.clip);
+  return gradients;
+}
+
+NamedTensors TextExperiment::step(const StepInfo& info) {
+  const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(info.step)).fold_in(1);
+  Context context = Context::training(key);
+  const Tensor now = loss(info, context);
+  constexpr double last_rate = 0.05;
+  const optim::Schedule schedule =
+      settings_.schedule == "cosine"
+          ? optim::warm_up_cosine(settings_.lr_warmup,
+                                  std::max(info.steps, settings_.lr_warmup + 1), last_rate)
+          : optim::linear_warm_up(std::max<std::int64_t>(settings_.lr_warmup, 1));
+  adam_.scale_learning_rate(schedule(info.step));
+  adam_.step(gradients(now), {.updates = context.take_updates()});
+  return {{"loss", now}};
+}
+
+std::vector<Tensor> TextExperiment::step_graph(const StepInfo& info) {
+  const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(info.step)).fold_in(1);
+  Context context = Context::training(key);
+  const Tensor now = loss(info, context);
+  Gradients all = gradients(now);
+  std::vector<Tensor> roots = {now};
+  roots.insert(roots.end(), all.values.begin(), all.values.end());
+  return roots;
+}
+
+Metrics TextExperiment::validate() {
+  return {{"loss", validation_loss(*model_, *tokenizer_, text_)}};
+}
+
+void TextExperiment::write_samples(const std::filesystem::path& path, const std::string& recipe) {
+  write_sample_text(path, recipe, *model_, *tokenizer_, {train_.front()}, settings_);
+}
+
+io::Metadata TextExperiment::description() const {
+  return {{"program", "genera-text"}, {"tokenizer", tokenizer_->to_json()}};
+}
+
+std::int64_t TextExperiment::steps_per_epoch() const {
+  return std::max<std::int64_t>(1,
+                                std::ssize(train_) / (settings_.train.batch * settings_.context));
+}
+
+std::int64_t TextExperiment::parameter_count() const { return element_count(model_->parameters()); }
+
+std::vector<Figure> TextExperiment::evaluate(Console& console) {
+  return test_figures(*model_, *tokenizer_, text_, console);
+}
+
+}  // namespace genera::zoo

@@ -1,0 +1,215 @@
+// genera-text: language models. The verbs are thin: what they do is in the files named like it.
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "zoo/common/program.h"
+#include "zoo/common/read_verbs.h"
+#include "zoo/text/evaluation.h"
+#include "zoo/text/experiment.h"
+#include "zoo/text/formats/model_file.h"
+#include "zoo/text/generation.h"
+#include "zoo/text/held_out.h"
+#include "zoo/text/ngram_experiment.h"
+#include "zoo/text/text_data.h"
+#include "zoo/text/trained.h"
+
+namespace genera::zoo {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct TextReadFlags : ReadFlags {
+  std::string prompt, stop, text, tokenizer;
+  std::int64_t tokens = 500;
+  SamplingOptions sampling;
+};
+
+// "A||B" as A and B; \n is a newline.
+std::vector<std::string> stop_texts(const std::string& flag) {
+  std::string text;
+  for (std::size_t i = 0; i < flag.size(); ++i) {
+    const bool newline = flag[i] == '\\' && i + 1 < flag.size() && flag[i + 1] == 'n';
+    text.push_back(newline ? '\n' : flag[i]);
+    i += newline ? 1 : 0;
+  }
+  std::vector<std::string> stops;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find("||", begin), text.size());
+    if (end > begin) stops.push_back(text.substr(begin, end - begin));
+    begin = end + 2;
+  }
+  return stops;
+}
+
+// The prompt's tokens after the begin token; where there is neither, the token that ends the text
+// before, a newline, or what stands for it.
+std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, const std::string& prompt) {
+  std::vector<Token> tokens;
+  if (tokenizer.begin()) tokens.push_back(*tokenizer.begin());
+  const std::vector<Token> rest = tokenizer.encode(prompt);
+  tokens.insert(tokens.end(), rest.begin(), rest.end());
+  if (!tokens.empty()) return tokens;
+  if (tokenizer.end()) return {*tokenizer.end()};
+  try {
+    return tokenizer.encode("\n");
+  } catch (const DataError&) {
+    return {0};
+  }
+}
+
+void print_now(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+int sample(const TrainedText& trained, const TextReadFlags& flags) {
+  const GenerationOptions options{flags.sampling, flags.tokens, stop_texts(flags.stop), flags.seed,
+                                  flags.count};
+  const bool stream = flags.count == 1 && flags.out.empty() && !flags.compute.json;
+  if (stream) print_now(flags.prompt);
+  const auto texts =
+      generate(*trained.model, *trained.tokenizer, prompt_tokens(*trained.tokenizer, flags.prompt),
+               options, [&](std::int64_t, std::string_view characters) {
+                 if (stream) print_now(characters);
+               });
+  if (stream) return print_now("\n"), exit_done;
+  if (!flags.out.empty()) {
+    std::string all;
+    for (const Generated& text : texts) all += flags.prompt + text.text + "\n";
+    write_text(flags.out, all);
+    return finish_file(flags, flags.out);
+  }
+  Json all = Json::array();
+  for (const Generated& text : texts) {
+    if (flags.compute.json)
+      all.push_back({{"text", text.text}, {"tokens", text.tokens}});
+    else
+      fmt::print("{}{}\n{}", flags.prompt, text.text, &text == &texts.back() ? "" : "---\n");
+  }
+  if (flags.compute.json)
+    fmt::print("{}\n", Json{{"prompt", flags.prompt}, {"texts", all}}.dump(
+                           2, ' ', false, Json::error_handler_t::replace));
+  return exit_done;
+}
+
+TextData test_text(const TextSettings& settings, const TextReadFlags& flags) {
+  return flags.data.empty() ? open_data(settings) : open_text(flags.data);
+}
+
+int eval(const TrainedRun& run, const TextSettings& settings, const TextReadFlags& flags) {
+  Console console(flags.compute.quiet);
+  const TrainedText trained = trained_text(run, settings);
+  return finish_eval(
+      run, flags,
+      test_figures(*trained.model, *trained.tokenizer, test_text(settings, flags), console),
+      trained.parameters);
+}
+
+// How unexpected each line of a file is, one by one: the model sees a newline before it.
+int score(const TrainedRun& run, const TextSettings& settings, const TextReadFlags& flags) {
+  const TrainedText trained = trained_text(run, settings);
+  for (const LineScore& line :
+       line_scores(*trained.model, *trained.tokenizer, read_text(flags.text))) {
+    if (flags.compute.json)
+      fmt::print(
+          "{}\n",
+          Json{{"nats", line.nats}, {"bits_per_char", line.bits_per_char}, {"text", line.text}}
+              .dump(-1, ' ', false, Json::error_handler_t::replace));
+    else
+      fmt::print("{:9.3f} nats {:7.3f} bits/char  {}\n", line.nats, line.bits_per_char, line.text);
+  }
+  return exit_done;
+}
+
+int info(const TrainedRun& run, const TextSettings& settings, const TextReadFlags& flags) {
+  const TrainedText trained = trained_text(run, settings);
+  const TextSettings resolved = settings.resolved();
+  std::vector<std::pair<std::string, std::string>> facts = {
+      {"tokenizer", trained.tokenizer->kind()},
+      {"vocabulary", std::to_string(trained.tokenizer->vocabulary_size())}};
+  if (settings.model == "ngram") {
+    facts.emplace_back("order", std::to_string(settings.order));
+  } else {
+    facts.emplace_back("context", std::to_string(resolved.context));
+    facts.emplace_back("layers", std::to_string(resolved.layers));
+    facts.emplace_back("width", std::to_string(resolved.width));
+  }
+  return finish_info(run, flags, facts, trained.parameters);
+}
+
+std::unique_ptr<Trainable> make_trainable(TextSettings& settings) {
+  settings.train.data = absolute_text(settings.train.data);
+  if (settings.model == "ngram") return std::make_unique<NgramExperiment>(settings);
+  return std::make_unique<TextExperiment>(settings);
+}
+
+void add_generation_flags(Verb& verb, TextReadFlags& flags) {
+  SamplingOptions& sampling = flags.sampling;
+  flags.count = 1;
+  add_out_flag(verb, flags, "File to write the texts to, one after the other; default: stdout");
+  add_seed_flag(verb, flags)
+      .option("prompt", flags.prompt, "Text to continue")
+      .option("tokens", flags.tokens, "Most tokens of a text", Range{1, 1e9})
+      .option("count", flags.count, "Texts; one is shown while it is written", Range{1, 1e4})
+      .option("temperature", sampling.temperature,
+              "Divides the logits; 0: always the most probable token", Range{0, 1e3})
+      .option("top-k", sampling.top_k, "Only the K most probable tokens; 0: all", Range{0, 1e9})
+      .option("top-p", sampling.top_p, "Only the most probable tokens that have P together",
+              Range{1e-9, 1})
+      .option("min-p", sampling.min_p, "Only tokens with this share of the largest probability",
+              Range{0, 1})
+      .option("repetition-penalty", sampling.repetition_penalty,
+              "Above 1: makes tokens that were there less probable", Range{1e-3, 1e3})
+      .option("repetition-window", sampling.penalty_window,
+              "Tokens before that the penalty looks at; 0: all", Range{0, 1e9})
+      .option("stop", flags.stop,
+              "A text ends before this one; several: A||B; \\n stands for a newline");
+}
+
+int run(int argc, char** argv) {
+  Program program("genera-text", "Language models: trains them, continues texts, measures them");
+  TextSettings settings;
+  add_flags(program.add_train(settings.train, [&] { return make_trainable(settings); }), settings);
+  TextReadFlags sampled, measured, scored, shown;
+  using Body = int (*)(const TrainedRun&, const TextSettings&, const TextReadFlags&);
+  const auto reader = [&](const char* name, const char* help, TextReadFlags& flags,
+                          Body body) -> Verb& {
+    return program.add_reader(
+        name, help, flags.run, flags.compute,
+        [&, body](const TrainedRun& run) { return body(run, settings, flags); });
+  };
+  const Verb* sampler = nullptr;
+  Verb& continued = program.add_verb("sample", "Continues a text", sampled.compute, [&] {
+    return sample(is_model_file(sampled.run)
+                      ? trained_text(open_model_file(sampled.run, sampled.tokenizer))
+                      : trained_text(program.open(sampled.run, *sampler), settings),
+                  sampled);
+  });
+  sampler = &continued;
+  continued.argument("PATH", sampled.run,
+                     "a run folder, one of its checkpoints, or another program's model: .gguf, a "
+                     "Hugging Face folder or its .safetensors, llama2.c's .bin");
+  continued.option("tokenizer", sampled.tokenizer,
+                   "Tokenizer file of another program's model, where none lies in or beside it",
+                   Kept::nowhere);
+  add_generation_flags(continued, sampled);
+  Verb& measure =
+      reader("eval", "Measures how well the model predicts the test text", measured, eval);
+  add_data_flag(add_record_flag(measure, measured), measured);
+  reader("score", "Says how unexpected each line of a file is", scored, score)
+      .argument("FILE", scored.text, "a text");
+  reader("info", "Says what a run or a checkpoint holds", shown, info);
+  return program.run(argc, argv);
+}
+
+}  // namespace
+}  // namespace genera::zoo
+
+int main(int argc, char** argv) {
+  return genera::zoo::run_program("genera-text", [&] { return genera::zoo::run(argc, argv); });
+}
