@@ -266,6 +266,28 @@ TEST_CASE("the conditional model shows the class it is asked for to both sides")
   CHECK(model->generate(1, Key(1), label(0)).to_vector<float>() !=
         model->generate(1, Key(1), label(3)).to_vector<float>());
   CHECK_THROWS_AS(model->encode(x), ArgumentError);
+  // A class's own prior: KL is against it, and samples are drawn from it.
+  for (const State& state : model->parameters())
+    if (state.name() == "prior.weight") state.set(random_normal(Key(8), state.shape()));
+  constexpr std::int64_t draws = 4000;
+  for (std::int32_t asked : {1, 2}) {
+    const Encoded encoded = model->encode(x, label(asked));
+    Encoded repeated;
+    for (const Tensor& part : encoded) repeated.push_back(repeat(part, draws, 0));
+    const LatentDraw drawn = model->draw(repeated, Key(6));
+    const auto ratio = drawn.log_ratio.to_vector<float>();
+    const double kl = drawn.kl.to_vector<float>()[0];
+    double total = 0, squares = 0;
+    for (float value : ratio) {
+      total += value;
+      squares += double{value} * value;
+    }
+    const double average = total / draws;
+    const double error = std::sqrt((squares / draws - average * average) / draws);
+    CHECK(near(-average, kl, 4 * error));
+    CHECK(kl > 1);
+    CHECK(std::abs(kl - sum(kl_standard_normal(encoded[0], encoded[1])).item<double>()) > 0.1);
+  }
   CHECK_THROWS_AS(model->generate(1, Key(1)), ArgumentError);
 }
 

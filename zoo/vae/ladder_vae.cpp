@@ -58,12 +58,10 @@ LatentDraw LadderVae::draw(const Encoded& encoded, const Key& key) const {
   for (std::size_t i = top; i-- > 0;) {
     const Normal prior = prior_of(i, z);
     const Normal posterior = combine_normals({encoded[2 * i], encoded[2 * i + 1]}, prior);
-    z = sample_normal(posterior, key.fold_in(i));
-    kl = kl + sum(kl_normal(posterior.mean, posterior.log_variance, prior.mean, prior.log_variance),
-                  {1});
-    log_ratio = log_ratio + sum(normal_log_density(z, prior.mean, prior.log_variance) -
-                                    normal_log_density(z, posterior.mean, posterior.log_variance),
-                                {1});
+    const NormalDraw below = draw_normal(posterior, prior, key.fold_in(i));
+    z = below.z;
+    kl = kl + below.kl;
+    log_ratio = log_ratio + below.log_ratio;
   }
   return {decoder_(z), kl, log_ratio, {}, {}};
 }

@@ -13,7 +13,17 @@ Normal split_normal(const Tensor& both) {
   return {slice(both, 1, 0, latent), clip(slice(both, 1, latent, 2 * latent), -12, 12)};
 }
 
-StandardDraw draw_standard(const Normal& posterior, const Key& key) {
+NormalDraw draw_normal(const Normal& posterior, const Normal& prior, const Key& key) {
+  const Tensor z = sample_normal(posterior, key);
+  return {
+      z,
+      sum(kl_normal(posterior.mean, posterior.log_variance, prior.mean, prior.log_variance), {1}),
+      sum(normal_log_density(z, prior.mean, prior.log_variance) -
+              normal_log_density(z, posterior.mean, posterior.log_variance),
+          {1})};
+}
+
+NormalDraw draw_standard(const Normal& posterior, const Key& key) {
   const Tensor noise = random_normal(key, posterior.mean.shape());
   const Tensor z = posterior.mean + exp(0.5 * posterior.log_variance) * noise;
   // log q in terms of its noise: the constants cancel.
@@ -32,7 +42,7 @@ Encoded Vae::encode(const Tensor& x, const Tensor&) const {
 }
 
 LatentDraw Vae::draw(const Encoded& encoded, const Key& key) const {
-  const StandardDraw drawn = draw_standard({encoded[0], encoded[1]}, key);
+  const NormalDraw drawn = draw_standard({encoded[0], encoded[1]}, key);
   return {decoder_(drawn.z), drawn.kl, drawn.log_ratio, {}, {}};
 }
 

@@ -101,10 +101,12 @@ class Vae : public LatentModel {
 
 /// z ~ posterior under the prior N(0, I): z (B,Z), and as in LatentDraw kl (B, analytic: 1312.6114,
 /// appendix B) and log_ratio (B).
-struct StandardDraw {
+struct NormalDraw {
   Tensor z, kl, log_ratio;
 };
-StandardDraw draw_standard(const Normal& posterior, const Key& key);
+NormalDraw draw_standard(const Normal& posterior, const Key& key);
+/// The same under another prior.
+NormalDraw draw_normal(const Normal& posterior, const Normal& prior, const Key& key);
 
 /// The layer as it should begin before a ReLU: weights normal with variance 2 / fan_in, no bias (He
 /// et al., 1502.01852, equation 10). With less, little of x reaches z at first, and the posterior
