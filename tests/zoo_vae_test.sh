@@ -113,6 +113,8 @@ check "conv" gives 0 train --smoke --model conv --width 4 --hidden 16 --steps 2 
 check "logistic" gives 0 train --smoke --likelihood logistic --steps 2 --out logistic
 check "logistic gives bits" prints '^bits_per_dim'
 check "cvae" gives 0 train --smoke --model cvae --hidden 16 --steps 2 --out cvae
+check "cvae: eval asks a classifier" bash -c 'XDG_CACHE_HOME=$PWD/cache "$0" eval cvae --quiet >out 2>err' "$program"
+check "how many classes it sees" prints '^class_agreement .* in the eyes of the classifier'
 check "its classes, each in turn" gives 0 sample cvae --count 8
 check "a class, with its labels" gives 0 sample cvae --class 2 --count 6 --out two.npy
 check "the labels are there" test -s two-labels.npy

@@ -16,7 +16,7 @@ import sys
 
 ZOO = pathlib.Path(__file__).resolve().parent
 # Which figure stands for a run, the most telling first.
-HEADLINES = ["iwae", "negative_elbo", "bits_per_dim", "excess", "nats", "frechet", "high_quality", "nats_per_char", "log_likelihood"]
+HEADLINES = ["class_agreement", "iwae", "negative_elbo", "bits_per_dim", "excess", "nats", "frechet", "high_quality", "nats_per_char", "log_likelihood"]
 
 
 def group_of(record):

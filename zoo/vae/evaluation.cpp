@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "zoo/common/log_sum_exp.h"
+#include "zoo/vae/pictures.h"
 
 namespace genera::zoo {
 namespace {
@@ -135,6 +136,21 @@ std::vector<Figure> evaluate(const VaeObjective& objective, const data::Images& 
         mean_figure("iwae", iwae_bounds(objective, images, binarize, iwae_samples, console), "nats",
                     fmt::format("{}, K = {}, fixed noise", what, iwae_samples)));
   return figures;
+}
+
+Figure class_agreement(const VaeObjective& objective, const Classifier& classifier) {
+  constexpr std::int64_t of_each = 100;
+  const std::int64_t classes = objective.model().shape().classes;
+  const std::vector<std::int32_t> asked = cycled_labels(of_each * classes, classes);
+  const auto images = sample_images(objective, of_each * classes, evaluation_seed, false, asked);
+  const std::vector<std::int32_t> found = classifier.classes(images);
+  std::vector<double> agrees;
+  for (std::size_t i = 0; i < asked.size(); ++i) agrees.push_back(asked[i] == found[i] ? 1 : 0);
+  return mean_figure(
+      "class_agreement", agrees, "",
+      fmt::format("{} samples of each of {} classes, means of p(x|y,z), in the eyes of "
+                  "the classifier {:.8}",
+                  of_each, classes, classifier.digest()));
 }
 
 }  // namespace genera::zoo

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "zoo/common/classifier.h"
 #include "zoo/common/console.h"
 #include "zoo/common/summary.h"
 #include "zoo/vae/objective.h"
@@ -38,5 +39,9 @@ std::vector<double> iwae_bounds(const VaeObjective& objective, const data::Image
 /// iwae_samples > 0 iwae.
 std::vector<Figure> evaluate(const VaeObjective& objective, const data::Images& images,
                              bool binarize, std::int64_t iwae_samples, Console& console);
+
+/// class_agreement: of samples of a conditional model, as many of each class, the share that the
+/// classifier takes for the class that was asked for.
+Figure class_agreement(const VaeObjective& objective, const Classifier& classifier);
 
 }  // namespace genera::zoo

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "zoo/common/classifier.h"
 #include "zoo/common/image_data.h"
 #include "zoo/common/program.h"
 #include "zoo/common/read_verbs.h"
@@ -97,10 +98,12 @@ int interpolate(const TrainedRun& run, const VaeSettings& settings, const VaeRea
 int eval(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
   Console console(flags.compute.quiet);
   const VaeObjective objective = trained_objective(run, settings);
-  return finish_eval(run, flags,
-                     evaluate(objective, test_images(run, settings, flags),
-                              settings.binarize == "dynamic", flags.iwae, console),
-                     element_count(objective.parameters()));
+  std::vector<Figure> figures = evaluate(objective, test_images(run, settings, flags),
+                                         settings.binarize == "dynamic", flags.iwae, console);
+  if (objective.model().conditional())
+    figures.push_back(
+        class_agreement(objective, open_classifier(open_images(settings.train), console)));
+  return finish_eval(run, flags, std::move(figures), element_count(objective.parameters()));
 }
 
 // -log p(x) of each image, bounded from above: images unlike those of the training stand out.
