@@ -16,7 +16,7 @@ import sys
 
 ZOO = pathlib.Path(__file__).resolve().parent
 # Which figure stands for a run, the most telling first.
-HEADLINES = ["iwae", "negative_elbo", "bits_per_dim", "excess", "nats"]
+HEADLINES = ["log_likelihood", "log_likelihood_bound", "iwae", "negative_elbo", "bits_per_dim", "excess", "nats"]
 
 
 def group_of(record):

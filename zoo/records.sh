@@ -13,12 +13,16 @@
 #   flow-2d            five densities in the plane, spline, 2 minutes each, seeds 0, 1 and 2
 #   flow-glow          Fashion-MNIST, glow, 20 minutes
 #   flow-glow-hour     the same in an hour
+#   rbm-exact          16 hidden units on static binarised MNIST: AIS beside the exact log Z, seeds 0, 1 and 2
+#   rbm-2m, rbm-20m    RBM-500 on static binarised MNIST, 2 minutes (seeds 0, 1 and 2) and 20
+#   dbm-20m            deep Boltzmann machine 500-1000 on static binarised MNIST, 20 minutes
 set -eu
 cd "$(dirname "$0")/.."
 vae=${GENERA_VAE:-build-demo/zoo/vae/genera-vae}
 flow=${GENERA_FLOW:-build-demo/zoo/flow/genera-flow}
+boltzmann=${GENERA_BOLTZMANN:-build-demo/zoo/boltzmann/genera-boltzmann}
 runs=runs/records-$(date +%Y%m%d-%H%M%S)
-[ $# -gt 0 ] || set -- vae-mlp vae-conv vae-cvae vae-ladder vae-vqvae vae-iwae vae-static-mnist flow-2d flow-glow flow-glow-hour
+[ $# -gt 0 ] || set -- vae-mlp vae-conv vae-cvae vae-ladder vae-vqvae vae-iwae vae-static-mnist flow-2d flow-glow flow-glow-hour rbm-exact rbm-2m rbm-20m dbm-20m
 
 # record NAME IWAE-DRAWS -- TRAIN-FLAGS...
 record() {
@@ -35,6 +39,14 @@ record_flow() {
   shift 2
   "$flow" train "$@" --out "$runs/$name" >/dev/null
   "$flow" eval "$runs/$name" --record "zoo/results/$name.json"
+}
+
+# record_boltzmann NAME TRAIN-FLAGS...
+record_boltzmann() {
+  name=$1
+  shift
+  "$boltzmann" train "$@" --data binarized-mnist --betas 1000 --out "$runs/$name" >/dev/null
+  "$boltzmann" eval "$runs/$name" --record "zoo/results/$name.json"
 }
 
 for wanted; do
@@ -76,6 +88,22 @@ for wanted; do
       ;;
     flow-glow-hour)
       record_flow flow-glow-fashion-mnist-hour -- --model glow --data fashion-mnist --time 1h
+      ;;
+    rbm-exact)
+      for seed in 0 1 2; do
+        record_boltzmann "rbm-exact-static-mnist-seed$seed" --model rbm --hidden 16 --epochs 10 --seed $seed
+      done
+      ;;
+    rbm-2m)
+      for seed in 0 1 2; do
+        record_boltzmann "rbm-static-mnist-2m-seed$seed" --model rbm --time 2m --validations 5 --seed $seed
+      done
+      ;;
+    rbm-20m)
+      record_boltzmann rbm-static-mnist-20m --model rbm --time 20m
+      ;;
+    dbm-20m)
+      record_boltzmann dbm-static-mnist-20m --model dbm --time 20m
       ;;
     *)
       echo "zoo/records.sh: no record is called $wanted" >&2
