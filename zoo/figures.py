@@ -16,7 +16,8 @@ import sys
 
 ZOO = pathlib.Path(__file__).resolve().parent
 # Which figure stands for a run, the most telling first.
-HEADLINES = ["class_agreement", "iwae", "negative_elbo", "bits_per_dim", "excess", "nats", "frechet", "high_quality", "nats_per_char", "log_likelihood"]
+HEADLINES = ["log_likelihood", "log_likelihood_bound", "iwae", "negative_elbo", "bits_per_dim", "excess", "nats", "frechet",
+             "high_quality", "nats_per_char"]
 
 
 def group_of(record):
