@@ -137,6 +137,29 @@ TEST_CASE("bits per dimension, number by number") {
     }
     CHECK(claimed[i] == doctest::Approx(expected).epsilon(1e-5));
   }
+  // With noise of a density q its logarithm is subtracted.
+  shape.variational = 2;
+  const FlowModel variational(shape, std::make_shared<Flattened>(shape.example), Key(0));
+  const VariationalDequantiser dequantiser(1, shape.hidden / 2, 2, Key(0));
+  Context inference;
+  const Dequantised dequantised = dequantiser.dequantise(bytes, Key(2), inference);
+  const Tensor log_p = sum_of_example(standard_normal_log_density(dequantised.value)) -
+                       dequantised.log_density - 16 * std::log(256.0);
+  CHECK(max(abs(variational.log_likelihood(bytes, Key(2)) - log_p)).item<double>() < 1e-3);
+}
+
+TEST_CASE("draws of noise are averaged") {
+  // Under N(0,1) the noise of 1/256 hardly matters: as many draws as there may be give the same.
+  FlowSettings settings = settings_for("glow", "sprites");
+  const auto examples = open_examples(settings);
+  FlowShape shape;
+  shape.example = examples->shape();
+  const FlowModel model(shape, std::make_shared<Flattened>(shape.example), Key(0));
+  const ExampleList few = split_of(*examples, data::Split::test, 3);
+  Console console(true);
+  const auto one = log_likelihoods(model, few, 1, console);
+  const auto eight = log_likelihoods(model, few, 8, console);
+  for (std::size_t i = 0; i < one.size(); ++i) CHECK(std::abs(eight[i] - one[i]) < 0.5);
 }
 
 TEST_CASE("evaluation says its figures, and more draws of noise tighten the bound") {
@@ -216,6 +239,8 @@ TEST_CASE("training starts ActNorm once, lowers the loss, and steps depend on th
     for (int i = 0; i < steps; ++i) losses.push_back(loss(whole, i));
     CHECK(losses.back() < losses.front());
     for (int i = 0; i < first_part; ++i) loss(other, i);
+    for (const State& state : other.states())
+      if (state.name().ends_with("initialised")) CHECK(state.value().item<int>() == 1);
     FlowExperiment resumed(settings);
     const std::vector<State> from = other.states(), to = resumed.states(), all = whole.states();
     for (std::size_t i = 0; i < to.size(); ++i) to[i].set(detach(from[i].value()));
