@@ -91,6 +91,11 @@ check "samples of a label" gives 0 sample conditional --count 6 --label 2 --out 
 check "with their labels" test -s labels-labels.npy
 check "samples as a data set" gives 0 sample conditional --count 40 --out labelled
 check "a folder for each label" test -d labelled/2
+check "samples without labels as a data set" gives 0 sample full --count 250 --out plain
+check "trained on" gives 0 train --data ./plain --batch 16 --width 4 --steps 2 --out on-plain
+check "measured by pooled pixels" prints '^frechet .*features of pooled pixels'
+check "too few samples to measure" gives 0 sample full --count 19 --out few.npy
+check "are refused" gives 3 eval full --compare few.npy
 check "eval of a conditional model" gives 0 eval conditional --quiet
 check "a label that is not there" gives 2 sample conditional --label 4
 check "a label of an unconditional model" gives 2 sample full --label 1
