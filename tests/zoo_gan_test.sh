@@ -19,6 +19,7 @@ check "sample writes a PNG" png "$(cat out)"
 check "pictures are reproducible" gives 0 sample full --count 9 --out again.png
 check "pictures are the same bytes" cmp -s full/samples.png again.png
 check "samples as an array" gives 0 sample full --count 100 --out s.npy
+check "noise of one's own must fit" gives 3 sample full --noise s.npy --out own.npy
 check "interpolate" gives 0 interpolate full --count 2 --steps 4 --out i.png
 check "interpolate writes a PNG" png i.png
 check "the recipe" grep -q -a '&& genera-gan interpolate RUN --count 2 --steps 4' i.png
