@@ -122,7 +122,7 @@ TEST_CASE("precision, recall, density and coverage of sets whose answer is known
   CHECK(value_of(same, "precision") > 0.85);
   CHECK(value_of(same, "recall") > 0.85);
   CHECK(value_of(same, "density") == doctest::Approx(1).epsilon(0.1));
-  // Naeem et al., section 3.2: 1 - (N-1)...(N-k) / (2N-1)...(2N-k), near 1 - 2^-k.
+  // Naeem et al., section 3: 1 - (N-1)...(N-k) / (2N-1)...(2N-k), near 1 - 2^-k.
   CHECK(value_of(same, "coverage") == doctest::Approx(1 - 1 / 32.0).epsilon(0.02));
   const auto apart = neighbour_figures(real, normal_points(1200, 3, 7, 1, 50), "");
   for (const Figure& figure : apart) CHECK(figure.value == 0);

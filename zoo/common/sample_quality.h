@@ -30,20 +30,20 @@ double frechet_distance(const Moments& a, const Moments& b);
 /// equal counts compare.
 Figure frechet_figure(const Features& real, const Features& generated, const std::string& protocol);
 
-/// For every point the squared distance to its k-th nearest other point of the same set. ArgumentError
-/// unless there are more than k points.
+/// For every point the squared distance to its k-th nearest other point of the same set.
+/// ArgumentError unless there are more than k points.
 std::vector<float> neighbour_distances(const Features& points, std::int64_t k);
 
-/// What balls around the points of a set, each as wide as the distance to its k-th nearest neighbour
-/// there, hold of another set.
+/// What balls around the points of a set, each as wide as the distance to its k-th nearest
+/// neighbour there, hold of another set.
 struct Covering {
   std::vector<std::int32_t> holders;  ///< per point of the other set: in how many balls it lies
   std::vector<std::int32_t> held;     ///< per ball: how many points of the other set it holds
 };
 Covering covering(const Features& centres, const Features& points, std::int64_t k);
 
-/// precision and recall with k = 3 (Kynkäänniemi et al., 1904.06991, section 3), density and
-/// coverage with k = 5 (Naeem et al., 2002.09797, equations 3 and 4).
+/// precision and recall with k = 3 (Kynkäänniemi et al., 1904.06991, equations 1 and 2), density
+/// and coverage with k = 5 (Naeem et al., 2002.09797, section 3).
 std::vector<Figure> neighbour_figures(const Features& real, const Features& generated,
                                       const std::string& protocol);
 

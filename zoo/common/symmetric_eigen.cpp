@@ -9,7 +9,8 @@ namespace {
 
 constexpr int most_sweeps = 60;  // convergence is quadratic: a dozen is usual
 
-// Makes a[p][q] zero by a rotation of rows and columns p and q (section 8.5.2), and applies it to v.
+// Makes a[p][q] zero by a rotation of rows and columns p and q (section 8.5.2), and applies it to
+// v.
 void rotate(std::vector<double>& a, std::vector<double>& v, std::size_t n, std::size_t p,
             std::size_t q) {
   const double off = a[p * n + q];

@@ -2,12 +2,12 @@
 // generative adversarial networks" (1511.06434, section 3 and figure 1), with two levels instead of
 // four, for images of 28 x 28.
 //
-//     G: z -linear-> (2F,H/4,W/4) -BN, ReLU, conv^T-> (F,H/2,W/2) -BN, ReLU, conv^T-> (C,H,W) -tanh->
+//     G: z -linear-> (2F,H/4,W/4) -BN, ReLU, conv^T-> (F,H/2,W/2) -BN, ReLU, conv^T, tanh-> (C,H,W)
 //     D: x -conv, leaky ReLU-> (F,H/2,W/2) -conv, BN, leaky ReLU-> (2F,H/4,W/4) -linear-> score
 //
-// With spectral normalisation D has no batch normalisation (Miyato et al., 1802.05957, table 3), and
-// likewise none with a gradient penalty, which is of single examples (Gulrajani et al., 1704.00028,
-// section 4).
+// With spectral normalisation D has no batch normalisation (Miyato et al., 1802.05957, table 3),
+// and likewise none with a gradient penalty, which is of single examples (Gulrajani et al.,
+// 1704.00028, section 4).
 
 #include "zoo/common/failure.h"
 #include "zoo/gan/model.h"

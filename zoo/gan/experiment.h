@@ -15,8 +15,8 @@ class GanExperiment : public Trainable {
  public:
   explicit GanExperiment(const GanSettings& settings);
 
-  /// Makes ready what validation needs and can take minutes the first time (the classifier), so that
-  /// no step's time is measured with it.
+  /// Makes ready what validation needs and can take minutes the first time (the classifier), so
+  /// that no step's time is measured with it.
   void prepare() {
     Console console(settings_.train.compute.quiet);
     examples_->prepare(console);

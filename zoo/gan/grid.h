@@ -1,6 +1,5 @@
 /// The mixture of 25 normal distributions of equal weight, with standard deviation 0.05 around the
-/// points of {-4,-2,0,2,4}^2 (Srivastava et al., "VEEGAN", 1705.07761, section 5.1; Lin et al.,
-/// 1712.04086, section 4.1).
+/// points of {-4,-2,0,2,4}^2 (Srivastava et al., "VEEGAN", 1705.07761; Lin et al., 1712.04086).
 #pragma once
 
 #include <genera/io.h>

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <genera/data.h>
+#include <genera/error.h>
 #include <genera/functions.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 namespace genera::zoo {
 namespace {
 
+constexpr std::int64_t least_measured = 20;  // less say nothing of a distribution
 constexpr std::int64_t most_validated = 5000, most_evaluated = 10'000;
 constexpr std::uint64_t validation_seed = 0x9a11, test_seed = 0x7e57;
 // A class counts as present when samples of it are a tenth as frequent as in balanced data.
@@ -96,6 +98,7 @@ Metrics ImageExamples::validate(const Sampler& sampler) {
   if (!validation_) {
     const data::Images images = data_.validation();
     validation_count_ = std::min(images.size(), most_validated);
+    if (validation_count_ < least_measured) return {};  // the last weights are the result
     validation_ = moments(features(first_images(images, validation_count_), console));
   }
   const Samples samples = sampler(validation_count_, validation_seed);
@@ -113,6 +116,11 @@ const Features& ImageExamples::test_features(Console& console) {
 std::vector<Figure> ImageExamples::figures(const Samples& samples, Console& console) {
   const Features& real = test_features(console);
   const Features generated = features(samples.values, console);
+  if (std::min(real.count, generated.count) < least_measured)
+    throw DataError(
+        fmt::format("{} samples cannot be measured against {} test images: at least {} "
+                    "of each are needed",
+                    generated.count, real.count, least_measured));
   const Classifier* known = classifier(console);
   const std::string protocol =
       fmt::format("{} samples against {} test images, features of {}", generated.count, real.count,

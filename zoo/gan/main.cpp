@@ -20,6 +20,7 @@ struct GanReadFlags : ReadFlags {
   std::int64_t label = -1;
   std::int64_t steps = 10;
   std::string compare;
+  std::string noise;
 };
 
 std::vector<std::string> split_list(const std::string& text) {
@@ -51,9 +52,24 @@ SampleOptions sample_options(const Generator& generator, const GanReadFlags& fla
   return {flags.count, flags.seed, static_cast<std::int32_t>(flags.label)};
 }
 
+// The points of the latent space (N,Z) that a file holds.
+Tensor noise_in(const std::string& file, const Generator& generator) {
+  const io::HostArray array = io::read_npy(file);
+  const std::int64_t latent = generator.shape().latent;
+  if (array.dtype != DType::f32 || array.shape.rank() != 2 || array.shape[0] < 1 ||
+      array.shape[1] != latent)
+    throw DataError(fmt::format("{}: {} {} is no noise for this model: f32 (N,{})", file,
+                                name(array.dtype), to_string(array.shape), latent));
+  return Tensor::from(array.as<float>(), array.shape);
+}
+
 int sample(const TrainedRun& run, const GanSettings& settings, const GanReadFlags& flags) {
   const Gan gan = trained_gan(run, settings);
-  const Samples samples = draw_samples(gan.generator, sample_options(gan.generator, flags));
+  const SampleOptions options = sample_options(gan.generator, flags);
+  const Samples samples =
+      flags.noise.empty()
+          ? draw_samples(gan.generator, options)
+          : samples_of(gan.generator, noise_in(flags.noise, gan.generator), options);
   if (samples.values.shape.rank() == 4 || std::filesystem::path(flags.out).extension() == ".npy")
     return finish_samples(run, flags, samples.values, samples.labels);
   const std::filesystem::path path =
@@ -137,7 +153,9 @@ int run(int argc, char** argv) {
   const char* label_help = "Of a conditional model: the label of all samples; -1: each in turn";
   add_sample_flags(reader("sample", "Draws samples from the generator", sampled, sample), sampled,
                    "Samples")
-      .option("label", sampled.label, label_help, Range{-1, 1e6}, Kept::in_config);
+      .option("label", sampled.label, label_help, Range{-1, 1e6}, Kept::in_config)
+      .option("noise", sampled.noise,
+              "Points of the latent space in place of --count and --seed: an .npy file, f32 (N,Z)");
   Verb& walk =
       reader("interpolate", "Walks between points of the latent space", between, interpolate);
   add_out_flag(walk, between, "PNG file to write; default RUN/interpolation.png");

@@ -1,7 +1,7 @@
 // Fully connected networks, as in the first GAN (Goodfellow et al., "Generative adversarial nets",
 // 1406.2661), with three hidden layers each, as in the toy experiments of Gulrajani et al.
-// (1704.00028, section 4.1). With packing D sees several examples in a row (Lin et al., "PacGAN: the
-// power of two samples in generative adversarial networks", 1712.04086, section 3).
+// (1704.00028). With packing D sees several examples in a row (Lin et al., "PacGAN: the power of
+// two samples in generative adversarial networks", 1712.04086).
 
 #include "zoo/gan/model.h"
 #include "zoo/gan/spectral_norm.h"

@@ -50,14 +50,17 @@ Tensor noise(const Generator& generator, std::int64_t count, std::uint64_t seed)
 
 }  // namespace
 
-Samples draw_samples(const Generator& generator, const SampleOptions& options) {
+Samples samples_of(const Generator& generator, const Tensor& noise, const SampleOptions& options) {
   Samples samples;
   if (generator.shape().classes > 0)
-    for (std::int64_t i = 0; i < options.count; ++i)
+    for (std::int64_t i = 0; i < noise.size(0); ++i)
       samples.labels.push_back(label_of(generator, options, i));
-  samples.values =
-      generated(generator, noise(generator, options.count, options.seed), samples.labels);
+  samples.values = generated(generator, noise, samples.labels);
   return samples;
+}
+
+Samples draw_samples(const Generator& generator, const SampleOptions& options) {
+  return samples_of(generator, noise(generator, options.count, options.seed), options);
 }
 
 Samples interpolated_samples(const Generator& generator, std::int64_t rows, std::int64_t steps,

@@ -28,6 +28,9 @@ struct SampleOptions {
 /// Sample i depends on the weights, the seed, its label and i alone.
 Samples draw_samples(const Generator& generator, const SampleOptions& options);
 
+/// The samples of given noise (N,Z); of the options only the label counts.
+Samples samples_of(const Generator& generator, const Tensor& noise, const SampleOptions& options);
+
 /// Rows of `steps` samples: on great circles from the noise of sample 2r to that of sample 2r+1 of
 /// draw_samples(), all with the label of the row, r mod K or options.label.
 Samples interpolated_samples(const Generator& generator, std::int64_t rows, std::int64_t steps,

@@ -16,7 +16,7 @@ GanRecipe recipe_of(const std::string& model) {
     recipe.convolutions = false;
   } else if (model == "lsgan") {
     recipe.loss = GanLoss::least_squares;
-  } else if (model == "sngan") {  // Miyato et al., 1802.05957, table 1, setting D
+  } else if (model == "sngan") {  // Miyato et al., 1802.05957, table 1, setting C
     recipe.loss = GanLoss::hinge;
     recipe.norm = CriticNorm::spectral;
   } else if (model == "wgan-gp") {  // Gulrajani et al., 1704.00028, algorithm 1
@@ -24,6 +24,7 @@ GanRecipe recipe_of(const std::string& model) {
     recipe.norm = CriticNorm::none;
     recipe.penalised = true;
     recipe.critic_steps = 5;
+    recipe.lr = recipe.critic_lr = 1e-4;
     recipe.beta1 = 0;
     recipe.beta2 = 0.9;
   }

@@ -8,9 +8,9 @@
 
 namespace genera::zoo {
 
-/// W / sigma(W) for a weight (out, in…), taken as a matrix with `out` rows. sigma = u^T W v, where u
-/// and v are one step of power iteration (algorithm 1) further than those of the last training pass
-/// and count as constants (equation 12). States: u (out), not trainable.
+/// W / sigma(W) for a weight (out, in…), taken as a matrix with `out` rows. sigma = u^T W v, where
+/// u and v are one step of power iteration (algorithm 1) further than those of the last training
+/// pass and count as constants (equation 12). States: u (out), not trainable.
 class SpectralNorm {
  public:
   SpectralNorm() = default;
