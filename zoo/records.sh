@@ -53,7 +53,7 @@ for wanted; do
       ;;
     text-gpt-3m)
       for seed in 0 1 2; do
-        text_record text-gpt-3m-seed$seed --model gpt --context 128 --batch 16 --time 3m --seed $seed
+        text_record text-gpt-3m-seed$seed --model gpt --context 128 --batch 16 --validations 6 --time 3m --seed $seed
       done
       ;;
     text-gpt-20m)

@@ -91,17 +91,23 @@ Gradients TextExperiment::gradients(const Tensor& loss) const {
   return gradients;
 }
 
+// Up for the warm-up, which is at most a tenth of the run, then down along a cosine.
+double TextExperiment::rate(const StepInfo& info) const {
+  constexpr double last = 0.05;
+  const std::int64_t warm_up =
+      std::clamp<std::int64_t>(info.steps / 10, 1, std::max<std::int64_t>(settings_.lr_warmup, 1));
+  const optim::Schedule schedule =
+      settings_.schedule == "cosine"
+          ? optim::warm_up_cosine(warm_up, std::max(info.steps, warm_up + 1), last)
+          : optim::linear_warm_up(warm_up);
+  return schedule(info.step);
+}
+
 NamedTensors TextExperiment::step(const StepInfo& info) {
   const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(info.step)).fold_in(1);
   Context context = Context::training(key);
   const Tensor now = loss(info, context);
-  constexpr double last_rate = 0.05;
-  const optim::Schedule schedule =
-      settings_.schedule == "cosine"
-          ? optim::warm_up_cosine(settings_.lr_warmup,
-                                  std::max(info.steps, settings_.lr_warmup + 1), last_rate)
-          : optim::linear_warm_up(std::max<std::int64_t>(settings_.lr_warmup, 1));
-  adam_.scale_learning_rate(schedule(info.step));
+  adam_.scale_learning_rate(rate(info));
   adam_.step(gradients(now), {.updates = context.take_updates()});
   return {{"loss", now}};
 }
