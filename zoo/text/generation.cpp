@@ -51,8 +51,7 @@ class Continuation {
  private:
   // The text's very first token has no blank that only stands between words.
   std::string new_bytes(const Tokenizer& tokenizer, Token token) {
-    if (result_.tokens == 1)
-      began_ = !tokenizer.decode(std::span(tokens_).first(prompt_)).empty();
+    if (result_.tokens == 1) began_ = !tokenizer.decode(std::span(tokens_).first(prompt_)).empty();
     std::string bytes = tokenizer.bytes(token);
     if (!began_ && !bytes.empty()) {
       began_ = true;
