@@ -38,8 +38,8 @@ class Backend {
   /// Whether a fused kernel may compute `op` with these element types (inputs and output). Where false, the plan holds
   /// the primitive as a step of its own.
   virtual bool can_fuse(Op op, std::span<const DType> types) const = 0;
-  /// Whether a kernel may run as the epilogue of a MatMul step.
-  virtual bool matmul_epilogue(DType dtype) const = 0;
+  /// Whether a kernel may run as the epilogue of the step, a MatMul or Conv.
+  virtual bool can_attach_epilogue(const PrimitiveStep& step) const = 0;
   /// Whether MatMul steps take strided inputs.
   virtual bool strided_matmul(DType dtype) const = 0;
   /// Throws DeviceError when it cannot run a step of the plan.

@@ -5,6 +5,7 @@
 #include <genera/optim.h>
 #include <genera/stats.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numbers>
@@ -116,6 +117,28 @@ TEST_CASE("adamw decays apart from the gradient, and only where chosen") {
   chosen.step(grad(sum(weight.value() * 0.0) + sum(bias.value() * 0.0), chosen.parameters()));
   CHECK(weight.value().to_vector<float>()[2] == doctest::Approx(2.0 * 0.95));
   CHECK(bias.value().to_vector<float>() == std::vector<float>{1.0f, 2.0f});
+}
+
+TEST_CASE("adamax follows algorithm 2, also where gradients vanish and with weight decay") {
+  struct Case {
+    double lr, beta1, beta2, eps, decay;
+  };
+  for (const Case& c : {Case{1e-1, 0.9, 0.999, 1e-8, 0}, Case{2e-2, 0.0, 0.5, 1e-8, 0},
+                        Case{1e-1, 0.5, 0.9, 0.1, 0.3}}) {
+    const State p = parameter();
+    optim::Adamax adamax(
+        {p},
+        {.lr = c.lr, .beta1 = c.beta1, .beta2 = c.beta2, .eps = c.eps, .weight_decay = c.decay});
+    Values m(6, 0.0), u(6, 0.0);
+    check_against(adamax, p, [&](int t, Values& x, const Values& gradient) {
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const double g = gradient[i] + c.decay * x[i];
+        m[i] = c.beta1 * m[i] + (1 - c.beta1) * g;
+        u[i] = std::max(c.beta2 * u[i], std::abs(g) + c.eps);
+        x[i] -= c.lr / (1 - std::pow(c.beta1, t)) * m[i] / u[i];
+      }
+    });
+  }
 }
 
 TEST_CASE("rmsprop follows its rule: plain, centered, momentum, weight decay") {

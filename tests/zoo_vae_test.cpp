@@ -23,7 +23,9 @@ data::Images some_images(std::int64_t count) {
   return data::open("sprites", {.sprites = {.size = 8, .train = 100, .test = count}}).test();
 }
 
-std::shared_ptr<const Vae> mlp(std::uint64_t seed) { return make_mlp_vae(small, Key(seed)); }
+std::shared_ptr<const LatentModel> mlp(std::uint64_t seed) {
+  return make_mlp_vae(small, Key(seed));
+}
 
 TEST_CASE("LogSumExp is exact where exp alone overflows") {
   LogSumExp sum;
@@ -36,11 +38,12 @@ TEST_CASE("LogSumExp is exact where exp alone overflows") {
 
 TEST_CASE("models give the shapes that they promise") {
   const Tensor x = some_images(5).batch(std::vector<std::int64_t>{0, 1, 2, 3, 4}).images;
-  for (const auto& vae : {mlp(1), std::shared_ptr<const Vae>(make_conv_vae(small, Key(1)))}) {
-    const Posterior q = vae->encode(x);
-    CHECK(q.mean.shape() == Shape{5, 3});
-    CHECK(q.log_variance.shape() == Shape{5, 3});
-    CHECK(vae->decode(q.mean).shape() == Shape{5, 1, 8, 8});
+  for (const auto& vae :
+       {mlp(1), std::shared_ptr<const LatentModel>(make_conv_vae(small, Key(1)))}) {
+    const Encoded q = vae->encode(x);
+    CHECK(q[0].shape() == Shape{5, 3});
+    CHECK(q[1].shape() == Shape{5, 3});
+    CHECK(vae->decode(q[0]).shape() == Shape{5, 1, 8, 8});
   }
 }
 
@@ -48,10 +51,11 @@ TEST_CASE("the negative ELBO is its formula, number by number") {
   const VaeObjective objective(mlp(2), Likelihood::bernoulli);
   const Tensor x = some_images(4).batch(std::vector<std::int64_t>{0, 1, 2, 3}).images;
   const auto parts = objective.negative_elbo(x, Key(7));
-  const Posterior q = objective.vae().encode(x);
-  const auto logits = objective.vae().decode(sample_posterior(q, Key(7))).to_vector<float>();
+  const Encoded q = objective.model().encode(x);
+  const auto logits =
+      objective.model().decode(sample_normal({q[0], q[1]}, Key(7))).to_vector<float>();
   const auto pixels = x.to_vector<float>();
-  const auto mean = q.mean.to_vector<float>(), log_variance = q.log_variance.to_vector<float>();
+  const auto mean = q[0].to_vector<float>(), log_variance = q[1].to_vector<float>();
   const auto reconstruction = parts.reconstruction.to_vector<float>(),
              kl = parts.kl.to_vector<float>();
   for (std::size_t i = 0; i < 4; ++i) {

@@ -92,6 +92,12 @@ check "eval --json prints the bounds" prints '"iwae"'
 check "eval --record" gives 0 eval full --record record.json
 check "the record has its origin" grep -q '"command": "genera-vae train --steps 8' record.json
 check "the record has no path" without "$scratch" record.json
+check "score" gives 0 score full --out s.csv
+check "a number for each of the 128 test images" test "$(grep -c '^[0-9]*,[0-9.]*$' s.csv)" = 128
+mean=$(awk -F, 'NR > 1 { total += $2 } END { printf "%.3f", total / (NR - 1) }' s.csv)
+check "their mean is eval's figure" bash -c '"$0" eval full >out 2>err && grep -q "^negative_elbo  *$1 " out' "$program" "$mean"
+check "score by IWAE, as an array" gives 0 score full --iwae 2 --out scores.npy
+check "an array of scores" test "$(head -c 6 scores.npy | tail -c 5)" = NUMPY
 check "info" gives 0 info full
 check "info tells the model" prints '^model *mlp'
 check "info --json" gives 0 info full --json
@@ -106,6 +112,32 @@ check "--plan makes no folder" test ! -e planned
 check "conv" gives 0 train --smoke --model conv --width 4 --hidden 16 --steps 2 --batch 32 --out conv
 check "logistic" gives 0 train --smoke --likelihood logistic --steps 2 --out logistic
 check "logistic gives bits" prints '^bits_per_dim'
+check "cvae" gives 0 train --smoke --model cvae --hidden 16 --steps 2 --out cvae
+check "its classes, each in turn" gives 0 sample cvae --count 8
+check "a class, with its labels" gives 0 sample cvae --class 2 --count 6 --out two.npy
+check "the labels are there" test -s two-labels.npy
+check "a class that is not there" gives 2 sample cvae --class 4
+check "it says which are" says '0 to 3'
+check "a class of a model without" gives 2 sample full --class 0
+check "reconstruct with labels" gives 0 reconstruct cvae --count 4 --out r.png
+check "ladder" gives 0 train --smoke --model ladder --layers 3 --latent 8 --hidden 16 --steps 4 --stop-after 2 --out ladder
+check "ladder goes on" gives 0 train --resume ladder
+check "ladder at once" gives 0 train --smoke --model ladder --layers 3 --latent 8 --hidden 16 --steps 4 --out ladder2
+check "the same bits" same_bits ladder ladder2
+check "its bounds" gives 0 eval ladder --iwae 3
+vqvae=(train --smoke --model vqvae --width 4 --hidden 4 --codes 16 --latent 4 --layers 2 --steps 4 --validations 2)
+check "vqvae" gives 0 "${vqvae[@]}" --out vqvae --threads 1
+check "its prior is part of the bound" prints '^kl .*under the prior'
+check "vqvae, a part" gives 0 "${vqvae[@]}" --out vqvae2 --stop-after 2
+check "vqvae, the rest" gives 0 train --resume vqvae2
+check "codebook and prior have the same bits" same_bits vqvae vqvae2
+check "samples from the prior" gives 0 sample vqvae --count 4
+check "vqvae: interpolate" gives 0 interpolate vqvae --count 1 --steps 2 --out i.png
+check "training on the IWAE bound" gives 0 train --smoke --iwae-train 3 --hidden 16 --steps 4 --stop-after 2 --out iwae
+check "it goes on" gives 0 train --resume iwae
+check "at once" gives 0 train --smoke --iwae-train 3 --hidden 16 --steps 4 --out iwae2
+check "the same bits" same_bits iwae iwae2
+check "no weights on a KL that is not there" gives 2 train --smoke --iwae-train 3 --beta 2 --out never
 check "dynamic, warm-up, clipping, no average" gives 0 "${tiny[@]}" --binarize dynamic --kl-warmup 4 \
   --beta 2 --clip 1 --lr-warmup 2 --weight-average 0 --schedule constant --out options
 

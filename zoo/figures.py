@@ -8,6 +8,7 @@ them all). Records of one command that differ in the seed alone share a line and
 """
 
 import json
+import math
 import pathlib
 import re
 import statistics
@@ -15,7 +16,7 @@ import sys
 
 ZOO = pathlib.Path(__file__).resolve().parent
 # Which figure stands for a run, the most telling first.
-HEADLINES = ["iwae", "negative_elbo", "nats_per_char"]
+HEADLINES = ["iwae", "negative_elbo", "bits_per_dim", "excess", "nats", "frechet", "high_quality", "nats_per_char", "log_likelihood"]
 
 
 def group_of(record):
@@ -26,13 +27,18 @@ def headline(record):
     return next(name for name in HEADLINES if name in record["metrics"])
 
 
+def decimals(standard_error):
+    """Two, or as many as show two digits of the error."""
+    return max(2, 1 - math.floor(math.log10(standard_error))) if standard_error > 0 else 2
+
+
 def line(records):
     name = headline(records[0])
     figures = [record["metrics"][name] for record in records]
-    digits = 3 if name == "nats_per_char" else 2
-    values = ", ".join(f"{figure['value']:.{digits}f} ± {figure['standard_error']:.{digits}f}" for figure in figures)
+    places = max(decimals(figure["standard_error"]) for figure in figures)
+    values = ", ".join(f"{figure['value']:.{places}f} ± {figure['standard_error']:.{places}f}" for figure in figures)
     if len(figures) > 1:
-        values = f"**{statistics.median(figure['value'] for figure in figures):.{digits}f}** ({values})"
+        values = f"**{statistics.median(figure['value'] for figure in figures):.{places}f}** ({values})"
     else:
         values = f"**{values}**"
     seeds = ", ".join(str(record["seed"]) for record in records)

@@ -68,6 +68,25 @@ class Worker {
     }
   }
 
+  // What run(task) has made.
+  ConvBlock block(std::int64_t task) const {
+    const auto panels = static_cast<std::int64_t>(plan_.panels.size());
+    const std::int64_t panel_group = task / units(plan_);
+    const auto panel_channel = [&](std::int64_t group) {
+      const std::int64_t p = group * panels / plan_.panel_groups;
+      return p == panels ? plan_.dest_channels : plan_.panels[static_cast<std::size_t>(p)].channel;
+    };
+    const bool whole = plan_.lanes == CorrelationLanes::taps;
+    const std::int64_t first = group_ * plan_.dest_channels;
+    const std::int64_t row = plan_.dest_size[2] * plan_.dest_step[1];
+    const bool bands = plan_.bands > 1;
+    const std::int64_t end = (first_row_ + plan_.band) * row;
+    return {
+        {image_, first + (whole ? 0 : panel_channel(panel_group)), bands ? first_row_ * row : 0},
+        {image_ + images_, first + (whole ? plan_.dest_channels : panel_channel(panel_group + 1)),
+         bands ? std::min(end, plan_.dest_plane()) : plan_.dest_plane()}};
+  }
+
  private:
   // A row of a phase: where its pixels come from and go to.
   struct Row {
@@ -400,7 +419,8 @@ ConvCorrelation::ConvCorrelation(const ConvShape& shape) : empty_(!has_work(shap
   if (!empty_) plan_ = plan_correlation(shape);
 }
 
-void ConvCorrelation::run(const float* source, const float* weights, float* dest) const {
+void ConvCorrelation::run(const float* source, const float* weights, float* dest,
+                          const ConvEpilogue* epilogue) const {
   if (empty_) return;
   const std::int64_t tasks = plan_.panel_groups * Worker::units(plan_);
   const std::int64_t threads = plan_.multiply_adds() < kSerialWork ? 1 : thread_count();
@@ -416,6 +436,7 @@ void ConvCorrelation::run(const float* source, const float* weights, float* dest
       Worker worker(plan_, source, packed, dest, scratch + part * share);
       for (std::int64_t task = part * tasks / parts; task < (part + 1) * tasks / parts; ++task) {
         worker.run(task);
+        if (epilogue != nullptr) epilogue->run(worker.block(task));
       }
     }
   });

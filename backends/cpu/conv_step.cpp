@@ -26,11 +26,26 @@ struct Operands {
   }
 };
 
-// A convolution by ConvCorrelation, ConvWeightGradient or ConvDots.
-template <class Convolution>
-class ConvRunner final : public StepRunner {
+class CorrelationRunner final : public StepRunner {
  public:
-  ConvRunner(const PrimitiveStep& step, const ConvShape& shape)
+  CorrelationRunner(const PrimitiveStep& step, const ConvShape& shape, const ConvEpilogue* epilogue)
+      : step_(step), convolution_(shape), epilogue_(epilogue) {}
+  void run(std::span<void* const> addresses, std::span<const ScalarBinding>) override {
+    const Operands operands(step_, addresses);
+    convolution_.run(operands.first, operands.second, operands.output, epilogue_);
+  }
+
+ private:
+  const PrimitiveStep& step_;
+  ConvCorrelation convolution_;
+  const ConvEpilogue* epilogue_;
+};
+
+// A weight gradient by ConvWeightGradient or ConvDots.
+template <class Convolution>
+class WeightRunner final : public StepRunner {
+ public:
+  WeightRunner(const PrimitiveStep& step, const ConvShape& shape)
       : step_(step), convolution_(shape) {}
   void run(std::span<void* const> addresses, std::span<const ScalarBinding>) override {
     const Operands operands(step_, addresses);
@@ -42,15 +57,22 @@ class ConvRunner final : public StepRunner {
   Convolution convolution_;
 };
 
-// A convolution that is one matrix product: y has one pixel, or there are only 1 x 1 products.
-class ProductRunner final : public StepRunner {
+// Whether a convolution is one matrix product: y has one pixel, or there are only 1 x 1 products.
+bool is_product(const ConvShape& shape) {
+  return shape.groups == 1 &&
+         (shape.dense() || (shape.role != ConvAttrs::grad_weight && shape.pointwise()));
+}
+
+class ProductRunner final : public StepRunner, private GemmEpilogue {
  public:
-  ProductRunner(const PrimitiveStep& step, const ConvShape& shape) : step_(step) {
-    if (shape.dense()) {
+  ProductRunner(const PrimitiveStep& step, const ConvShape& shape, const ConvEpilogue* epilogue)
+      : step_(step), epilogue_(epilogue), dense_(shape.dense()) {
+    if (dense_) {
       set_dense(shape);
     } else {
       set_pointwise(shape);
     }
+    if (epilogue != nullptr) product_.epilogue = this;
   }
   void run(std::span<void* const> addresses, std::span<const ScalarBinding>) override {
     const Operands operands(step_, addresses);
@@ -108,22 +130,39 @@ class ProductRunner final : public StepRunner {
     product_.c.row_stride = n;
   }
 
+  // Rows and columns are images and channels, or of each image the channels and pixels.
+  void run(std::int64_t image, std::int64_t row0, std::int64_t row1, std::int64_t col0,
+           std::int64_t col1) const override {
+    epilogue_->run(dense_ ? ConvBlock{{row0, col0, 0}, {row1, col1, 1}}
+                          : ConvBlock{{image, row0, col0}, {image + 1, row1, col1}});
+  }
+
   const PrimitiveStep& step_;
+  const ConvEpilogue* epilogue_;
+  bool dense_;
   Gemm product_;
   bool first_is_a_ = true;
 };
 
 }  // namespace
 
-std::unique_ptr<StepRunner> make_conv_runner(const PrimitiveStep& step) {
+bool conv_takes_epilogue(const PrimitiveStep& step) {
+  if (step.op != Op::Conv) return false;
   const ConvShape shape = conv_shape(step);
-  const bool weight = shape.role == ConvAttrs::grad_weight;
-  if (shape.groups == 1 && (shape.dense() || (!weight && shape.pointwise()))) {
-    return std::make_unique<ProductRunner>(step, shape);
-  }
-  if (!weight) return std::make_unique<ConvRunner<ConvCorrelation>>(step, shape);
-  if (ConvDots::suits(shape)) return std::make_unique<ConvRunner<ConvDots>>(step, shape);
-  return std::make_unique<ConvRunner<ConvWeightGradient>>(step, shape);
+  if (shape.role == ConvAttrs::grad_weight) return false;
+  // A dense input gradient has the pixels of all channels side by side.
+  return !is_product(shape) || !shape.dense() || shape.role == ConvAttrs::out ||
+         shape.in_plane() == 1;
+}
+
+std::unique_ptr<StepRunner> make_conv_runner(const PrimitiveStep& step,
+                                             const ConvEpilogue* epilogue) {
+  const ConvShape shape = conv_shape(step);
+  if (is_product(shape)) return std::make_unique<ProductRunner>(step, shape, epilogue);
+  if (shape.role != ConvAttrs::grad_weight)
+    return std::make_unique<CorrelationRunner>(step, shape, epilogue);
+  if (ConvDots::suits(shape)) return std::make_unique<WeightRunner<ConvDots>>(step, shape);
+  return std::make_unique<WeightRunner<ConvWeightGradient>>(step, shape);
 }
 
 }  // namespace genera::cpu

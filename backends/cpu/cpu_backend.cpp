@@ -1,5 +1,6 @@
 #include "backends/cpu/cpu_backend.h"
 
+#include "backends/cpu/conv_step.h"
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/kernel_executor.h"
 #include "backends/cpu/matmul_step.h"
@@ -26,8 +27,7 @@ class BoundKernel {
     }
   }
   void run() const { executor_.run(addresses_, scalars_); }
-  void run_block(std::int64_t row0, std::int64_t row1, std::int64_t col0, std::int64_t col1) const {
-    const std::int64_t begin[] = {row0, col0}, end[] = {row1, col1};
+  void run_box(std::span<const std::int64_t> begin, std::span<const std::int64_t> end) const {
     executor_.run_box(addresses_, scalars_, begin, end);
   }
 
@@ -50,11 +50,13 @@ class KernelRunner final : public StepRunner {
   BoundKernel kernel_;
 };
 
-/// A matrix product with a kernel on each finished block.
-class EpilogueRunner final : public StepRunner, private GemmEpilogue {
+/// A matrix product or convolution with a kernel on each finished block.
+class EpilogueRunner final : public StepRunner, private GemmEpilogue, private ConvEpilogue {
  public:
   explicit EpilogueRunner(const PlanStep& step)
-      : kernel_(step.kernel), product_(make_matmul_runner(step.primitive, this)) {}
+      : kernel_(step.kernel),
+        product_(step.primitive.op == Op::MatMul ? make_matmul_runner(step.primitive, this)
+                                                 : make_conv_runner(step.primitive, this)) {}
   void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars) override {
     kernel_.bind(addresses, scalars);
     product_->run(addresses, scalars);
@@ -63,8 +65,10 @@ class EpilogueRunner final : public StepRunner, private GemmEpilogue {
  private:
   void run(std::int64_t, std::int64_t row0, std::int64_t row1, std::int64_t col0,
            std::int64_t col1) const override {
-    kernel_.run_block(row0, row1, col0, col1);
+    const std::int64_t begin[] = {row0, col0}, end[] = {row1, col1};
+    kernel_.run_box(begin, end);
   }
+  void run(const ConvBlock& block) const override { kernel_.run_box(block.begin, block.end); }
 
   BoundKernel kernel_;
   std::unique_ptr<StepRunner> product_;
@@ -124,7 +128,10 @@ class CpuBackend final : public Backend {
     return std::all_of(types.begin(), types.end(),
                        [&](DType t) { return has_lanes(t) || (moves && is_stored_only(t)); });
   }
-  bool matmul_epilogue(DType dtype) const override { return dtype == DType::f32; }
+  bool can_attach_epilogue(const PrimitiveStep& step) const override {
+    if (step.outputs[0].dtype != DType::f32) return false;
+    return step.op == Op::MatMul || conv_takes_epilogue(step);
+  }
   bool strided_matmul(DType dtype) const override { return dtype == DType::f32; }
 
   std::unique_ptr<Executable> compile(std::shared_ptr<const Plan> plan) override {

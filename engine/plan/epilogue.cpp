@@ -1,6 +1,7 @@
 #include "engine/plan/lower.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace genera {
 namespace {
@@ -26,18 +27,75 @@ SoleUsers sole_users(const Plan& plan) {
   return sole;
 }
 
+/// Makes the kernel's dimensions from `first` on one. False, with nothing changed, where a view has no
+/// single stride along them.
+bool merge_dimensions(Kernel& kernel, int first) {
+  const auto merged = [&](const AffineView& view) -> std::optional<AffineView> {
+    AffineView result = view;
+    std::int64_t stride = 0, extent = 1;  // of the dimensions that were merged so far
+    for (int d = kernel.rank - 1; d >= first; --d) {
+      const auto at = static_cast<std::size_t>(d);
+      result.stride[at] = 0;
+      if (kernel.extents[at] == 1) continue;
+      if (extent == 1)
+        stride = view.stride[at];
+      else if (view.stride[at] != stride * extent)
+        return std::nullopt;
+      extent *= kernel.extents[at];
+    }
+    result.stride[static_cast<std::size_t>(first)] = stride;
+    return result;
+  };
+  Kernel changed = kernel;
+  for (KernelInstr& instr : changed.code) {
+    if (instr.op == KernelOp::Iota && instr.imm >= first) return false;
+    const auto view = merged(instr.view);
+    if (!view) return false;
+    instr.view = *view;
+  }
+  for (KernelStore& store : changed.stores) {
+    const auto view = merged(store.view);
+    if (!view) return false;
+    store.view = *view;
+  }
+  const auto at = static_cast<std::size_t>(first);
+  for (int d = first + 1; d < kernel.rank; ++d) {
+    changed.extents[at] *= kernel.extents[static_cast<std::size_t>(d)];
+    changed.extents[static_cast<std::size_t>(d)] = 0;
+  }
+  changed.rank = first + 1;
+  kernel = std::move(changed);
+  return true;
+}
+
 /// Whether the kernel loops over the product's elements and loads each just where it is.
 bool reads_elementwise(const KernelStep& step, int buffer, const Shape& shape) {
   const Kernel& kernel = step.kernel;
   // Several stores stream from memory: a kernel over whole tensors fetches ahead and has long rows, in blocks it cannot.
-  if (kernel.stores.size() > 1) return false;
-  if (kernel.rank != 2 || shape.rank() != 2 || kernel.reduced[0] || kernel.reduced[1]) return false;
-  if (kernel.extents[0] != shape[0] || kernel.extents[1] != shape[1]) return false;
-  for (const KernelInstr& instr : kernel.code)
-    if (instr.op == KernelOp::Load && step.buffers[static_cast<std::size_t>(instr.imm)] == buffer &&
-        (instr.view.offset != 0 || instr.view.stride[0] != shape[1] || instr.view.stride[1] != 1))
+  if (kernel.stores.size() > 1 || kernel.rank != shape.rank()) return false;
+  for (int d = 0; d < kernel.rank; ++d)
+    if (kernel.reduced[static_cast<std::size_t>(d)] ||
+        kernel.extents[static_cast<std::size_t>(d)] != shape[d])
       return false;
+  for (const KernelInstr& instr : kernel.code) {
+    if (instr.op != KernelOp::Load || step.buffers[static_cast<std::size_t>(instr.imm)] != buffer)
+      continue;
+    if (instr.view.offset != 0) return false;
+    std::int64_t stride = 1;
+    for (int d = kernel.rank - 1; d >= 0; stride *= shape[d--])
+      if (shape[d] != 1 && instr.view.stride[static_cast<std::size_t>(d)] != stride) return false;
+  }
   return true;
+}
+
+/// Whether the kernel can run block by block on what the product makes: the rows and columns of a matrix, or the images,
+/// channels and pixels of a convolution, as which its dimensions are left.
+bool suits(KernelStep& step, const PrimitiveStep& product, const Backend& backend) {
+  const PlanOperand& output = product.outputs[0];
+  if (!backend.can_attach_epilogue(product) ||
+      !reads_elementwise(step, output.buffer, output.shape))
+    return false;
+  return product.op == Op::MatMul ? output.shape.rank() == 2 : merge_dimensions(step.kernel, 2);
 }
 
 }  // namespace
@@ -47,7 +105,9 @@ void attach_epilogues(Plan& plan, const Backend& backend) {
   std::vector<bool> taken(plan.steps.size(), false);
   for (std::size_t p = 0; p < plan.steps.size(); ++p) {
     PlanStep& product = plan.steps[p];
-    if (product.kind != PlanStep::Kind::primitive || product.primitive.op != Op::MatMul) continue;
+    if (product.kind != PlanStep::Kind::primitive ||
+        (product.primitive.op != Op::MatMul && product.primitive.op != Op::Conv))
+      continue;
     const PlanOperand& output = product.primitive.outputs[0];
     const auto buffer = static_cast<std::size_t>(output.buffer);
     const int reader = sole.reader[buffer];
@@ -56,8 +116,7 @@ void attach_epilogues(Plan& plan, const Backend& backend) {
         sole.writer[buffer] != static_cast<int>(p) || reader < 0)
       continue;
     PlanStep& kernel = plan.steps[static_cast<std::size_t>(reader)];
-    if (kernel.kind != PlanStep::Kind::kernel || !backend.matmul_epilogue(output.dtype) ||
-        !reads_elementwise(kernel.kernel, output.buffer, output.shape))
+    if (kernel.kind != PlanStep::Kind::kernel || !suits(kernel.kernel, product.primitive, backend))
       continue;
     kernel.kind = PlanStep::Kind::epilogue;
     kernel.primitive = std::move(product.primitive);

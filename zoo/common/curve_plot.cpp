@@ -12,6 +12,7 @@ namespace {
 
 constexpr double width = 800, height = 480;
 constexpr double left = 80, right = 20, top = 46, bottom = 58;
+constexpr double letter_width = 7;  // of the font's usual letters, rather more
 constexpr std::size_t most_points = 1000;
 constexpr const char* colours[] = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd"};
 
@@ -179,11 +180,14 @@ std::string plot_svg(std::span<const Curve> curves, const PlotLabels& labels) {
     svg += polyline(curves[i].noisy ? moving_average(points[i]) : points[i], frame, colour, 2, 1);
   }
   svg += "</g>\n";
+  std::size_t longest = 14;
+  for (const Curve& curve : curves) longest = std::max(longest, curve.name.size());
+  const double legend = width - right - 30 - letter_width * static_cast<double>(longest);
   for (std::size_t i = 0; i < points.size(); ++i) {
     const double y = top + 16 + 18 * static_cast<double>(i);
-    svg += fmt::format("<path d=\"M{0} {1}h24\" stroke=\"{2}\" stroke-width=\"2\"/>\n",
-                       width - right - 130, y - 4, colours[i % std::size(colours)]);
-    svg += text_at(width - right - 100, y, "start", curves[i].name);
+    svg += fmt::format("<path d=\"M{0} {1}h24\" stroke=\"{2}\" stroke-width=\"2\"/>\n", legend,
+                       y - 4, colours[i % std::size(colours)]);
+    svg += text_at(legend + 30, y, "start", curves[i].name);
   }
   return svg + "</svg>\n";
 }

@@ -29,6 +29,7 @@ class ImageData {
   /// Read when it is first asked for: at the end of a run.
   data::Images test() const { return dataset_.test(); }
   std::int64_t steps_per_epoch() const { return stream_.batches_per_epoch(); }
+  const data::Dataset& dataset() const { return dataset_; }
   const std::string& name() const { return dataset_.name(); }
   /// Of the training and validation images.
   std::string digest() const;

@@ -120,7 +120,10 @@ int finish_file(const ReadFlags& flags, const fs::path& path) {
 int finish_picture(const TrainedRun& run, const ReadFlags& flags, const std::string& file,
                    const io::HostArray& images, const GridOptions& options) {
   const fs::path path = flags.out.empty() ? run.folder.path() / file : fs::path(flags.out);
-  write_grid(path, images, run.recipe, options);
+  if (path.extension() == ".npy")
+    io::write_npy(path, images);
+  else
+    write_grid(path, images, run.recipe, options);
   return finish_file(flags, path);
 }
 
@@ -133,6 +136,20 @@ int finish_samples(const TrainedRun& run, const ReadFlags& flags, const io::Host
     write_arrays(path, images, labels);
   else
     write_png_folder(path, images, labels);
+  return finish_file(flags, path);
+}
+
+int finish_scores(const TrainedRun& run, const ReadFlags& flags, const std::string& name,
+                  const std::vector<double>& scores) {
+  const fs::path path = flags.out.empty() ? run.folder.path() / "scores.csv" : fs::path(flags.out);
+  if (path.extension() == ".npy") {
+    const Shape shape{static_cast<std::int64_t>(scores.size())};
+    io::write_npy(path, io::HostArray::of<double>(shape, scores));
+    return finish_file(flags, path);
+  }
+  std::string text = "index," + name + "\n";
+  for (std::size_t i = 0; i < scores.size(); ++i) text += fmt::format("{},{}\n", i, scores[i]);
+  write_text(path, text);
   return finish_file(flags, path);
 }
 

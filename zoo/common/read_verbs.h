@@ -43,7 +43,7 @@ Verb& add_sample_flags(Verb& verb, ReadFlags& flags, const std::string& what = "
 int finish_file(const ReadFlags& flags, const std::filesystem::path& path);
 
 /// Writes images (N,C,H,W) f32 as one picture with the run's recipe in it: to --out, or to `file` in
-/// the run folder.
+/// the run folder. --out NAME.npy gets the array as it is.
 int finish_picture(const TrainedRun& run, const ReadFlags& flags, const std::string& file,
                    const io::HostArray& images, const GridOptions& options = {});
 
@@ -52,6 +52,11 @@ int finish_picture(const TrainedRun& run, const ReadFlags& flags, const std::str
 /// folder of PNGs, with labels in a subfolder per class: that --data can train on.
 int finish_samples(const TrainedRun& run, const ReadFlags& flags, const io::HostArray& images,
                    const std::vector<std::int32_t>& labels = {});
+
+/// Writes one number per example: to --out, NAME.npy as f64 (N) and any other name as CSV with the
+/// columns "index" and `name`; or to scores.csv in the run folder. DiskError.
+int finish_scores(const TrainedRun& run, const ReadFlags& flags, const std::string& name,
+                  const std::vector<double>& scores);
 
 /// Prints the figures with what summary.json knows of the run (as JSON: the same object), and writes
 /// --record.

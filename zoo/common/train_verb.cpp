@@ -149,6 +149,10 @@ void warn_of_existing(const std::string& out, Console& console) {
 
 }  // namespace
 
+std::string Trainable::kept_data(const std::string& data) const {
+  return data::absolute_name(data);
+}
+
 std::string train_command(const std::string& program, const Verb& verb) {
   const std::string flags = verb.run_flags();
   return fmt::format("{} {}{}{} --out RUN", program, verb.name(), flags.empty() ? "" : " ", flags);
@@ -181,7 +185,7 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
   } else {
     folder = RunFolder::create(flags.out, program, trainable->model());
     folder->claim();
-    verb.set("data", data::absolute_name(flags.data));  // the run is read from anywhere
+    verb.set("data", trainable->kept_data(flags.data));
     write_text(folder->config(), verb.resolved());
     write_text(folder->manifest(), manifest_json(program, *trainable, flags, command));
   }

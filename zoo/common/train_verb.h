@@ -25,6 +25,9 @@ class Trainable : public Experiment {
   virtual std::string item_name() const { return "images"; }
   virtual std::int64_t items_per_step() const { return 0; }
   virtual std::string data_name() const = 0;
+  /// What config.toml keeps of --data, so that the run can be read from any folder. A family that
+  /// generates what `data` names keeps the name, whatever folders are called like it.
+  virtual std::string kept_data(const std::string& data) const;
   /// Digest of the training and validation data.
   virtual std::string data_digest() const = 0;
   /// What loss.svg shows, with its unit: "negative ELBO (nats)".

@@ -12,7 +12,7 @@
 
 namespace genera::zoo {
 
-std::unique_ptr<Vae> make_conv_vae(const VaeShape& shape, const Key& key) {
+std::unique_ptr<LatentModel> make_conv_vae(const VaeShape& shape, const Key& key) {
   if (shape.height % 4 != 0 || shape.width % 4 != 0)
     throw UsageError(
         "--model conv halves the images twice: height and width must be multiples of "

@@ -61,7 +61,7 @@ BoundParts negative_elbo_parts(const VaeObjective& objective, const data::Images
   for (const data::Batch& batch : images.batches(images_at_once)) {
     const Key chunk_key = key.fold_in(chunk++);
     const Tensor x = target(batch.images, binarize, chunk_key.fold_in(0));
-    const auto terms = objective.negative_elbo(x, chunk_key.fold_in(1));
+    const auto terms = objective.negative_elbo(x, chunk_key.fold_in(1), batch.labels);
     eval({terms.reconstruction, terms.kl});
     append(parts.reconstruction, terms.reconstruction, batch.count);
     append(parts.kl, terms.kl, batch.count);
@@ -82,15 +82,15 @@ std::vector<double> iwae_bounds(const VaeObjective& objective, const data::Image
     const data::Batch batch = batches[index];
     const Key batch_key = key.fold_in(static_cast<std::uint64_t>(index));
     const Tensor x = detach(target(batch.images, binarize, batch_key.fold_in(0)));
-    const Posterior q = objective.vae().encode(x);
-    eval({q.mean, q.log_variance});
-    const Posterior posterior = {detach(q.mean), detach(q.log_variance)};
+    Encoded encoded = objective.model().encode(x, batch.labels);
+    eval(encoded);
+    for (Tensor& part : encoded) part = detach(part);
     std::vector<LogSumExp> sums(static_cast<std::size_t>(batch.count));
     for (std::int64_t done = 0; done < samples; done += draws) {
       // The last chunk draws as many as the others, of which some are left out: no second plan.
       const std::int64_t wanted = std::min(draws, samples - done);
       const Key draw_key = batch_key.fold_in(static_cast<std::uint64_t>(done) + 1);
-      const auto weights = objective.log_weights(x, posterior, draws, draw_key).to_vector<float>();
+      const auto weights = objective.log_weights(x, encoded, draws, draw_key).to_vector<float>();
       for (std::size_t i = 0; i < sums.size(); ++i)
         for (std::int64_t k = 0; k < wanted; ++k)
           sums[i].add(weights[i * static_cast<std::size_t>(draws) + static_cast<std::size_t>(k)]);
@@ -121,9 +121,9 @@ std::vector<Figure> evaluate(const VaeObjective& objective, const data::Images& 
   bound.value = -bound.value;
   figures.push_back(bound);
   figures.push_back(mean_figure("reconstruction", parts.reconstruction, "nats", one));
-  figures.push_back(mean_figure("kl", parts.kl, "nats", what + ", analytic"));
+  figures.push_back(mean_figure("kl", parts.kl, "nats", what + ", " + objective.model().kl_text()));
   if (objective.likelihood() == Likelihood::logistic) {
-    const VaeShape& shape = objective.vae().shape();
+    const VaeShape& shape = objective.model().shape();
     const double scale =
         1 / (static_cast<double>(shape.channels * shape.height * shape.width) * std::numbers::ln2);
     std::vector<double> bits = negative;

@@ -14,14 +14,15 @@
 namespace genera::zoo {
 namespace {
 
-// The seed's derived keys: 0 initialises the model, 1 orders the data.
-Key step_key(const VaeSettings& settings) { return Key(settings.train.seed).fold_in(2); }
-
 const VaeSettings& consistent(const VaeSettings& settings) {
   if (settings.likelihood == "logistic" && settings.binarize != "none")
     throw UsageError(fmt::format(
         "--likelihood logistic models 256 grey levels, --binarize {} leaves two: give one of them",
         settings.binarize));
+  if (settings.iwae_train > 0 && settings.model == "vqvae")
+    throw UsageError("--iwae-train weighs several draws of z, of which vqvae has one only");
+  if (settings.iwae_train > 0 && (settings.beta != 1 || settings.kl_warmup > 0))
+    throw UsageError("--iwae-train has no KL term that --beta or --kl-warmup could weigh");
   return settings;
 }
 
@@ -31,7 +32,7 @@ VaeExperiment::VaeExperiment(const VaeSettings& settings)
     : settings_(consistent(settings)),
       data_(settings.train),
       objective_(make_objective(settings, data_.train().channels(), data_.train().height(),
-                                data_.train().width())),
+                                data_.train().width(), data_.train().classes())),
       adam_(objective_.parameters(), {.lr = settings.lr}) {
   if (settings.weight_average > 0)
     average_.emplace(objective_.parameters(),
@@ -39,7 +40,7 @@ VaeExperiment::VaeExperiment(const VaeSettings& settings)
 }
 
 std::vector<State> VaeExperiment::states() const {
-  std::vector<State> all = objective_.parameters();
+  std::vector<State> all = objective_.states();
   for (const State& state : adam_.states()) all.push_back(state);
   if (average_) all.insert(all.end(), average_->states().begin(), average_->states().end());
   return all;
@@ -51,21 +52,44 @@ void VaeExperiment::with_evaluation_weights(const std::function<void()>& body) {
   body();
 }
 
-// The objective of step `info.step`: 1312.6114, equation 10, with KL weighted (Higgins et al.,
-// 2017).
-VaeExperiment::Terms VaeExperiment::terms(const StepInfo& info) {
-  const data::Batch batch = data_.batch(info.step);
-  const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(info.step));
+// Of the seed's derived keys 0 initialises the model and 1 orders the data.
+Key VaeExperiment::step_key(const StepInfo& info) const {
+  return Key(settings_.train.seed).fold_in(2).fold_in(static_cast<std::uint64_t>(info.step));
+}
+
+// 1312.6114, equation 10, with KL weighted (Higgins et al., 2017).
+VaeExperiment::Terms VaeExperiment::elbo_terms(const data::Batch& batch,
+                                               const StepInfo& info) const {
+  const Key key = step_key(info);
   const Tensor x = target(batch.images, binarize(), key.fold_in(0));
-  const auto parts = objective_.negative_elbo(x, key.fold_in(1));
+  auto parts = objective_.negative_elbo(x, key.fold_in(1), batch.labels);
   const double warmth = settings_.kl_warmup > 0 ? static_cast<double>(info.step + 1) /
                                                       static_cast<double>(settings_.kl_warmup)
                                                 : 1;
-  Terms terms;
-  terms.reconstruction = mean(parts.reconstruction);
-  terms.kl = mean(parts.kl);
-  terms.loss = terms.reconstruction + settings_.beta * std::min(warmth, 1.0) * terms.kl;
+  const Tensor reconstruction = mean(parts.reconstruction), kl = mean(parts.kl);
+  Terms terms{reconstruction + settings_.beta * std::min(warmth, 1.0) * kl,
+              {{"reconstruction", reconstruction}, {"kl", kl}},
+              std::move(parts.updates)};
+  if (parts.penalty) {
+    terms.parts.emplace_back("penalty", mean(parts.penalty));
+    terms.loss = terms.loss + terms.parts.back().second;
+  }
   return terms;
+}
+
+// 1509.00519, equation 8.
+VaeExperiment::Terms VaeExperiment::iwae_terms(const data::Batch& batch,
+                                               const StepInfo& info) const {
+  const Key key = step_key(info);
+  const Tensor x = target(batch.images, binarize(), key.fold_in(0));
+  const Tensor weights = objective_.log_weights(x, objective_.model().encode(x, batch.labels),
+                                                settings_.iwae_train, key.fold_in(1));
+  return {-mean(iwae_bound(weights)), {}, {}};
+}
+
+VaeExperiment::Terms VaeExperiment::terms(const StepInfo& info) {
+  const data::Batch batch = data_.batch(info.step);
+  return settings_.iwae_train > 0 ? iwae_terms(batch, info) : elbo_terms(batch, info);
 }
 
 Gradients VaeExperiment::gradients(const Terms& terms) const {
@@ -76,16 +100,21 @@ Gradients VaeExperiment::gradients(const Terms& terms) const {
 }
 
 NamedTensors VaeExperiment::step(const StepInfo& info) {
-  const Terms now = terms(info);
+  Terms now = terms(info);
   const optim::Schedule schedule =
       settings_.schedule == "cosine"
           ? optim::warm_up_cosine(settings_.lr_warmup,
                                   std::max(info.steps, settings_.lr_warmup + 1))
           : optim::linear_warm_up(std::max<std::int64_t>(settings_.lr_warmup, 1));
   adam_.scale_learning_rate(schedule(info.step));
-  adam_.step(gradients(now),
-             {.metrics = {now.reconstruction, now.kl}, .average = average_ ? &*average_ : nullptr});
-  return {{"loss", now.loss}, {"reconstruction", now.reconstruction}, {"kl", now.kl}};
+  std::vector<Tensor> along = {now.loss};
+  for (const auto& [name, part] : now.parts) along.push_back(part);
+  adam_.step(gradients(now), {.updates = std::move(now.updates),
+                              .metrics = std::move(along),
+                              .average = average_ ? &*average_ : nullptr});
+  NamedTensors figures = {{"loss", now.loss}};
+  figures.insert(figures.end(), now.parts.begin(), now.parts.end());
+  return figures;
 }
 
 std::vector<Tensor> VaeExperiment::step_graph(const StepInfo& info) {
@@ -97,6 +126,11 @@ std::vector<Tensor> VaeExperiment::step_graph(const StepInfo& info) {
 }
 
 Metrics VaeExperiment::validate() {
+  if (settings_.iwae_train > 0) {
+    Console silent(true);
+    return {{"loss", -mean_of(iwae_bounds(objective_, data_.validation(), binarize(),
+                                          settings_.iwae_train, silent))}};
+  }
   const BoundParts parts = negative_elbo_parts(objective_, data_.validation(), binarize());
   const double reconstruction = mean_of(parts.reconstruction);
   const double kl = mean_of(parts.kl);
@@ -107,11 +141,25 @@ Metrics VaeExperiment::validate() {
 
 void VaeExperiment::write_samples(const std::filesystem::path& path, const std::string& recipe) {
   constexpr std::int64_t count = 64;
-  write_grid(path, sample_images(objective_, count, settings_.train.seed, false), recipe);
+  if (!objective_.model().conditional())
+    return write_grid(path, sample_images(objective_, count, settings_.train.seed, false), recipe);
+  const std::int64_t classes = objective_.model().shape().classes;
+  const auto labels = cycled_labels(8 * classes, classes);
+  write_grid(path, sample_images(objective_, 8 * classes, settings_.train.seed, false, labels),
+             recipe, {.columns = classes});
+}
+
+std::string VaeExperiment::loss_label() const {
+  return settings_.iwae_train > 0
+             ? fmt::format("negative IWAE bound of {} draws (nats)", settings_.iwae_train)
+             : "negative ELBO (nats)";
 }
 
 io::Metadata VaeExperiment::description() const {
-  return {{"program", "genera-vae"}, {"image", data_.extents()}};
+  io::Metadata description = {{"program", "genera-vae"}, {"image", data_.extents()}};
+  if (objective_.model().conditional())
+    description["classes"] = std::to_string(objective_.model().shape().classes);
+  return description;
 }
 
 std::int64_t VaeExperiment::parameter_count() const {

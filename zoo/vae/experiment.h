@@ -17,7 +17,7 @@ class VaeExperiment : public Trainable {
   explicit VaeExperiment(const VaeSettings& settings);
 
   std::vector<State> states() const override;
-  std::vector<State> model_states() const override { return objective_.parameters(); }
+  std::vector<State> model_states() const override { return objective_.states(); }
   void with_evaluation_weights(const std::function<void()>& body) override;
   NamedTensors step(const StepInfo& info) override;
   std::vector<Tensor> step_graph(const StepInfo& info) override;
@@ -31,16 +31,19 @@ class VaeExperiment : public Trainable {
   std::int64_t parameter_count() const override;
   std::string data_name() const override { return data_.name(); }
   std::string data_digest() const override { return data_.digest(); }
-  std::string loss_label() const override { return "negative ELBO (nats)"; }
+  std::string loss_label() const override;
   std::vector<Figure> evaluate(Console& console) override;
 
  private:
   struct Terms {
-    Tensor loss;  ///< mean over the batch of reconstruction + beta KL
-    Tensor reconstruction;
-    Tensor kl;
+    Tensor loss;         ///< mean over the batch
+    NamedTensors parts;  ///< what it is made of, likewise
+    std::vector<Update> updates;
   };
   Terms terms(const StepInfo& info);
+  Terms elbo_terms(const data::Batch& batch, const StepInfo& info) const;
+  Terms iwae_terms(const data::Batch& batch, const StepInfo& info) const;
+  Key step_key(const StepInfo& info) const;
   Gradients gradients(const Terms& terms) const;
   bool binarize() const { return settings_.binarize == "dynamic"; }
 

@@ -21,25 +21,54 @@ struct VaeReadFlags : ReadFlags {
   std::string path = "spherical";
   std::int64_t steps = 10;
   std::int64_t iwae = 0;
+  std::int64_t label = -1;
   bool draws = false;
 };
 
 VaeObjective trained_objective(const TrainedRun& run, const VaeSettings& settings) {
   const auto extents = run.extents("image", 3);
-  VaeObjective objective =
-      run.built([&] { return make_objective(settings, extents[0], extents[1], extents[2]); });
-  run.restore(objective.parameters());
+  const std::int64_t classes =
+      run.checkpoint.metadata.contains("classes") ? run.extents("classes", 1)[0] : 0;
+  VaeObjective objective = run.built(
+      [&] { return make_objective(settings, extents[0], extents[1], extents[2], classes); });
+  run.restore(objective.states());
   return objective;
 }
 
 data::Images test_images(const TrainedRun& run, const VaeSettings& settings,
                          const ReadFlags& flags) {
-  return open_test_images(settings.train, flags.data, run.extents("image", 3));
+  data::Images images = open_test_images(settings.train, flags.data, run.extents("image", 3));
+  if (run.checkpoint.metadata.contains("classes") &&
+      (!images.has_labels() || images.classes() > run.extents("classes", 1)[0]))
+    throw DataError(fmt::format("the model wants images with labels below {}: {} has others",
+                                run.extents("classes", 1)[0],
+                                flags.data.empty() ? settings.train.data : flags.data));
+  return images;
+}
+
+// The labels of what `sample` draws: all of --class, or every class in turn; none of a model that
+// takes none.
+std::vector<std::int32_t> wanted_labels(const LatentModel& model, const VaeReadFlags& flags) {
+  if (!model.conditional()) {
+    if (flags.label >= 0) throw UsageError("--class: this model was trained without classes");
+    return {};
+  }
+  if (flags.label < 0) return cycled_labels(flags.count, model.shape().classes);
+  if (flags.label >= model.shape().classes)
+    throw UsageError(
+        fmt::format("--class {}: the classes are 0 to {}", flags.label, model.shape().classes - 1));
+  return std::vector<std::int32_t>(static_cast<std::size_t>(flags.count),
+                                   static_cast<std::int32_t>(flags.label));
 }
 
 int sample(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
   const VaeObjective objective = trained_objective(run, settings);
-  return finish_samples(run, flags, sample_images(objective, flags.count, flags.seed, flags.draws));
+  const auto labels = wanted_labels(objective.model(), flags);
+  VaeReadFlags shown = flags;
+  if (objective.model().conditional() && flags.label < 0 && flags.columns == 0)
+    shown.columns = objective.model().shape().classes;  // a class per column
+  return finish_samples(
+      run, shown, sample_images(objective, flags.count, flags.seed, flags.draws, labels), labels);
 }
 
 int reconstruct(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
@@ -74,9 +103,23 @@ int eval(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags&
                      element_count(objective.parameters()));
 }
 
+// -log p(x) of each image, bounded from above: images unlike those of the training stand out.
+int score(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
+  Console console(flags.compute.quiet);
+  const VaeObjective objective = trained_objective(run, settings);
+  const data::Images images = test_images(run, settings, flags);
+  const bool binarize = settings.binarize == "dynamic";
+  if (flags.iwae == 0)
+    return finish_scores(run, flags, "negative_elbo",
+                         negative_elbo_parts(objective, images, binarize).negative_elbo());
+  std::vector<double> scores = iwae_bounds(objective, images, binarize, flags.iwae, console);
+  for (double& value : scores) value = -value;
+  return finish_scores(run, flags, "negative_iwae", scores);
+}
+
 int info(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
   const VaeObjective objective = trained_objective(run, settings);
-  const VaeShape& shape = objective.vae().shape();
+  const VaeShape& shape = objective.model().shape();
   return finish_info(run, flags,
                      {{"image", run.checkpoint.metadata.at("image")},
                       {"latent", std::to_string(shape.latent)},
@@ -91,7 +134,7 @@ int run(int argc, char** argv) {
   add_flags(
       program.add_train(settings.train, [&] { return std::make_unique<VaeExperiment>(settings); }),
       settings);
-  VaeReadFlags sampled, rebuilt, between, measured, shown;
+  VaeReadFlags sampled, rebuilt, between, measured, scored, shown;
   rebuilt.count = 48;
   between.count = 8;
   using Body = int (*)(const TrainedRun&, const VaeSettings&, const VaeReadFlags&);
@@ -103,7 +146,8 @@ int run(int argc, char** argv) {
   };
   add_sample_flags(reader("sample", "Draws images from the model", sampled, sample), sampled)
       .flag("draws", sampled.draws, "Draw each pixel from p(x|z) instead of showing its mean",
-            Kept::in_config);
+            Kept::in_config)
+      .option("class", sampled.label, "cvae: the class to draw; -1: each in turn", Range{-1, 1e9});
   Verb& rebuild =
       reader("reconstruct", "Shows test images and their reconstructions", rebuilt, reconstruct);
   add_out_flag(rebuild, rebuilt, "PNG file to write; default RUN/reconstructions.png");
@@ -119,6 +163,11 @@ int run(int argc, char** argv) {
   Verb& measure = reader("eval", "Measures the bounds on the test set", measured, eval);
   add_data_flag(add_record_flag(measure, measured), measured)
       .option("iwae", measured.iwae, "Draws of the importance-weighted bound; 0: none",
+              Range{0, 1e6});
+  Verb& rate = reader("score", "Bounds -log p(x) of each test image, in nats", scored, score);
+  add_out_flag(rate, scored, "NAME.csv or NAME.npy to write; default RUN/scores.csv");
+  add_data_flag(rate, scored)
+      .option("iwae", scored.iwae, "Draws of the importance-weighted bound; 0: the ELBO",
               Range{0, 1e6});
   reader("info", "Says what a run or a checkpoint holds", shown, info);
   return program.run(argc, argv);

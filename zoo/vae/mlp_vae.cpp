@@ -8,7 +8,7 @@
 
 namespace genera::zoo {
 
-std::unique_ptr<Vae> make_mlp_vae(const VaeShape& shape, const Key& key) {
+std::unique_ptr<LatentModel> make_mlp_vae(const VaeShape& shape, const Key& key) {
   const std::int64_t pixels = shape.channels * shape.height * shape.width;
   const auto hidden = [&](std::int64_t in, std::uint64_t layer) {
     return before_relu(nn::Linear(in, shape.hidden, key), in, key.fold_in(layer));

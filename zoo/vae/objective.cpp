@@ -20,21 +20,22 @@ Tensor repeat_rows(const Tensor& x, std::int64_t times) { return repeat(x, times
 
 }  // namespace
 
-Tensor sample_posterior(const Posterior& posterior, const Key& key) {
-  const Tensor noise = random_normal(key, posterior.mean.shape());
-  return posterior.mean + exp(0.5 * posterior.log_variance) * noise;
-}
-
-VaeObjective::VaeObjective(std::shared_ptr<const Vae> vae, Likelihood likelihood)
-    : vae_(std::move(vae)), likelihood_(likelihood) {
-  const VaeShape& shape = vae_->shape();
+VaeObjective::VaeObjective(std::shared_ptr<const LatentModel> model, Likelihood likelihood)
+    : model_(std::move(model)), likelihood_(likelihood) {
+  const VaeShape& shape = model_->shape();
   if (likelihood_ == Likelihood::logistic)
     log_scale_ = State("likelihood.log_scale",
                        full({1, shape.channels, shape.height, shape.width}, first_log_scale));
 }
 
 std::vector<State> VaeObjective::parameters() const {
-  std::vector<State> states = vae_->parameters();
+  std::vector<State> states = model_->parameters();
+  if (log_scale_) states.push_back(log_scale_);
+  return states;
+}
+
+std::vector<State> VaeObjective::states() const {
+  std::vector<State> states = model_->states();
   if (log_scale_) states.push_back(log_scale_);
   return states;
 }
@@ -59,23 +60,23 @@ Tensor VaeObjective::draw_image(const Tensor& output, const Key& key) const {
   return round(clip(output + scale * (log(u) - log1p(-u)), 0, 1) * 255.0) / 255.0;
 }
 
-VaeObjective::Parts VaeObjective::negative_elbo(const Tensor& x, const Key& key) const {
-  const Posterior posterior = vae_->encode(x);
-  const Tensor output = vae_->decode(sample_posterior(posterior, key));
-  return {-log_likelihood(x, output),
-          sum(kl_standard_normal(posterior.mean, posterior.log_variance), {1})};
+VaeObjective::Parts VaeObjective::negative_elbo(const Tensor& x, const Key& key,
+                                                const Tensor& labels) const {
+  LatentDraw drawn = model_->draw(model_->encode(x, labels), key);
+  return {-log_likelihood(x, drawn.output), drawn.kl, drawn.penalty, std::move(drawn.updates)};
 }
 
-Tensor VaeObjective::log_weights(const Tensor& x, const Posterior& posterior, std::int64_t samples,
+Tensor VaeObjective::log_weights(const Tensor& x, const Encoded& encoded, std::int64_t samples,
                                  const Key& key) const {
-  const Posterior repeated = {repeat_rows(posterior.mean, samples),
-                              repeat_rows(posterior.log_variance, samples)};
-  const Tensor noise = random_normal(key, repeated.mean.shape());
-  const Tensor z = repeated.mean + exp(0.5 * repeated.log_variance) * noise;
-  // log p(z) - log q(z|x); log q in terms of its noise: the constants cancel.
-  const Tensor ratio = 0.5 * sum(square(noise) + repeated.log_variance - square(z), {1});
-  const Tensor weights = log_likelihood(repeat_rows(x, samples), vae_->decode(z)) + ratio;
+  Encoded repeated;
+  for (const Tensor& part : encoded) repeated.push_back(repeat_rows(part, samples));
+  const LatentDraw drawn = model_->draw(repeated, key);
+  const Tensor weights = log_likelihood(repeat_rows(x, samples), drawn.output) + drawn.log_ratio;
   return reshape(weights, Shape{x.size(0), samples});
+}
+
+Tensor iwae_bound(const Tensor& log_weights) {
+  return logsumexp(log_weights, {1}) - std::log(static_cast<double>(log_weights.size(1)));
 }
 
 }  // namespace genera::zoo

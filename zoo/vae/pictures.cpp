@@ -3,11 +3,15 @@
 #include <genera/ops.h>
 
 #include <algorithm>
+#include <span>
 
 #include "zoo/common/interpolation.h"
 
 namespace genera::zoo {
 namespace {
+
+// Of samples: memory for any --count.
+constexpr std::int64_t images_at_once = 1000;
 
 io::HostArray on_host(const Tensor& images) {
   auto array = io::HostArray::zeros(DType::f32, images.shape());
@@ -23,19 +27,42 @@ std::vector<float> row(const std::vector<float>& matrix, std::int64_t index, std
 }  // namespace
 
 io::HostArray sample_images(const VaeObjective& objective, std::int64_t count, std::uint64_t seed,
-                            bool draws) {
-  const Key key(seed);
-  const Tensor z = random_normal(key.fold_in(0), {count, objective.vae().shape().latent});
-  const Tensor output = objective.vae().decode(z);
-  return on_host(draws ? objective.draw_image(output, key.fold_in(1))
-                       : objective.mean_image(output));
+                            bool draws, const std::vector<std::int32_t>& labels) {
+  const VaeShape& shape = objective.model().shape();
+  auto images =
+      io::HostArray::zeros(DType::f32, {count, shape.channels, shape.height, shape.width});
+  const std::size_t image_bytes = images.bytes.size() / static_cast<std::size_t>(count);
+  for (std::int64_t first = 0; first < count; first += images_at_once) {
+    const std::int64_t n = std::min(images_at_once, count - first);
+    const Key key = first == 0 ? Key(seed) : Key(seed).fold_in(static_cast<std::uint64_t>(first));
+    Tensor given;
+    if (!labels.empty())
+      given =
+          Tensor::from(std::vector(labels.begin() + first, labels.begin() + first + n), Shape{n});
+    const Tensor output = objective.model().generate(n, key.fold_in(0), given);
+    const Tensor part =
+        draws ? objective.draw_image(output, key.fold_in(1)) : objective.mean_image(output);
+    part.copy_to(std::span(images.bytes)
+                     .subspan(static_cast<std::size_t>(first) * image_bytes,
+                              static_cast<std::size_t>(n) * image_bytes));
+  }
+  return images;
+}
+
+std::vector<std::int32_t> cycled_labels(std::int64_t count, std::int64_t classes) {
+  std::vector<std::int32_t> labels(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i)
+    labels[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i % classes);
+  return labels;
 }
 
 io::HostArray reconstructed_images(const VaeObjective& objective, const data::Images& images,
                                    const std::vector<std::int64_t>& indices, std::int64_t columns) {
-  const Tensor x = images.batch(indices).images;
-  const Tensor mean = objective.vae().encode(x).mean;
-  const Tensor reconstruction = objective.mean_image(objective.vae().decode(mean));
+  const data::Batch batch = images.batch(indices);
+  const Tensor x = batch.images;
+  const LatentModel& model = objective.model();
+  const Tensor reconstruction =
+      objective.mean_image(model.reconstruct(model.encode(x, batch.labels)));
   std::vector<Tensor> rows;
   const auto count = static_cast<std::int64_t>(indices.size());
   for (std::int64_t begin = 0; begin < count; begin += columns) {
@@ -49,14 +76,16 @@ io::HostArray reconstructed_images(const VaeObjective& objective, const data::Im
 io::HostArray interpolated_images(const VaeObjective& objective, const data::Images& images,
                                   const std::vector<std::int64_t>& indices, std::int64_t steps,
                                   bool spherical) {
-  const Tensor x = images.batch(indices).images;
-  const Tensor mean = objective.vae().encode(x).mean;
-  const std::vector<float> means = mean.to_vector<float>();
-  const std::int64_t latent = objective.vae().shape().latent;
+  const data::Batch batch = images.batch(indices);
+  const Tensor x = batch.images;
+  const LatentModel& model = objective.model();
+  const Tensor point = model.point(model.encode(x, batch.labels));
+  const std::vector<float> points = point.to_vector<float>();
+  const std::int64_t latent = point.size(1);
   const auto rows = static_cast<std::int64_t>(indices.size()) / 2;
   std::vector<float> path;
   for (std::int64_t r = 0; r < rows; ++r) {
-    const auto a = row(means, 2 * r, latent), b = row(means, 2 * r + 1, latent);
+    const auto a = row(points, 2 * r, latent), b = row(points, 2 * r + 1, latent);
     for (std::int64_t k = 0; k < steps; ++k) {
       const double t = steps > 1 ? static_cast<double>(k) / static_cast<double>(steps - 1) : 0.5;
       for (double value : interpolate(a, b, t, spherical))
@@ -64,7 +93,7 @@ io::HostArray interpolated_images(const VaeObjective& objective, const data::Ima
     }
   }
   const Tensor z = Tensor::from(path, Shape{rows * steps, latent});
-  const Tensor decoded = objective.mean_image(objective.vae().decode(z));
+  const Tensor decoded = objective.mean_image(model.decode(z));
   std::vector<Tensor> parts;
   for (std::int64_t r = 0; r < rows; ++r) {
     parts.push_back(slice(x, 0, 2 * r, 2 * r + 1));

@@ -12,9 +12,12 @@
 namespace genera::zoo {
 
 /// `count` images of z ~ p(z): means of p(x|z), or with `draws` samples of it. Image i depends on
-/// the seed and i only.
+/// the seed and i only. `labels`, one per image, where the model is conditional.
 io::HostArray sample_images(const VaeObjective& objective, std::int64_t count, std::uint64_t seed,
-                            bool draws);
+                            bool draws, const std::vector<std::int32_t>& labels = {});
+
+/// 0, 1, … classes-1, and again from 0: `count` labels.
+std::vector<std::int32_t> cycled_labels(std::int64_t count, std::int64_t classes);
 
 /// Rows of `columns` originals, each followed by the row of their reconstructions (means at the
 /// posterior's mean).

@@ -27,13 +27,17 @@ struct VaeSettings {
   std::string schedule = "cosine";
   double clip = 0;
   double weight_average = 0.999;
+  std::int64_t iwae_train = 0;  ///< 0: train on the ELBO
+  std::int64_t layers = 0;      ///< 0: the model's own
+  std::int64_t codes = 256;
 };
 
 /// Adds all of a training run's flags.
 void add_flags(Verb& verb, VaeSettings& settings);
 
-/// The model for images of (channels, height, width) of `images`, initialised from the seed.
+/// The model for images of (channels, height, width) in `classes` classes (0: without labels),
+/// initialised from the seed.
 VaeObjective make_objective(const VaeSettings& settings, std::int64_t channels, std::int64_t height,
-                            std::int64_t width);
+                            std::int64_t width, std::int64_t classes);
 
 }  // namespace genera::zoo

@@ -162,6 +162,30 @@ class GENERA_API AdamW : public Adam {
       : Adam(std::move(parameters), std::move(options), std::move(groups), true) {}
 };
 
+/// Adamax (Kingma and Ba, 2015, algorithm 2), Adam with the infinity norm, as torch.optim.Adamax: m =
+/// beta1 m + (1-beta1) g; u = max(beta2 u, |g| + eps); p -= lr/(1-beta1^t) m/u.
+struct AdamaxOptions {
+  double lr = 2e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0;      ///< added to the gradient
+  std::string name = "adamax";  ///< begins the names of states()
+};
+class GENERA_API Adamax : public Optimizer {
+ public:
+  explicit Adamax(std::vector<State> parameters, AdamaxOptions options = {},
+                  std::vector<Group<AdamaxOptions>> groups = {});
+
+ protected:
+  void append_updates(std::int64_t step, std::span<const Tensor> gradients,
+                      std::vector<Update>& updates) const override;
+
+ private:
+  std::vector<AdamaxOptions> groups_;
+  std::vector<State> m_, u_;
+};
+
 /// RMSProp (Tieleman and Hinton, lecture 6.5, 2012), as torch.optim.RMSprop: s = alpha s +
 /// (1-alpha) g^2; step = g / (sqrt(s) + eps), with `centered` sqrt(s - mean^2); with momentum: b =
 /// momentum b + step; p -= lr b.

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# genera-boltzmann as its users meet it: every model and verb, resuming, interruption, and what goes wrong. What all programs
+# share is tested by zoo_vae_test.sh.
+# Usage: zoo_boltzmann_test.sh PATH/TO/genera-boltzmann
+set -u
+program=$(realpath "$1")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+for name in $(env | grep -o '^GENERA_[A-Z_]*'); do unset "$name"; done
+passed=0
+failed=0
+
+# check WHAT COMMAND...: the command must succeed.
+check() {
+  local what=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAILED: $what"
+    tail -n 5 out err 2>/dev/null
+  fi
+}
+
+# gives CODE ARGUMENTS...: runs the program, output into `out` and `err`, and checks its exit code.
+gives() {
+  local wanted=$1 code
+  shift
+  "$program" "$@" >out 2>err
+  code=$?
+  [ "$code" -eq "$wanted" ] || echo "exit code $code instead of $wanted: genera-boltzmann $*"
+  [ "$code" -eq "$wanted" ]
+}
+says() { grep -q -- "$1" err; }
+prints() { grep -q -- "$1" out; }
+png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ]; }
+without_times() { sed 's/"seconds":[^,}]*//' "$1/metrics.jsonl"; }
+same_run() {
+  cmp -s "$1/checkpoints/last.safetensors" "$2/checkpoints/last.safetensors" &&
+    cmp -s "$1/checkpoints/best.safetensors" "$2/checkpoints/best.safetensors" &&
+    cmp -s "$1/samples/step_0000006.png" "$2/samples/step_0000006.png" &&
+    diff <(without_times "$1") <(without_times "$2") >/dev/null
+}
+
+# Tiny runs of every model: a few generated images, 6 steps.
+tiny=(train --smoke --steps 6 --validations 3)
+declare -A flags=(
+  [rbm]='--hidden 24 --momentum 0.5 --weight-decay 1e-4'
+  [pt]='--hidden 16 --training pt --chains 10 --temperatures 4 --sweeps 2'
+  [cd]='--hidden 16 --training cd --sweeps 2 --gradient plain --weight-average 0 --schedule constant'
+  [gaussian]='--model gaussian --hidden 24 --lr 0.001'
+  [dbn]='--model dbn --hidden 20,12,8'
+  [dbm]='--model dbm --hidden 16,12 --mean-field 3 --schedule cosine'
+  [visible]='--model visible --training exact'
+  [drawn]='--model visible'
+)
+for name in "${!flags[@]}"; do
+  # shellcheck disable=SC2086
+  check "train $name" gives 0 "${tiny[@]}" ${flags[$name]} --out "$name"
+  check "$name: the likelihood on stdout" prints '^log_likelihood.* nats .*standard error'
+  check "$name: samples" gives 0 sample "$name" --count 4 --annealing 20 --sweeps 3
+  check "$name: a picture" png "$(cat out)"
+  check "$name: completions" gives 0 complete "$name" --count 4 --sweeps 4 --hide centre --out c.png
+  check "$name: completions are a picture" png c.png
+  # shellcheck disable=SC2086
+  check "$name: in parts, another number of threads" gives 0 "${tiny[@]}" ${flags[$name]} --out "$name-parts" --stop-after 1 --threads 1
+  for step in 2 3 4; do
+    check "$name: resume for step $step" gives 0 train --resume "$name-parts" --stop-after 1
+  done
+  check "$name: resume to the end" gives 0 train --resume "$name-parts"
+  check "$name: the same bits, log and samples" same_run "$name" "$name-parts"
+done
+if [ "$failed" -gt 0 ]; then
+  echo "test cases: $((passed + failed)) | $passed passed | $failed failed"
+  exit 1
+fi
+
+check "the chains are in the checkpoint" grep -q -a '"chain.0"' rbm/checkpoints/last.safetensors
+check "a report" grep -q '<td>log_likelihood</td>' rbm/report.html
+check "chains" gives 0 chains rbm --count 3 --columns 5 --annealing 20 --sweeps 2
+check "chains are a picture" png "$(cat out)"
+check "the recipe is in it" grep -q -a '&& genera-boltzmann chains RUN .*--count 3 --columns 5' rbm/chains.png
+for name in rbm dbn visible; do
+  check "filters of $name" gives 0 filters $name --count 9
+  check "filters of $name are a picture" png $name/filters.png
+done
+check "eval" gives 0 eval dbm --betas 40 --runs 10 --record record.json
+check "eval says what AIS found" prints '^log_z .*40 betas, 10 runs'
+check "a bound is called a bound" prints '^log_likelihood_bound '
+check "the record has its origin" grep -q '"command": "genera-boltzmann train ' record.json
+check "12 hidden units: exact log Z" gives 0 eval dbm --betas 40
+check "it is shown" prints '^log_z_exact '
+check "exact likelihood of the visible machine" gives 0 eval visible --betas 40 --json
+check "it names its protocol" prints 'exact log Z'
+check "score" gives 0 score rbm --betas 40
+check "one line per image" test "$(wc -l <out)" -eq 128
+check "score --json" gives 0 score rbm --betas 40 --json
+check "score --json is one object" prints '^{"log_likelihood":\[-'
+check "info" gives 0 info dbm --json
+check "info tells the layers" bash -c 'tr -d " \n" <out | grep -q "784,16,12"'
+check "samples as an array" gives 0 sample rbm --count 9 --annealing 5 --sweeps 1 --out s.npy
+check "an array" test "$(head -c 6 s.npy | tail -c 5)" = NUMPY
+for hide in bottom top left right random; do
+  check "hide $hide" gives 0 complete rbm --count 2 --sweeps 2 --hide "$hide" --out "$hide.png"
+done
+check "--plan" gives 0 "${tiny[@]}" --plan
+check "--shrink" gives 0 "${tiny[@]}" --shrink 2 --hidden 8 --out shrunk
+check "--time" gives 0 train --smoke --time 1s --hidden 16 --validations 2 --out timed
+
+# --- Interruption ---------------------------------------------------------------------------------------------
+env --default-signal=INT "$program" train --smoke --steps 100000000 --hidden 16 --out stopped >out 2>err &
+pid=$!
+for _ in $(seq 200); do
+  [ -s stopped/checkpoints/last.safetensors ] && break
+  sleep 0.05
+done
+sleep 0.2
+kill -INT "$pid"
+wait "$pid"
+check "Ctrl-C exits 130" test $? -eq 130
+check "it says how to go on" says 'genera-boltzmann train --resume stopped'
+check "it goes on" gives 0 train --resume stopped --stop-after 2
+
+# --- What goes wrong ------------------------------------------------------------------------------------------
+check "layers that are no numbers" gives 2 train --smoke --hidden 500,many --out x
+check "it is said" says '--hidden 500,many'
+check "two layers of one" gives 2 train --smoke --hidden 20,20 --out x
+check "one layer of two" gives 2 train --smoke --model dbm --hidden 20 --out x
+check "hidden units where there are none" gives 2 train --smoke --model visible --hidden 20 --out x
+check "too many to draw one by one" gives 2 train --smoke --model visible --shrink 1 --out x
+check "enumeration of too many" gives 2 train --smoke --training exact --out x
+check "squares that do not fit" gives 2 train --smoke --shrink 5 --out x
+check "no folder is left" test ! -e x
+check "NaN" gives 4 train --smoke --steps 8 --hidden 16 --lr 1e37 --gradient plain --out nan
+check "a verb that is not there" gives 2 dream rbm
+cp -r rbm damaged
+sed -i 's/^hidden = .*/hidden = "25"/' damaged/config.toml
+check "weights of another size" gives 3 sample damaged
+sed -i 's/^hidden = .*/hidden = "0"/' damaged/config.toml
+check "settings that no run can have" gives 3 sample damaged
+
+echo "test cases: $((passed + failed)) | $passed passed | $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,151 @@
+#include "zoo/flow/experiment.h"
+
+#include <fmt/core.h>
+#include <genera/functions.h>
+
+#include <algorithm>
+#include <numbers>
+
+#include "zoo/common/image_grid.h"
+#include "zoo/common/saved_states.h"
+#include "zoo/flow/evaluation.h"
+#include "zoo/flow/pictures.h"
+
+namespace genera::zoo {
+namespace {
+
+// Of the validation split that many examples choose the best weights: enough to tell them apart.
+constexpr std::int64_t validated_images = 1000;
+
+// The seed's derived key; keys 0 and 1 initialise the model and order the data.
+Key step_key(const FlowSettings& settings, std::int64_t step) {
+  return Key(settings.train.seed).fold_in(2).fold_in(static_cast<std::uint64_t>(step));
+}
+
+// Nats of one example in the unit of the loss.
+double loss_unit(const FlowModel& model) {
+  return model.is_image() ? 1 / (static_cast<double>(model.size()) * std::numbers::ln2) : 1;
+}
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const FlowSettings& settings,
+                                                 const FlowModel& model) {
+  const bool adamax =
+      settings.optimizer == "adamax" || (settings.optimizer == "auto" && model.is_image());
+  const double lr = settings.lr > 0 ? settings.lr : adamax ? 4e-3 : 2e-3;
+  if (adamax)
+    return std::make_unique<optim::Adamax>(model.parameters(), optim::AdamaxOptions{.lr = lr});
+  return std::make_unique<optim::Adam>(model.parameters(), optim::AdamOptions{.lr = lr});
+}
+
+}  // namespace
+
+FlowExperiment::FlowExperiment(const FlowSettings& settings)
+    : settings_(settings),
+      examples_(open_examples(settings)),
+      model_(make_flow(settings, examples_->shape())),
+      optimizer_(make_optimizer(settings, *model_)) {
+  if (!model_->is_image()) {
+    const Examples::Moments moments = examples_->moments();
+    model_->standardise(moments.mean, moments.deviation);
+  }
+  for (const State& state : model_->states())
+    if (state.name().ends_with("initialised")) started_.push_back(state);
+  if (settings.weight_average > 0)
+    average_.emplace(model_->parameters(),
+                     optim::EmaOptions{.decay = settings.weight_average, .warm_up = true});
+}
+
+std::vector<State> FlowExperiment::states() const {
+  std::vector<State> all = model_->states();
+  for (const State& state : optimizer_->states()) all.push_back(state);
+  if (average_) all.insert(all.end(), average_->states().begin(), average_->states().end());
+  return all;
+}
+
+void FlowExperiment::with_evaluation_weights(const std::function<void()>& body) {
+  if (!average_) return body();
+  const optim::UseAverages averaged(*average_);
+  body();
+}
+
+void FlowExperiment::start(const StepInfo& info) {
+  const auto is_started = [](const State& flag) { return flag.value().item<std::int32_t>() != 0; };
+  if (std::all_of(started_.begin(), started_.end(), is_started)) return;
+  model_->initialise(examples_->training_batch(info.step),
+                     step_key(settings_, info.step).fold_in(1));
+  if (!average_) return;
+  for (std::size_t i = 0; i < average_->states().size(); ++i)
+    average_->states()[i].set(average_->parameters()[i].value());
+}
+
+Tensor FlowExperiment::loss(const StepInfo& info) {
+  start(info);
+  const Tensor x = examples_->training_batch(info.step);
+  const Tensor log_likelihood =
+      model_->log_likelihood(x, step_key(settings_, info.step).fold_in(0));
+  return mean(log_likelihood) * -loss_unit(*model_);
+}
+
+Gradients FlowExperiment::gradients(const Tensor& loss) const {
+  Gradients gradients = grad(loss, optimizer_->parameters());
+  if (settings_.clip > 0)
+    gradients = optim::clip_by_global_norm(std::move(gradients), settings_.clip);
+  return gradients;
+}
+
+NamedTensors FlowExperiment::step(const StepInfo& info) {
+  const Tensor now = loss(info);
+  const optim::Schedule schedule =
+      settings_.schedule == "cosine"
+          ? optim::warm_up_cosine(settings_.lr_warmup,
+                                  std::max(info.steps, settings_.lr_warmup + 1))
+          : optim::linear_warm_up(std::max<std::int64_t>(settings_.lr_warmup, 1));
+  optimizer_->scale_learning_rate(schedule(info.step));
+  optimizer_->step(gradients(now), {.average = average_ ? &*average_ : nullptr});
+  return {{"loss", now}};
+}
+
+std::vector<Tensor> FlowExperiment::step_graph(const StepInfo& info) {
+  const Tensor now = loss(info);
+  Gradients all = gradients(now);
+  std::vector<Tensor> roots = {now};
+  roots.insert(roots.end(), all.values.begin(), all.values.end());
+  return roots;
+}
+
+Metrics FlowExperiment::validate() {
+  Console quiet(true);
+  const ExampleList chosen = model_->is_image()
+                                 ? split_of(*examples_, data::Split::validation, validated_images)
+                                 : split_of(*examples_, data::Split::validation);
+  const std::vector<double> nats = log_likelihoods(*model_, chosen, 1, quiet);
+  return {{"loss", -mean_of(nats) * loss_unit(*model_)}};
+}
+
+void FlowExperiment::write_samples(const std::filesystem::path& path, const std::string& recipe) {
+  constexpr std::int64_t count = 64;
+  const std::uint64_t seed = settings_.train.seed;
+  if (model_->is_image())
+    write_grid(path, sample_examples(*model_, count, seed, 1), recipe);
+  else if (const Density2d* density = examples_->density())
+    write_grid(path, density_pictures(*model_, *density, seed), recipe, {.columns = 3});
+  else
+    write_grid(path, pair_pictures(*model_, *examples_, seed, 1), recipe,
+               {.columns = pair_columns(*model_), .scale = 4});
+}
+
+io::Metadata FlowExperiment::description() const {
+  std::string extents;
+  const Shape& shape = model_->shape().example;
+  for (int axis = 0; axis < shape.rank(); ++axis)
+    extents += (axis > 0 ? "," : "") + std::to_string(shape[axis]);
+  return {{"program", "genera-flow"}, {shape.rank() == 3 ? "image" : "vector", extents}};
+}
+
+std::int64_t FlowExperiment::parameter_count() const { return element_count(model_->parameters()); }
+
+std::vector<Figure> FlowExperiment::evaluate(Console& console) {
+  return zoo::evaluate(*model_, *examples_, 1, console);
+}
+
+}  // namespace genera::zoo

@@ -1,0 +1,101 @@
+#include "zoo/flow/settings.h"
+
+#include <fmt/core.h>
+
+#include "zoo/common/command_line.h"
+#include "zoo/common/failure.h"
+
+namespace genera::zoo {
+namespace {
+
+constexpr std::int64_t dequantising_couplings = 2;
+
+void check_image(const FlowShape& shape) {
+  const std::int64_t factor = std::int64_t{1} << shape.levels;
+  if (shape.example[1] % factor != 0 || shape.example[2] % factor != 0)
+    throw UsageError(fmt::format(
+        "--levels {} halves the images {} times: height and width must be multiples of {}, got "
+        "{} x {}; use fewer levels",
+        shape.levels, shape.levels, factor, shape.example[1], shape.example[2]));
+}
+
+}  // namespace
+
+void add_flags(Verb& verb, FlowSettings& s) {
+  s.train.data = "moons";
+  s.train.batch = 256;
+  add_train_flags(
+      verb, s.train,
+      {.data = "8-gaussians, moons, rings, circles or checkerboard; a .csv file; or images: a "
+               "name, or a folder of IDX or PNG files",
+       .items = "examples"});
+  verb.choice("model", s.model, {"realnvp", "glow", "maf", "spline"},
+              "The flow: glow for images, maf and spline for vectors, realnvp for both")
+      .option("layers", s.layers, "Couplings, or steps of each level; 0: the model's own",
+              Range{0, 1e3})
+      .option("hidden", s.hidden, "Units or channels of hidden layers; 0: the model's own",
+              Range{0, 1e4})
+      .option("levels", s.levels, "Images: how often they are squeezed", Range{1, 8})
+      .option("bins", s.bins, "spline: bins", Range{2, 256})
+      .option("bound", s.bound, "spline: it acts on [-bound, bound]", Range{0.1, 1e3})
+      .choice("convolution", s.convolution, {"lu", "plain"}, "glow: form of the 1x1 convolution")
+      .choice("dequantisation", s.dequantisation, {"uniform", "variational"},
+              "Images: noise that makes bytes continuous")
+      .option("logit", s.logit, "Images: alpha of the logit; 0: none, -1: the model's own",
+              Range{-1, 0.49})
+      .choice("optimizer", s.optimizer, {"auto", "adam", "adamax"},
+              "auto: adamax for images, adam for vectors")
+      .option("lr", s.lr, "Learning rate; 0: the model's own", Range{0, 1e37})
+      .option("lr-warmup", s.lr_warmup, "Steps over which the learning rate rises", Range{0, 1e12})
+      .choice("schedule", s.schedule, {"cosine", "constant"}, "Learning rate over the steps")
+      .option("clip", s.clip, "Largest norm of the gradients; 0: any", Range{0, 1e12})
+      .option("weight-average", s.weight_average,
+              "Decay of the averaged weights that are evaluated; 0: none", Range{0, 0.999999});
+}
+
+bool on_images(const FlowSettings& settings) {
+  const bool images = names_images(settings.train.data);
+  if (settings.model == "glow") {
+    if (!images && !settings.train.smoke)
+      throw UsageError(
+          fmt::format("--model glow is for images, --data {} are vectors; use "
+                      "--model realnvp or --data fashion-mnist",
+                      settings.train.data));
+    return true;
+  }
+  if (settings.model != "realnvp" && images)
+    throw UsageError(fmt::format(
+        "--model {} is for vectors (a density, or a .csv file), --data {} are images; use --model "
+        "glow",
+        settings.model, settings.train.data));
+  return images;
+}
+
+std::unique_ptr<Examples> open_examples(const FlowSettings& settings) {
+  TrainFlags flags = settings.train;
+  if (on_images(settings) && flags.smoke) flags.data = "sprites";
+  return open_examples(flags);
+}
+
+std::shared_ptr<const FlowModel> make_flow(const FlowSettings& settings, const Shape& example) {
+  const bool images = example.rank() == 3, realnvp = settings.model == "realnvp";
+  FlowShape shape;
+  shape.example = example;
+  shape.layers = settings.layers > 0 ? settings.layers : images ? (realnvp ? 3 : 8) : 8;
+  shape.hidden = settings.hidden > 0 ? settings.hidden : images ? 64 : 64;
+  shape.levels = settings.levels;
+  shape.bins = settings.bins;
+  shape.bound = settings.bound;
+  shape.linear = settings.convolution;
+  shape.logit = settings.logit >= 0 ? settings.logit : realnvp ? 0.05 : 0;
+  shape.variational = settings.dequantisation == "variational" ? dequantising_couplings : 0;
+  if (images) check_image(shape);
+  const Key key = Key(settings.train.seed).fold_in(0);
+  const auto make = realnvp                    ? make_realnvp
+                    : settings.model == "glow" ? make_glow
+                    : settings.model == "maf"  ? make_maf
+                                               : make_spline_flow;
+  return std::make_shared<FlowModel>(shape, make(shape, key.fold_in(0)), key.fold_in(1));
+}
+
+}  // namespace genera::zoo

@@ -1,0 +1,14 @@
+/// Figures of several things side by side.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "zoo/gan/examples.h"
+
+namespace genera::zoo {
+
+/// One line per entry, one column per figure of the first.
+std::string table_text(const std::vector<Reference>& rows);
+
+}  // namespace genera::zoo
