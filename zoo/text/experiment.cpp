@@ -58,22 +58,21 @@ std::vector<State> TextExperiment::states() const {
 Tensor TextExperiment::tokens_of(std::int64_t step) const {
   const std::int64_t batch = settings_.train.batch, length = settings_.context;
   const std::int64_t size = std::ssize(train_);
-  std::vector<double> places;
+  std::vector<std::int64_t> places;
   if (carried_.empty()) {
     const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(step)).fold_in(0);
-    for (const std::uint32_t bits : random_bits(key, {batch}).to_vector<std::uint32_t>())
-      places.push_back(static_cast<double>(bits) / 4294967296.0 *
-                       static_cast<double>(size - length));
+    for (const std::uint64_t bits : random_bits(key, {batch}).to_vector<std::uint32_t>())
+      places.push_back(static_cast<std::int64_t>(bits * static_cast<std::uint64_t>(size - length) >>
+                                                 32));  // a share of all places
   } else {
     for (std::int64_t b = 0; b < batch; ++b)
-      places.push_back(static_cast<double>((b * size / batch + step * length) % size));
+      places.push_back((b * size / batch + step * length) % size);
   }
   std::vector<Token> tokens;
   tokens.reserve(static_cast<std::size_t>(batch * (length + 1)));
-  for (const double place : places)
+  for (const std::int64_t place : places)
     for (std::int64_t t = 0; t <= length; ++t)
-      tokens.push_back(
-          train_[static_cast<std::size_t>((static_cast<std::int64_t>(place) + t) % size)]);
+      tokens.push_back(train_[static_cast<std::size_t>((place + t) % size)]);
   return Tensor::from(tokens, {batch, length + 1});
 }
 
