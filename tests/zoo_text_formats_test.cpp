@@ -69,3 +69,41 @@ TEST_CASE("llama2.c's models give the logits of the model that was exported") {
   CAPTURE(difference);
   CHECK(difference < 2e-5);
 }
+
+TEST_CASE("GPT-2's own file has names without a prefix, and masks among its tensors") {
+  const io_test::TemporaryFolder folder;
+  std::filesystem::copy(golden("gpt2/config.json"), folder / "config.json");
+  const io::SafetensorsFile file(golden("gpt2/model.safetensors"));
+  std::vector<io::NamedArray> tensors;
+  for (const io::SafetensorsEntry& entry : file.entries())
+    tensors.push_back({entry.name.substr(std::string("transformer.").size()), file.load(entry)});
+  tensors.push_back({"h.0.attn.bias", io::HostArray::zeros(DType::boolean, {1, 1, 24, 24})});
+  io::write_safetensors(folder / "model.safetensors", io::views(tensors));
+  CHECK(largest_difference(*import_hugging_face(folder / "model.safetensors").model, "gpt2") <
+        2e-5);
+}
+
+TEST_CASE("configurations of old name the base of rotary positions elsewhere") {
+  const std::string modern =
+      R"({"model_type":"llama","vocab_size":9,"max_position_embeddings":8,"num_hidden_layers":1,)"
+      R"("hidden_size":8,"num_attention_heads":2,"intermediate_size":8)";
+  const auto base = [&](const std::string& more) {
+    return hugging_face_shape(JsonFile(modern + more + "}", "config.json")).rope_base;
+  };
+  CHECK(base("") == 10000);
+  CHECK(base(R"(,"rope_theta":500)") == 500);
+  CHECK(base(R"(,"rope_theta":500,"rope_scaling":null)") == 500);
+  CHECK(base(R"(,"rope_parameters":{"rope_type":"default","rope_theta":700.5})") == 700.5);
+  CHECK_THROWS_AS(base(R"(,"rope_scaling":{"type":"linear","factor":2.0})"), DataError);
+}
+
+TEST_CASE("what is a model file and what a run") {
+  const io_test::TemporaryFolder folder;
+  CHECK(is_model_file(golden("llama.gguf")));
+  CHECK(is_model_file(golden("gpt2")));
+  CHECK(is_model_file(golden("gpt2/model.safetensors")));
+  CHECK_FALSE(is_model_file(folder.path()));
+  CHECK_FALSE(is_model_file(folder / "nowhere"));
+  io_test::write_plain(folder / "last.safetensors", {});
+  CHECK_FALSE(is_model_file(folder / "last.safetensors"));
+}

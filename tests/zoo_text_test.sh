@@ -2,6 +2,7 @@
 # genera-text as its users meet it: every verb and model, resuming, interruption, what goes wrong.
 # Usage: zoo_text_test.sh PATH/TO/genera-text
 set -u
+golden=$(realpath "$(dirname "$0")/golden/text")
 program=$(realpath "$1")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -147,6 +148,31 @@ check "bytes are bytes" gives 0 train --data ./noise --tokenizer byte --model ng
 check "no folder for what failed" test ! -e never
 check "a character that the model does not know" gives 3 sample gpt --prompt 'é'
 check "is named" says 'tokenizer byte'
+
+# --- Other programs' models ------------------------------------------------------------------------------------
+check "a GGUF file" gives 0 sample "$golden/llama.gguf" --prompt 'the tokens' --tokens 8
+check "begins with the prompt" prints '^the tokens'
+mv out first
+check "the same again" gives 0 sample "$golden/llama.gguf" --prompt 'the tokens' --tokens 8
+check "is the same" cmp -s out first
+check "GPT-2 in GGUF, no prompt" gives 0 sample "$golden/gpt2.gguf" --tokens 8 --count 2
+check "a Hugging Face folder" gives 0 sample "$golden/llama" --tokens 8 --tokenizer "$golden/sentencepiece/tokenizer.json"
+cp -r "$golden/llama" with-tokenizer
+cp "$golden/sentencepiece/tokenizer.json" with-tokenizer
+check "with its tokenizer" gives 0 sample with-tokenizer --tokens 8
+check "by one of its files" gives 0 sample with-tokenizer/model-00001-of-00003.safetensors --tokens 8
+check "no tokenizer" gives 3 sample "$golden/llama" --tokens 8
+check "asks for one" says 'name its file by --tokenizer'
+check "a tokenizer of another model" gives 3 sample "$golden/mistral" --tokenizer "$golden/sentencepiece/tokenizer.json"
+check "tells both sizes" says 'the tokenizer has 400 tokens and the model 120'
+head -c 20000 "$golden/llama.gguf" >cut.gguf
+check "a truncated file" gives 3 sample cut.gguf
+check "says so in one line" test "$(wc -l <err)" -eq 1
+# Sizes 1024, 32, 1 layer, 1 head, 2^20 tokens, context 16: 4.3 GB, as a file with a hole.
+printf '\0\004\0\0\040\0\0\0\001\0\0\0\001\0\0\0\001\0\0\0\0\0\020\0\020\0\0\0' >large.bin
+truncate -s $((28 + 4 * ((1 << 20) * 1024 + 3 * 1024 + 4 * 1024 * 1024 + 3 * 1024 * 32 + 16 * 1024))) large.bin
+check "more than fits into memory" eval '(ulimit -v 4000000; gives 6 sample large.bin)'
+check "gives the numbers" says '1078037504 weights take 4312.2 MB'
 
 # --- What goes wrong --------------------------------------------------------------------------------------------
 check "heads that do not divide the width" gives 2 "${tiny[@]}" --width 30 --out never

@@ -8,6 +8,7 @@
 
 #include "tests/io_files.h"
 #include "zoo/common/json_file.h"
+#include "zoo/text/added_tokens.h"
 #include "zoo/text/byte_level_bpe.h"
 #include "zoo/text/formats/tokenizer_file.h"
 #include "zoo/text/sentence_piece.h"
@@ -175,4 +176,26 @@ TEST_CASE("long texts take no time to speak of") {
     CHECK(level->decode(level->encode(text)) == text);
     CHECK(piece->decode(piece->encode(text)) == text);
   }
+}
+
+TEST_CASE("added tokens: the longest first, with blanks, and whole words only") {
+  const AddedTokens added({{.token = 1, .text = "<a>"},
+                           {.token = 2, .text = "<a><b>"},
+                           {.token = 3, .text = "L", .takes_left = true},
+                           {.token = 4, .text = "R", .takes_right = true},
+                           {.token = 5, .text = "word", .is_whole_word = true}});
+  const auto split = [&](std::string_view text) {
+    std::string result;
+    added.split(
+        text, [&](std::string_view stretch) { result += "[" + std::string(stretch) + "]"; },
+        [&](Token token) { result += std::to_string(token); });
+    return result;
+  };
+  CHECK(split("") == "");
+  CHECK(split("x") == "[x]");
+  CHECK(split("<a>") == "1");
+  CHECK(split("<a><a><b>x<a><") == "12[x]1[<]");
+  CHECK(split("x  L  y") == "[x]3[  y]");
+  CHECK(split("x  R  y") == "[x  ]4[y]");
+  CHECK(split("word sword words word") == "5[ sword words ]5");
 }

@@ -6,10 +6,6 @@
 namespace genera::zoo {
 namespace {
 
-std::uint64_t pair_key(Token left, Token right) {
-  return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
-}
-
 void append_utf8(std::string& out, unsigned code) {  // below U+0800
   if (code < 0x80) {
     out += static_cast<char>(code);

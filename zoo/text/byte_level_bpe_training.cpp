@@ -24,9 +24,7 @@ struct Pair {
 
 struct PairHash {
   std::size_t operator()(const Pair& pair) const {
-    const auto key =
-        static_cast<std::uint64_t>(pair.left) << 32 | static_cast<std::uint32_t>(pair.right);
-    return std::hash<std::uint64_t>()(key * 0x9e3779b97f4a7c15U);
+    return std::hash<std::uint64_t>()(pair_key(pair.left, pair.right) * 0x9e3779b97f4a7c15U);
   }
 };
 

@@ -58,22 +58,21 @@ std::vector<State> TextExperiment::states() const {
 Tensor TextExperiment::tokens_of(std::int64_t step) const {
   const std::int64_t batch = settings_.train.batch, length = settings_.context;
   const std::int64_t size = std::ssize(train_);
-  std::vector<double> places;
+  std::vector<std::int64_t> places;
   if (carried_.empty()) {
     const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(step)).fold_in(0);
-    for (const std::uint32_t bits : random_bits(key, {batch}).to_vector<std::uint32_t>())
-      places.push_back(static_cast<double>(bits) / 4294967296.0 *
-                       static_cast<double>(size - length));
+    for (const std::uint64_t bits : random_bits(key, {batch}).to_vector<std::uint32_t>())
+      places.push_back(static_cast<std::int64_t>(bits * static_cast<std::uint64_t>(size - length) >>
+                                                 32));  // a share of all places
   } else {
     for (std::int64_t b = 0; b < batch; ++b)
-      places.push_back(static_cast<double>((b * size / batch + step * length) % size));
+      places.push_back((b * size / batch + step * length) % size);
   }
   std::vector<Token> tokens;
   tokens.reserve(static_cast<std::size_t>(batch * (length + 1)));
-  for (const double place : places)
+  for (const std::int64_t place : places)
     for (std::int64_t t = 0; t <= length; ++t)
-      tokens.push_back(
-          train_[static_cast<std::size_t>((static_cast<std::int64_t>(place) + t) % size)]);
+      tokens.push_back(train_[static_cast<std::size_t>((place + t) % size)]);
   return Tensor::from(tokens, {batch, length + 1});
 }
 
@@ -91,17 +90,23 @@ Gradients TextExperiment::gradients(const Tensor& loss) const {
   return gradients;
 }
 
+// Up for the warm-up, which is at most a tenth of the run, then down along a cosine.
+double TextExperiment::rate(const StepInfo& info) const {
+  constexpr double last = 0.05;
+  const std::int64_t warm_up =
+      std::clamp<std::int64_t>(info.steps / 10, 1, std::max<std::int64_t>(settings_.lr_warmup, 1));
+  const optim::Schedule schedule =
+      settings_.schedule == "cosine"
+          ? optim::warm_up_cosine(warm_up, std::max(info.steps, warm_up + 1), last)
+          : optim::linear_warm_up(warm_up);
+  return schedule(info.step);
+}
+
 NamedTensors TextExperiment::step(const StepInfo& info) {
   const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(info.step)).fold_in(1);
   Context context = Context::training(key);
   const Tensor now = loss(info, context);
-  constexpr double last_rate = 0.05;
-  const optim::Schedule schedule =
-      settings_.schedule == "cosine"
-          ? optim::warm_up_cosine(settings_.lr_warmup,
-                                  std::max(info.steps, settings_.lr_warmup + 1), last_rate)
-          : optim::linear_warm_up(std::max<std::int64_t>(settings_.lr_warmup, 1));
-  adam_.scale_learning_rate(schedule(info.step));
+  adam_.scale_learning_rate(rate(info));
   adam_.step(gradients(now), {.updates = context.take_updates()});
   return {{"loss", now}};
 }

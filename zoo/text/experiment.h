@@ -39,6 +39,7 @@ class TextExperiment : public Trainable {
   Tensor tokens_of(std::int64_t step) const;
   Tensor loss(const StepInfo& info, Context& context) const;
   Gradients gradients(const Tensor& loss) const;
+  double rate(const StepInfo& info) const;
 
   TextSettings settings_;  // resolved
   TextData text_;

@@ -15,6 +15,7 @@
 #include "zoo/text/generation.h"
 #include "zoo/text/held_out.h"
 #include "zoo/text/ngram_experiment.h"
+#include "zoo/text/recurrent.h"
 #include "zoo/text/text_data.h"
 #include "zoo/text/trained.h"
 
@@ -67,7 +68,25 @@ void print_now(std::string_view text) {
   std::fflush(stdout);
 }
 
-int sample(const TrainedText& trained, const TextReadFlags& flags) {
+// A model that was asked for by its path.
+struct Opened {
+  TrainedText trained;
+  std::optional<TrainedRun> run;  // none: another program's model
+  std::string format;             // of that
+};
+
+Opened open_path(Program& program, const Verb& verb, const TextSettings& settings,
+                 const TextReadFlags& flags) {
+  if (is_model_file(flags.run)) {
+    const ModelFile file = open_model_file(flags.run, flags.tokenizer);
+    return {trained_text(file), std::nullopt, file.format};
+  }
+  TrainedRun run = program.open(flags.run, verb);
+  return {trained_text(run, settings), run, ""};
+}
+
+int sample(const Opened& opened, const TextSettings&, const TextReadFlags& flags) {
+  const TrainedText& trained = opened.trained;
   const GenerationOptions options{flags.sampling, flags.tokens, stop_texts(flags.stop), flags.seed,
                                   flags.count};
   const bool stream = flags.count == 1 && flags.out.empty() && !flags.compute.json;
@@ -97,22 +116,26 @@ int sample(const TrainedText& trained, const TextReadFlags& flags) {
   return exit_done;
 }
 
-TextData test_text(const TextSettings& settings, const TextReadFlags& flags) {
-  return flags.data.empty() ? open_data(settings) : open_text(flags.data);
-}
-
-int eval(const TrainedRun& run, const TextSettings& settings, const TextReadFlags& flags) {
+int eval(const Opened& opened, const TextSettings& settings, const TextReadFlags& flags) {
+  if (!opened.run && (flags.data.empty() || !flags.record.empty()))
+    throw UsageError(
+        "another program's model has no text of its own and makes no record: name a text with "
+        "--data, and leave out --record");
   Console console(flags.compute.quiet);
-  const TrainedText trained = trained_text(run, settings);
-  return finish_eval(
-      run, flags,
-      test_figures(*trained.model, *trained.tokenizer, test_text(settings, flags), console),
-      trained.parameters);
+  const TrainedText& trained = opened.trained;
+  const TextData text = flags.data.empty() ? open_data(settings) : open_text(flags.data);
+  std::vector<Figure> figures = test_figures(*trained.model, *trained.tokenizer, text, console);
+  if (opened.run) return finish_eval(*opened.run, flags, std::move(figures), trained.parameters);
+  Summary summary;
+  summary.figures = std::move(figures);
+  summary.parameters = trained.parameters;
+  fmt::print("{}", flags.compute.json ? to_json(summary) : to_text(summary));
+  return exit_done;
 }
 
 // How unexpected each line of a file is, one by one: the model sees a newline before it.
-int score(const TrainedRun& run, const TextSettings& settings, const TextReadFlags& flags) {
-  const TrainedText trained = trained_text(run, settings);
+int score(const Opened& opened, const TextSettings&, const TextReadFlags& flags) {
+  const TrainedText& trained = opened.trained;
   for (const LineScore& line :
        line_scores(*trained.model, *trained.tokenizer, read_text(flags.text))) {
     if (flags.compute.json)
@@ -126,20 +149,34 @@ int score(const TrainedRun& run, const TextSettings& settings, const TextReadFla
   return exit_done;
 }
 
-int info(const TrainedRun& run, const TextSettings& settings, const TextReadFlags& flags) {
-  const TrainedText trained = trained_text(run, settings);
-  const TextSettings resolved = settings.resolved();
+int info(const Opened& opened, const TextSettings& settings, const TextReadFlags& flags) {
+  const TrainedText& trained = opened.trained;
   std::vector<std::pair<std::string, std::string>> facts = {
       {"tokenizer", trained.tokenizer->kind()},
       {"vocabulary", std::to_string(trained.tokenizer->vocabulary_size())}};
-  if (settings.model == "ngram") {
-    facts.emplace_back("order", std::to_string(settings.order));
+  if (const auto* transformer = dynamic_cast<const Transformer*>(trained.model.get())) {
+    const TransformerShape& shape = transformer->shape();
+    facts.insert(facts.end(), {{"context", std::to_string(shape.context)},
+                               {"layers", std::to_string(shape.layers)},
+                               {"width", std::to_string(shape.width)},
+                               {"heads", std::to_string(shape.heads)},
+                               {"kv-heads", std::to_string(shape.kv_heads)},
+                               {"window", std::to_string(shape.window)}});
+  } else if (const auto* recurrent = dynamic_cast<const Recurrent*>(trained.model.get())) {
+    facts.emplace_back("layers", std::to_string(recurrent->shape().layers));
+    facts.emplace_back("width", std::to_string(recurrent->shape().units));
   } else {
-    facts.emplace_back("context", std::to_string(resolved.context));
-    facts.emplace_back("layers", std::to_string(resolved.layers));
-    facts.emplace_back("width", std::to_string(resolved.width));
+    facts.emplace_back("order", std::to_string(settings.order));
   }
-  return finish_info(run, flags, facts, trained.parameters);
+  if (opened.run) return finish_info(*opened.run, flags, facts, trained.parameters);
+  Json shown = {{"format", opened.format}};
+  for (const auto& [name, value] : facts)
+    shown[name] = name == "tokenizer" ? Json(value) : Json::parse(value);
+  shown["parameters"] = trained.parameters;
+  if (flags.compute.json) return fmt::print("{}\n", shown.dump(2)), exit_done;
+  for (const auto& [name, value] : shown.items())
+    fmt::print("{:<16} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+  return exit_done;
 }
 
 std::unique_ptr<Trainable> make_trainable(TextSettings& settings) {
@@ -176,34 +213,30 @@ int run(int argc, char** argv) {
   TextSettings settings;
   add_flags(program.add_train(settings.train, [&] { return make_trainable(settings); }), settings);
   TextReadFlags sampled, measured, scored, shown;
-  using Body = int (*)(const TrainedRun&, const TextSettings&, const TextReadFlags&);
+  using Body = int (*)(const Opened&, const TextSettings&, const TextReadFlags&);
   const auto reader = [&](const char* name, const char* help, TextReadFlags& flags,
                           Body body) -> Verb& {
-    return program.add_reader(
-        name, help, flags.run, flags.compute,
-        [&, body](const TrainedRun& run) { return body(run, settings, flags); });
+    const auto self = std::make_shared<const Verb*>(nullptr);  // known once it is added
+    Verb& verb = program.add_verb(name, help, flags.compute, [&, self, body] {
+      return body(open_path(program, **self, settings, flags), settings, flags);
+    });
+    *self = &verb;
+    return verb
+        .argument("PATH", flags.run,
+                  "a run folder, one of its checkpoints, or another program's model: .gguf, a "
+                  "Hugging Face folder or its .safetensors, llama2.c's .bin")
+        .option("tokenizer", flags.tokenizer,
+                "Tokenizer file of another program's model, where none lies in or beside it",
+                Kept::nowhere)
+        .not_in_environment("tokenizer");  // that names the kind which `train` makes
   };
-  const Verb* sampler = nullptr;
-  Verb& continued = program.add_verb("sample", "Continues a text", sampled.compute, [&] {
-    return sample(is_model_file(sampled.run)
-                      ? trained_text(open_model_file(sampled.run, sampled.tokenizer))
-                      : trained_text(program.open(sampled.run, *sampler), settings),
-                  sampled);
-  });
-  sampler = &continued;
-  continued.argument("PATH", sampled.run,
-                     "a run folder, one of its checkpoints, or another program's model: .gguf, a "
-                     "Hugging Face folder or its .safetensors, llama2.c's .bin");
-  continued.option("tokenizer", sampled.tokenizer,
-                   "Tokenizer file of another program's model, where none lies in or beside it",
-                   Kept::nowhere);
-  add_generation_flags(continued, sampled);
+  add_generation_flags(reader("sample", "Continues a text", sampled, sample), sampled);
   Verb& measure =
       reader("eval", "Measures how well the model predicts the test text", measured, eval);
   add_data_flag(add_record_flag(measure, measured), measured);
   reader("score", "Says how unexpected each line of a file is", scored, score)
       .argument("FILE", scored.text, "a text");
-  reader("info", "Says what a run or a checkpoint holds", shown, info);
+  reader("info", "Says what a run or a model file holds", shown, info);
   return program.run(argc, argv);
 }
 

@@ -14,6 +14,12 @@ namespace genera::zoo {
 
 inline constexpr Token no_token = -1;
 
+/// Two tokens as one number, for tables of pairs.
+constexpr std::uint64_t pair_key(Token left, Token right) {
+  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
+         static_cast<std::uint32_t>(right);
+}
+
 /// A piece of text on its way to become a token.
 struct Symbol {
   std::string_view text;

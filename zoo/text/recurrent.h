@@ -53,9 +53,9 @@ class RecurrentLayer : public nn::Module {
   State candidate_bias_;
 };
 
-/// Embedding, layers, output. In training the layers begin with what they remember of the chunk
-/// before (truncated backpropagation through time): logits() declares the new memory as updates, and
-/// forget() empties it.
+/// Embedding, layers, output. In training, after carry(), the layers begin with what they remember
+/// of the chunk before (truncated backpropagation through time): logits() declares the new memory as
+/// updates.
 class Recurrent : public LanguageModel {
  public:
   Recurrent(const RecurrentShape& shape, const Key& key);

@@ -3,30 +3,13 @@
 #include <fmt/format.h>
 #include <genera/error.h>
 
+#include <algorithm>
 #include <charconv>
+
+#include "zoo/text/utf8.h"
 
 namespace genera::zoo {
 namespace {
-
-constexpr std::string_view blank = "\xe2\x96\x81";  // U+2581
-
-std::uint64_t pair_key(Token left, Token right) {
-  return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
-}
-
-// Bytes of the character at the start of `text`; of what is not UTF-8, one.
-std::size_t character_length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = lead < 0xc2   ? 1
-                             : lead < 0xe0 ? 2
-                             : lead < 0xf0 ? 3
-                             : lead < 0xf5 ? 4
-                                           : 1;
-  if (length > text.size()) return 1;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 1;
-  return length;
-}
 
 std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
   std::string result;
@@ -137,8 +120,8 @@ std::string SentencePiece::normalised(std::string_view text, bool is_first) cons
       (is_first && (rule == BlankBefore::text || rule == BlankBefore::text_if_missing));
   const bool only_missing =
       rule == BlankBefore::text_if_missing || rule == BlankBefore::stretch_if_missing;
-  std::string result = replaced(text, " ", blank);
-  if (in_place && !(only_missing && result.starts_with(blank))) result.insert(0, blank);
+  std::string result = replaced(text, " ", blank_sign);
+  if (in_place && !(only_missing && result.starts_with(blank_sign))) result.insert(0, blank_sign);
   return result;
 }
 
@@ -146,7 +129,8 @@ void SentencePiece::encode_stretch(std::string_view text, std::vector<Token>& ou
   while (!text.empty()) {
     std::size_t length = text.size();
     if (vocabulary_.split_before_blanks)
-      length = std::min(length, text.find(blank, text.starts_with(blank) ? blank.size() : 0));
+      length = std::min(
+          length, text.find(blank_sign, text.starts_with(blank_sign) ? blank_sign.size() : 0));
     user_defined_.split(
         text.substr(0, length),
         [&](std::string_view stretch) {
@@ -164,7 +148,8 @@ void SentencePiece::encode_stretch(std::string_view text, std::vector<Token>& ou
 std::vector<Symbol> SentencePiece::symbols_of(std::string_view text) const {
   std::vector<Symbol> symbols;
   while (!text.empty()) {
-    const std::string_view character = text.substr(0, character_length(text));
+    // Bytes that are not UTF-8 are taken one by one.
+    const std::string_view character = text.substr(0, std::max<std::size_t>(utf8_length(text), 1));
     const auto found = pieces_.find(character);
     symbols.push_back({character, found == pieces_.end() ? no_token : found->second});
     text.remove_prefix(character.size());
@@ -218,7 +203,7 @@ std::string SentencePiece::bytes(Token token) const {
     case PieceKind::unknown:
       return " \xe2\x81\x87 ";  // U+2047, as SentencePiece shows it
     default:
-      return replaced(piece.text, blank, " ");
+      return replaced(piece.text, blank_sign, " ");
   }
 }
 

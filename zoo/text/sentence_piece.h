@@ -15,6 +15,9 @@
 
 namespace genera::zoo {
 
+/// U+2581, which stands for a blank.
+inline constexpr std::string_view blank_sign = "\xe2\x96\x81";
+
 /// What a piece is, numbered as in SentencePiece's and GGUF's files.
 enum class PieceKind {
   normal = 1,

@@ -71,7 +71,8 @@ void add_flags(Verb& verb, TextSettings& s) {
       .option("dropout", s.dropout, "Share of the activations that training leaves out",
               Range{0, 0.95})
       .option("lr", s.lr, "Learning rate of AdamW; 0: 3e-3, of lstm and gru 2e-3", Range{0, 1e37})
-      .option("lr-warmup", s.lr_warmup, "Steps over which the learning rate rises", Range{0, 1e12})
+      .option("lr-warmup", s.lr_warmup,
+              "Steps over which the learning rate rises, at most a tenth of all", Range{0, 1e12})
       .choice("schedule", s.schedule, {"cosine", "constant"}, "Learning rate over the steps")
       .option("weight-decay", s.weight_decay, "Decay of the matrices (AdamW)", Range{0, 1e6})
       .option("clip", s.clip, "Largest norm of the gradients; 0: any", Range{0, 1e12});

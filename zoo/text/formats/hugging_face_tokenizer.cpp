@@ -13,8 +13,6 @@
 namespace genera::zoo {
 namespace {
 
-constexpr std::string_view blank = "\xe2\x96\x81";  // U+2581
-
 class HuggingFaceReader {
  public:
   explicit HuggingFaceReader(const JsonFile& file) : file_(file) {
@@ -240,16 +238,18 @@ class HuggingFaceReader {
     bool replaces = false;
     for (const JsonValue* part : components("normalizer", "normalizers")) {
       const JsonValue* pattern = part->find("pattern");
-      if (is_type(*part, "Prepend") && file_.text(*part, "prepend") == blank)
+      if (is_type(*part, "Prepend") && file_.text(*part, "prepend") == blank_sign)
         result = BlankBefore::stretch;
       else if (is_type(*part, "Replace") && pattern != nullptr &&
-               file_.text(*pattern, "String", "") == " " && file_.text(*part, "content") == blank)
+               file_.text(*pattern, "String", "") == " " &&
+               file_.text(*part, "content") == blank_sign)
         replaces = true;
       else
         refuse("normalizer", *part);
     }
     for (const JsonValue* part : parts) {
-      if (!is_type(*part, "Metaspace") || replaces || file_.text(*part, "replacement") != blank)
+      if (!is_type(*part, "Metaspace") || replaces ||
+          file_.text(*part, "replacement") != blank_sign)
         refuse("pre-tokenizer", *part);
       replaces = true;
       splits = file_.boolean(*part, "split", true);

@@ -11,13 +11,11 @@
 namespace genera::zoo {
 namespace {
 
-constexpr std::string_view blank = "\xe2\x96\x81";  // U+2581
-
 std::string with_blank_signs(std::string_view text) {
   std::string result;
   for (const char c : text) {
     if (c == ' ')
-      result += blank;
+      result += blank_sign;
     else
       result += c;
   }
