@@ -173,6 +173,8 @@ TEST_CASE("what a model's configuration asks for and is not there is refused") {
   CHECK(mentions(refusal("llama", "\"rope_theta\": 500.0", "\"rope_theta\": -1"),
                  "'rope_theta' is -1"));
   CHECK(mentions(refusal("mistral", "\"head_dim\": 6", "\"head_dim\": 7"), "even head width"));
+  CHECK(mentions(refusal("mistral", "\"head_dim\": 6", "\"head_dim\": 4000000"),
+                 "4 heads of width 4000000 are too many"));
 }
 
 TEST_CASE("folders whose files do not belong together") {
@@ -202,6 +204,16 @@ TEST_CASE("folders whose files do not belong together") {
                    open_model_file(golden("llama.bin"), golden("sentencepiece/tokenizer.bin"));
                  }),
                  "400 tokens and the model 120"));
+}
+
+TEST_CASE("weights that are no numbers are refused") {
+  const TemporaryFolder folder;
+  Bytes bytes = read_plain(golden("llama.bin"));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::memcpy(bytes.data() + 28 + 4 * 120 * 16, &nan, sizeof nan);  // after the embedding
+  write_plain(folder / "x.bin", bytes);
+  CHECK(mentions(error_of<DataError>([&] { import_llama2c(folder / "x.bin"); }), "x.bin",
+                 "'blk.0.attn_norm.weight' holds NaN"));
 }
 
 TEST_CASE("llama2.c's headers that lie") {
@@ -256,6 +268,9 @@ TEST_CASE("JSON that lies") {
   CHECK(mentions(refuse(std::string(100000, '[')), "64 levels"));
   CHECK(mentions(refuse("[\"\xff\"]"), "not valid JSON"));
   CHECK(mentions(refuse("[1e999]"), "not valid JSON"));
+  std::string many = "[0";
+  for (int i = 0; i < 700'000; ++i) many += ",0";
+  CHECK(mentions(refuse(many + "]"), "values are not supported"));
   const JsonFile file("{\"a\":-1,\"b\":null,\"c\":\"x\"}", "x.json");
   CHECK(file.integer(file.root(), "b", 0, 9, 7) == 7);
   CHECK_THROWS_AS(file.integer(file.root(), "b", 0, 9), DataError);

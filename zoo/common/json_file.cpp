@@ -4,6 +4,7 @@
 #include <genera/error.h>
 #include <genera/io.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
@@ -11,14 +12,17 @@ namespace genera::zoo {
 namespace {
 
 // A byte of the file must not become much more memory.
-constexpr std::size_t max_values = std::size_t{1} << 22;
+std::size_t most_values(std::size_t bytes) {
+  return std::min(std::size_t{1} << 21, (std::size_t{1} << 19) + bytes / 16);
+}
 constexpr std::size_t max_depth = 64;
 
 // Builds the values. nlohmann's own document tree would accept repeated names and turn -1 into a
 // large number where an unsigned one is asked for.
 class TreeBuilder {
  public:
-  TreeBuilder(const JsonFile& file, JsonValue& root) : file_(file), root_(root) {}
+  TreeBuilder(const JsonFile& file, JsonValue& root, std::size_t bytes)
+      : file_(file), root_(root), most_values_(most_values(bytes)) {}
 
   bool null() { return add({}); }
   bool boolean(bool value) { return add({value}); }
@@ -52,8 +56,8 @@ class TreeBuilder {
 
  private:
   JsonValue* place(JsonValue value) {
-    if (++values_ > max_values)
-      file_.fail(fmt::format("more than {} values are not supported", max_values));
+    if (++values_ > most_values_)
+      file_.fail(fmt::format("more than {} values are not supported", most_values_));
     if (open_.empty()) {
       root_ = std::move(value);
       return &root_;
@@ -91,6 +95,7 @@ class TreeBuilder {
   JsonValue& root_;
   std::vector<JsonValue*> open_;
   std::string name_;
+  std::size_t most_values_;
   std::size_t values_ = 0;
 };
 
@@ -120,7 +125,7 @@ JsonFile::JsonFile(std::string_view text, std::string name) : name_(std::move(na
 }
 
 void JsonFile::parse(std::string_view text) {
-  TreeBuilder builder(*this, root_);
+  TreeBuilder builder(*this, root_, text.size());
   nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
 }
 

@@ -16,21 +16,29 @@ bool is_of_word(char c) {
 }  // namespace
 
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
-  std::stable_sort(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) {
-    return a.text.size() > b.text.size();
-  });
-  for (const AddedToken& token : tokens_)
-    if (first_bytes_.find(token.text[0]) == std::string::npos) first_bytes_ += token.text[0];
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    const AddedToken& token = tokens_[i];
+    places_.emplace(token.token, i);
+    if (token.text.empty()) continue;
+    const char first = token.text[0];
+    std::vector<std::size_t>& places = by_first_byte_[static_cast<unsigned char>(first)];
+    if (places.empty()) first_bytes_ += first;
+    places.push_back(i);
+  }
+  for (std::vector<std::size_t>& places : by_first_byte_)
+    std::stable_sort(places.begin(), places.end(), [&](std::size_t a, std::size_t b) {
+      return tokens_[a].text.size() > tokens_[b].text.size();
+    });
 }
 
 const AddedToken* AddedTokens::find(Token token) const {
-  const auto found = std::find_if(tokens_.begin(), tokens_.end(),
-                                  [&](const AddedToken& each) { return each.token == token; });
-  return found == tokens_.end() ? nullptr : &*found;
+  const auto found = places_.find(token);
+  return found == places_.end() ? nullptr : &tokens_[found->second];
 }
 
 const AddedToken* AddedTokens::at(std::string_view text, std::size_t position) const {
-  for (const AddedToken& token : tokens_) {
+  for (const std::size_t place : by_first_byte_[static_cast<unsigned char>(text[position])]) {
+    const AddedToken& token = tokens_[place];
     if (text.substr(position, token.text.size()) != token.text) continue;
     const std::size_t end = position + token.text.size();
     const bool is_inside = (position > 0 && is_of_word(text[position - 1])) ||

@@ -1,9 +1,11 @@
 /// Tokens that a text may name, such as <|endoftext|>: they are found before anything is split.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "zoo/text/tokenizer.h"
@@ -36,7 +38,9 @@ class AddedTokens {
  private:
   const AddedToken* at(std::string_view text, std::size_t position) const;
 
-  std::vector<AddedToken> tokens_;  // the longest first
+  std::vector<AddedToken> tokens_;
+  std::unordered_map<Token, std::size_t> places_;            // in tokens_
+  std::array<std::vector<std::size_t>, 256> by_first_byte_;  // likewise, the longest first
   std::string first_bytes_;
 };
 

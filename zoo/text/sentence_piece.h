@@ -57,8 +57,8 @@ struct SentencePieceVocabulary {
 
 class SentencePiece : public Tokenizer {
  public:
-  /// DataError, which begins with `source`, for tokens out of range, merges into what is no piece,
-  /// and pieces that are not UTF-8.
+  /// DataError, which begins with `source`, for tokens out of range and merges into what is no
+  /// piece.
   SentencePiece(SentencePieceVocabulary vocabulary, const std::string& source);
 
   std::int64_t vocabulary_size() const override {

@@ -107,7 +107,10 @@ std::optional<Token> end_token(const JsonFile& config) {
 TransformerShape resolved_or(const TransformerShape& shape,
                              const std::function<void(std::string_view)>& fail) {
   try {
-    return shape.resolved();
+    const TransformerShape resolved = shape.resolved();
+    if (resolved.heads * resolved.head_width > most_width)
+      fail(fmt::format("{} heads of width {} are too many", resolved.heads, resolved.head_width));
+    return resolved;
   } catch (const ArgumentError& error) {
     fail(error.what());
     throw;

@@ -2,6 +2,7 @@
 #include <genera/error.h>
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 #include "zoo/common/machine.h"
@@ -91,14 +92,24 @@ void place(const std::vector<float>& values, const WeightPart& part, std::int64_
   }
 }
 
+std::vector<float> finite(const Weights& weights, const std::string& name) {
+  std::vector<float> values = weights.load(name);
+  if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); }))
+    weights.fail(
+        fmt::format("tensor '{}' holds NaN or infinity; the file is damaged, fetch it "
+                    "again",
+                    name));
+  return values;
+}
+
 Tensor loaded(const Shape& state, const WeightSource& source, const Weights& weights,
               std::int64_t head_width) {
   if (source.parts.size() == 1 && source.parts[0].layout == Layout::same)
-    return Tensor::from(weights.load(source.parts[0].name), state);
+    return Tensor::from(finite(weights, source.parts[0].name), state);
   std::vector<float> values(static_cast<std::size_t>(state.elements()));
   float* out = values.data();
   for (const WeightPart& part : source.parts) {
-    const std::vector<float> tensor = weights.load(part.name);
+    const std::vector<float> tensor = finite(weights, part.name);
     place(tensor, part, columns_of(state), head_width, out);
     out += tensor.size();
   }
