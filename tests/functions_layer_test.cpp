@@ -214,6 +214,26 @@ Numbers attended(const Tensor& q, const Tensor& k, const Tensor& v,
   return out;
 }
 
+TEST_CASE("long causal attention, which goes in blocks, agrees with a mask") {
+  for (const std::int64_t keys : {150, 163}) {  // as many as queries, and some that came before
+    const Tensor q = noise({2, 150, 4}), k = noise({2, keys, 4}, 1), v = noise({2, keys, 3}, 2);
+    const Tensor mask = tril(ones({150, keys}, DType::boolean), static_cast<int>(keys - 150));
+    const Tensor blocks = attention(q, k, v, {.causal = true});
+    const Tensor whole = attention(q, k, v, {.mask = mask});
+    const auto far = [](const Tensor& a, const Tensor& b) {
+      return max(abs(a - b)).item<double>();
+    };
+    CHECK(far(blocks, whole) < 1e-14);
+    const Tensor weight = noise({2, 150, 3}, 3);
+    const Gradients a = grad(sum(blocks * weight), {q, k, v});
+    const Gradients b = grad(sum(whole * weight), {q, k, v});
+    for (std::size_t i = 0; i < 3; ++i) {
+      CHECK(max(abs(b[i])).item<double>() > 0.1);
+      CHECK(far(a[i], b[i]) < 1e-13);
+    }
+  }
+}
+
 TEST_CASE("attention agrees with loops: plain, causal, masked") {
   const Tensor q = noise({3, 4}), k = noise({5, 4}, 1), v = noise({5, 2}, 2);
   const Shape shape{3, 2};

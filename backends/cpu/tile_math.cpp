@@ -93,13 +93,17 @@ HWY_INLINE V at_least(D d, V x, float bound) {  // NaN stays
   return hn::IfThenElse(hn::Lt(x, b), b, x);
 }
 
-/// Below -104 the result is 0 without computing it: a product that underflows takes a processor a hundred
-/// times longer, and in a causal softmax half of all arguments are -infinity.
+/// e^x for x <= 89. Where the result is 0, as in masked attention, nothing may underflow on the way:
+/// processors take a hundred cycles for that.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp_below(D d, V x) {
+  const auto vanishes = hn::Lt(x, hn::Set(d, -104.0f));
+  return hn::IfThenZeroElse(vanishes, exp_clamped(d, hn::IfThenZeroElse(vanishes, x)));
+}
+
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V exp(D d, V x) {
-  const auto vanishes = hn::Lt(x, hn::Set(d, -104.0f));
-  const V y = exp_clamped(d, hn::IfThenZeroElse(vanishes, at_most(d, x, 89.0f)));
-  return hn::IfThenZeroElse(vanishes, y);
+  return exp_below(d, at_most(d, x, 89.0f));
 }
 
 /// e^x - 1 for -20 <= x <= 89; the sign of zero is lost.
@@ -188,7 +192,7 @@ HWY_INLINE V tanh(D d, V x) {
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V sigmoid(D d, V x) {
   const V one = hn::Set(d, 1.0f);
-  const V e = exp_clamped(d, at_least(d, hn::Neg(hn::Abs(x)), -104.0f));
+  const V e = exp_below(d, hn::Neg(hn::Abs(x)));
   return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
 }
 
@@ -196,7 +200,7 @@ HWY_INLINE V sigmoid(D d, V x) {
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V softplus(D d, V x) {
   const V one = hn::Set(d, 1.0f), half = hn::Set(d, 0.5f), zero = hn::Zero(d);
-  const V e = exp_clamped(d, at_least(d, hn::Neg(hn::Abs(x)), -104.0f));
+  const V e = exp_below(d, hn::Neg(hn::Abs(x)));
   const auto large = hn::Gt(e, hn::Set(d, 0.41421356f));
   const V f = hn::IfThenElse(large, hn::MulSub(e, half, half), e);
   const V y = log_polynomial(d, hn::IfThenElseZero(large, one), f, zero);

@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace genera {
 namespace {
@@ -34,9 +36,9 @@ Tensor parameter(std::string_view function, std::string_view what, const Tensor&
   return reshape(value, shape);
 }
 
-/// bool (T,S): key s is at most query t, counted so that the last query sees all keys.
-Tensor causal_mask(std::int64_t queries, std::int64_t keys) {
-  return tril(ones({queries, keys}, DType::boolean), static_cast<int>(keys - queries));
+/// bool (T,S): key s is at most query t + offset.
+Tensor causal_mask(std::int64_t queries, std::int64_t keys, std::int64_t offset) {
+  return tril(ones({queries, keys}, DType::boolean), static_cast<int>(offset));
 }
 
 /// exp(scores - largest) V / sum, with nothing from where `mask` is false: the body of the
@@ -52,6 +54,25 @@ Tensor attention_body(const Tensor& q, const Tensor& k, const Tensor& v, const T
   const Tensor product = matmul(weights, v);
   if (!mask) return divide(product, total);
   return divide(product, where(equal(total, lit(total, 0)), lit(total, 1), total));
+}
+
+/// Each query sees the keys up to its own place, the last one all of them. Blocks of queries leave
+/// out most of the scores that nobody sees.
+Tensor causal_attention_body(const Tensor& q, const Tensor& k, const Tensor& v) {
+  constexpr std::int64_t fewest_rows = 64, most_blocks = 8;
+  const std::int64_t queries = q.size(-2), keys = k.size(-2), offset = keys - queries;
+  if (queries == 1 && keys > 0) return attention_body(q, k, v, {});
+  if (queries <= fewest_rows || offset < 0)
+    return attention_body(q, k, v, causal_mask(queries, keys, offset));
+  const std::int64_t rows = std::max(fewest_rows, (queries + most_blocks - 1) / most_blocks);
+  std::vector<Tensor> blocks;
+  for (std::int64_t first = 0; first < queries; first += rows) {
+    const std::int64_t last = std::min(queries, first + rows), seen = last + offset;
+    blocks.push_back(attention_body(slice(q, -2, first, last), slice(k, -2, 0, seen),
+                                    slice(v, -2, 0, seen),
+                                    causal_mask(last - first, seen, first + offset)));
+  }
+  return concat(blocks, -2);
 }
 
 void check_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
@@ -161,7 +182,8 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
   if (!options.mask) {
     const bool causal = options.causal;
     const auto body = [=](const std::vector<Tensor>& in) -> std::vector<Tensor> {
-      return {attention_body(in[0], in[1], in[2], causal ? causal_mask(queries, keys) : Tensor())};
+      return {causal ? causal_attention_body(in[0], in[1], in[2])
+                     : attention_body(in[0], in[1], in[2], {})};
     };
     return call(causal ? "attention_causal" : "attention", body, {scaled, k, v})[0];
   }
@@ -174,7 +196,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
     fail("attention", fmt::format("the mask {} does not broadcast to the scores {}",
                                   describe(options.mask), to_string(scores)));
   Tensor mask = options.mask;
-  if (options.causal) mask = logical_and(mask, causal_mask(queries, keys));
+  if (options.causal) mask = logical_and(mask, causal_mask(queries, keys, keys - queries));
   const auto body = [](const std::vector<Tensor>& in) -> std::vector<Tensor> {
     return {attention_body(in[0], in[1], in[2], in[3])};
   };

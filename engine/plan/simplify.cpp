@@ -1,4 +1,5 @@
 #include "engine/graph/attributes.h"
+#include "engine/plan/padded_parts.h"
 #include "engine/plan/plan_graph.h"
 
 #include <algorithm>
@@ -8,16 +9,6 @@
 
 namespace genera {
 namespace {
-
-/// Parts of a tensor along one axis, with zeros between them: what a sum of padded tensors is.
-struct PaddedParts {
-  int axis = -1;
-  struct Part {
-    std::int64_t start;
-    PlanValue value;
-  };
-  std::vector<Part> parts;  // by start, disjoint
-};
 
 /// Builds the simplified graph node by node; equal nodes are made once.
 class Simplifier {
@@ -204,42 +195,74 @@ class Simplifier {
       parts.axis = d;
     }
     if (parts.axis == -1) return std::nullopt;
-    parts.parts.push_back({pad.lo[static_cast<std::size_t>(parts.axis)], node.inputs[0]});
+    const std::int64_t start = pad.lo[static_cast<std::size_t>(parts.axis)];
+    const std::int64_t end = start + shape(node.inputs[0])[parts.axis];
+    parts.parts.push_back({start, end, {{node.inputs[0], start}}});
     return parts;
   }
 
-  /// Pad + Pad (+ Pad …) of disjoint parts as one Concat: without it, gradients of splits and of unrolled recurrences
-  /// would move memory quadratic in their length.
+  /// A sum with padded tensors, part by part, as one Concat: without it, gradients of splits, of
+  /// slices that overlap and of unrolled recurrences would move memory quadratic in their length.
   std::optional<PlanValue> sum_of_parts(const PlanNode& node) {
-    const auto a = parts_of(node.inputs[0]);
-    const auto b = parts_of(node.inputs[1]);
-    if (!a || !b || a->axis != b->axis) return std::nullopt;
-    PaddedParts sum = *a;
-    sum.parts.insert(sum.parts.end(), b->parts.begin(), b->parts.end());
-    std::sort(sum.parts.begin(), sum.parts.end(),
-              [](const auto& p, const auto& q) { return p.start < q.start; });
-    std::int64_t end = 0;
-    for (const PaddedParts::Part& part : sum.parts) {
-      if (part.start < end) return std::nullopt;
-      end = part.start + shape(part.value)[sum.axis];
-    }
-    PlanNode concat = node;
+    auto a = parts_of(node.inputs[0]), b = parts_of(node.inputs[1]);
+    if (!a && !b) return std::nullopt;
+    const int axis = a ? a->axis : b->axis;
+    const auto whole = [&](PlanValue value) {
+      return PaddedParts{axis, {{0, node.shape()[axis], {{value, 0}}}}};
+    };
+    auto sum = sum_of(a ? *a : whole(node.inputs[0]), b ? *b : whole(node.inputs[1]));
+    if (!sum) return std::nullopt;
+    const PlanValue value = concatenation(node, *sum);
+    sums_.insert_or_assign(value.node, std::move(*sum));
+    return value;
+  }
+
+  /// `like` as the parts of `sum` and the zeros between them.
+  PlanValue concatenation(const PlanNode& like, const PaddedParts& sum) {
+    const bool all_plus_zero = std::all_of(sum.parts.begin(), sum.parts.end(),
+                                           [](const auto& part) { return part.plus_zero; });
+    PlanNode concat = like;
     concat.op = Op::Concat;
-    concat.set_attr(ConcatAttrs{sum.axis, 1});
+    concat.set_attr(ConcatAttrs{sum.axis, all_plus_zero ? 1 : 0});
     concat.inputs.clear();
-    end = 0;
+    std::int64_t end = 0;
     const auto fill_to = [&](std::int64_t start) {
-      if (start > end) concat.inputs.push_back(zeros(node, sum.axis, start - end));
+      if (start > end) concat.inputs.push_back(zeros(like, sum.axis, start - end));
     };
     for (const PaddedParts::Part& part : sum.parts) {
       fill_to(part.start);
-      concat.inputs.push_back(part.value);
-      end = part.start + shape(part.value)[sum.axis];
+      PlanValue value = slice_of(part.terms[0], sum.axis, part);
+      for (std::size_t i = 1; i < part.terms.size(); ++i)
+        value = added(like, value, slice_of(part.terms[i], sum.axis, part));
+      if (part.plus_zero && !all_plus_zero)
+        value = added(like, value, zeros(like, sum.axis, part.end - part.start));
+      concat.inputs.push_back(value);
+      end = part.end;
     }
-    fill_to(node.shape()[sum.axis]);
-    const PlanValue value = add(std::move(concat));
-    sums_.insert_or_assign(value.node, std::move(sum));
-    return value;
+    fill_to(like.shape()[sum.axis]);
+    return add(std::move(concat));
+  }
+  /// The elements of a term that belong to a part.
+  PlanValue slice_of(const PaddedParts::Term& term, int axis, const PaddedParts::Part& part) {
+    const Shape whole = shape(term.value);
+    PlanNode node;
+    node.op = Op::Slice;
+    node.inputs = {term.value};
+    node.outputs = {
+        {at(term.value).dtype(term.value.output), whole.with(axis, part.end - part.start)}};
+    node.scope = at(term.value).scope;
+    if (node.shape() == whole) return term.value;
+    SliceAttrs attrs{};
+    for (int d = 0; d < whole.rank(); ++d) attrs.step[static_cast<std::size_t>(d)] = 1;
+    attrs.start[static_cast<std::size_t>(axis)] = part.start - term.start;
+    node.set_attr(attrs);
+    return simplified(std::move(node));
+  }
+  PlanValue added(const PlanNode& like, PlanValue a, PlanValue b) {
+    PlanNode node = like;
+    node.outputs[0].shape = shape(a);
+    node.inputs = {a, b};
+    return add(std::move(node));
   }
   PlanValue zeros(const PlanNode& like, int axis, std::int64_t extent) {
     PlanNode node;
