@@ -94,7 +94,11 @@ TEST_CASE("configurations of old name the base of rotary positions elsewhere") {
   CHECK(base(R"(,"rope_theta":500)") == 500);
   CHECK(base(R"(,"rope_theta":500,"rope_scaling":null)") == 500);
   CHECK(base(R"(,"rope_parameters":{"rope_type":"default","rope_theta":700.5})") == 700.5);
-  CHECK_THROWS_AS(base(R"(,"rope_scaling":{"type":"linear","factor":2.0})"), DataError);
+  CHECK_THROWS_AS(base(R"(,"rope_scaling":{"type":"dynamic","factor":2.0})"), DataError);
+  CHECK_THROWS_AS(base(R"(,"rope_scaling":{"type":"linear","factor":0})"), DataError);
+  const JsonFile linear(modern + R"(,"rope_scaling":{"type":"linear","factor":2.5}})",
+                        "config.json");
+  CHECK(hugging_face_shape(linear).rope_divisors == std::vector<double>{2.5, 2.5});
 }
 
 TEST_CASE("what is a model file and what a run") {

@@ -165,7 +165,7 @@ TEST_CASE("what a model's configuration asks for and is not there is refused") {
   CHECK(mentions(refusal("gpt2", "\"n_layer\": 2", "\"n_layer\": 2, \"n_layer\": 3"),
                  "'n_layer' is there twice"));
   CHECK(mentions(refusal("llama", "\"silu\"", "\"gelu\""), "hidden_act 'gelu'"));
-  CHECK(mentions(refusal("llama", "\"default\"", "\"llama3\""), "scaling 'llama3'"));
+  CHECK(mentions(refusal("llama", "\"llama3\"", "\"yarn\""), "scaling 'yarn'"));
   CHECK(mentions(refusal("llama", "\"attention_bias\": false", "\"attention_bias\": true"),
                  "attention_bias"));
   CHECK(mentions(refusal("llama", "\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3"),

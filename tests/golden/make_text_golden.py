@@ -216,11 +216,17 @@ def make_gpt2(width, vocabulary):
         layer_norm_epsilon=1e-3, bos_token_id=vocabulary - 1, eos_token_id=vocabulary - 1)), 1)
 
 
-def make_llama(width, hidden, tied, vocabulary):
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0,
+          "high_freq_factor": 4.0, "original_max_position_embeddings": 40}
+
+
+def make_llama(width, hidden, tied, vocabulary, rope=None, head=None):
     return scattered(transformers.LlamaForCausalLM(transformers.LlamaConfig(
         vocab_size=vocabulary, max_position_embeddings=24, hidden_size=width, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=2, intermediate_size=hidden, rms_norm_eps=1e-3,
-        rope_parameters={"rope_type": "default", "rope_theta": 500.0}, tie_word_embeddings=tied)), 2)
+        head_dim=head,
+        rope_parameters=rope or {"rope_type": "default", "rope_theta": 500.0},
+        tie_word_embeddings=tied)), 2)
 
 
 def make_mistral():
@@ -308,7 +314,7 @@ def add_byte_level(writer, level):
 
 
 def write_llama_gguf(logits, processor):
-    model = make_llama(32, 64, tied=False, vocabulary=VOCABULARY)
+    model = make_llama(32, 64, tied=False, vocabulary=VOCABULARY, rope=LLAMA3, head=8)
     file = GgufModel(FOLDER / "llama.gguf", "llama", model)
     writer = file.writer
     writer.add_context_length(24)
@@ -325,6 +331,10 @@ def write_llama_gguf(logits, processor):
     file.add("token_embd.weight", "model.embed_tokens.weight", "Q8_0")
     file.add("output.weight", "lm_head.weight", "Q4_0")
     file.add("output_norm.weight", "model.norm.weight", "F32")
+    plain = 500.0 ** -(np.arange(0, 8, 2) / 8)
+    scaled = model.model.rotary_emb.inv_freq.numpy()
+    assert 1.5 < (plain / scaled)[1] < 7.5, plain / scaled  # before it 1, after it 8
+    writer.add_tensor("rope_freqs.weight", (plain / scaled).astype(np.float32))
     for layer in range(2):
         for ours, (theirs, kind) in LLAMA_TENSORS.items():
             heads = {"attn_q": 4, "attn_k": 2}.get(ours, 0)
@@ -398,7 +408,7 @@ def main():
     write_strings(level, processor, plain, metaspace)
     logits = {}
     record(logits, "gpt2", save(make_gpt2(16, SMALL_VOCABULARY), "gpt2", torch.float32))
-    record(logits, "llama", save(make_llama(16, 24, tied=False, vocabulary=VOCABULARY), "llama", torch.bfloat16, "16KB"))
+    record(logits, "llama", save(make_llama(16, 20, tied=False, vocabulary=VOCABULARY, rope=LLAMA3, head=8), "llama", torch.bfloat16, "16KB"))
     record(logits, "mistral", save(make_mistral(), "mistral", torch.float16))
     write_llama_gguf(logits, processor)
     write_gpt2_gguf(logits, level)

@@ -38,6 +38,8 @@ TransformerShape TransformerShape::resolved() const {
         "head width and hidden units must be positive");
   check(s.positions != Positions::rotary || s.head_width % 2 == 0, s,
         "rotary positions need an even head width");
+  check(s.rope_divisors.empty() || std::ssize(s.rope_divisors) == s.head_width / 2, s,
+        "each pair of a head needs one divisor of its rotary frequency");
   return s;
 }
 
@@ -50,7 +52,8 @@ Transformer::Transformer(const TransformerShape& shape, const Key& key)
   if (shape_.positions == Positions::learned)
     positions_ = table(shape_.context, 1);
   else
-    rotary_ = std::make_unique<RotaryTable>(shape_.context, shape_.head_width, shape_.rope_base);
+    rotary_ = std::make_unique<RotaryTable>(shape_.context, shape_.head_width, shape_.rope_base,
+                                            shape_.rope_divisors);
   if (!shape_.tied) output_ = table(shape_.vocabulary, 2);
   const Key layers = key.fold_in(3);
   for (std::int64_t i = 0; i < shape_.layers; ++i)

@@ -49,7 +49,10 @@ struct TransformerShape {
   bool tied = true;  ///< the embedding's table is the last layer's weight too
   double norm_epsilon = 1e-5;
   double rope_base = 10000;  ///< theta of 2104.09864, section 3.2.2
-  double dropout = 0;        ///< after the embedding and at the end of each residual branch
+  /// What the frequency of each of the D/2 pairs is divided by, for contexts longer than those of
+  /// the first training; none: 1.
+  std::vector<double> rope_divisors = {};
+  double dropout = 0;  ///< after the embedding and at the end of each residual branch
 
   /// The same with every 0 replaced by what it stands for. ArgumentError for sizes that do not fit.
   TransformerShape resolved() const;

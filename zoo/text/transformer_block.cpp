@@ -33,12 +33,15 @@ Tensor Normalisation::forward(const Tensor& x, Context&) const {
   return bias_ ? layer_norm(x, weight_, bias_, 1, epsilon_) : rms_norm(x, weight_, epsilon_);
 }
 
-RotaryTable::RotaryTable(std::int64_t positions, std::int64_t head_width, double base) {
+RotaryTable::RotaryTable(std::int64_t positions, std::int64_t head_width, double base,
+                         const std::vector<double>& divisors) {
   const std::int64_t pairs = head_width / 2;
   std::vector<double> frequencies;
-  for (std::int64_t i = 0; i < pairs; ++i)
+  for (std::int64_t i = 0; i < pairs; ++i) {
+    const double divisor = divisors.empty() ? 1 : divisors[static_cast<std::size_t>(i)];
     frequencies.push_back(
-        std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(head_width)));
+        std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(head_width)) / divisor);
+  }
   std::vector<float> cosines, sines;
   cosines.reserve(static_cast<std::size_t>(positions * pairs));
   sines.reserve(static_cast<std::size_t>(positions * pairs));

@@ -32,10 +32,11 @@ class Normalisation : public nn::Module {
   State weight_, bias_;
 };
 
-/// The angles position * base^(-2i/D) of rotary positions (Su et al., 2104.09864, equation 15) as
-/// tables of cosines and sines, each (positions, D/2).
+/// The angles position * base^(-2i/D) / divisor_i of rotary positions (Su et al., 2104.09864,
+/// equation 15) as tables of cosines and sines, each (positions, D/2). No divisors: all 1.
 struct RotaryTable {
-  RotaryTable(std::int64_t positions, std::int64_t head_width, double base);
+  RotaryTable(std::int64_t positions, std::int64_t head_width, double base,
+              const std::vector<double>& divisors = {});
   Tensor cosine, sine;
 };
 

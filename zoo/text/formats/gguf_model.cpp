@@ -71,9 +71,23 @@ TransformerShape llama_shape(const ArchitectureReader& reader) {
                 "rope.dimension_count");
   reader.refuse(reader.integer("attention.value_length", 0, most_width, head) != head,
                 "attention.value_length");
-  reader.refuse(reader.text("rope.scaling.type", "none") != "none", "rope.scaling.type");
+  const std::string scaling = reader.text("rope.scaling.type", "none");
+  reader.refuse(scaling != "none" && scaling != "linear", "rope.scaling.type");
+  if (scaling == "linear")
+    shape.rope_divisors.assign(static_cast<std::size_t>(head / 2),
+                               reader.real("rope.scaling.factor"));
   reader.refuse(reader.integer("expert_count", 0, most_width, 0) > 0, "expert_count");
   return shape;
+}
+
+// Llama 3.1 and later: converters write what divides the frequencies as a tensor.
+void read_rope_divisors(const Weights& weights, TransformerShape& shape) {
+  const std::string name = "rope_freqs.weight";
+  const auto found = weights.find(name);
+  if (!found) return;
+  if (found->elements() > most_width) weights.fail("'rope_freqs.weight' is too large");
+  const std::vector<float> divisors = weights.load(name);
+  shape.rope_divisors.assign(divisors.begin(), divisors.end());
 }
 
 }  // namespace
@@ -93,10 +107,10 @@ ImportedModel import_gguf(const io::GgufFile& file) {
     values.fail("there is no table 'token_embd.weight'; the file is of another kind of model");
   shape.vocabulary = (*table)[0];
   shape.tied = !weights->find(gguf_names.output + ".weight");
-  if (weights->find("rope_freqs.weight"))
-    values.fail(
-        "the scaling of rotary positions in 'rope_freqs.weight' is not supported; use "
-        "another model");
+  if (!is_gpt2) read_rope_divisors(*weights, shape);
+  for (const double divisor : shape.rope_divisors)
+    if (!(divisor > 0 && divisor < 1e12))
+      values.fail("the scaling of rotary positions is damaged; convert the model again");
   if (!(shape.norm_epsilon >= 0 && shape.norm_epsilon < 1) || !(shape.rope_base > 0))
     values.fail("an epsilon or base is out of range; the file is corrupt, convert it again");
   shape = resolved_or(shape, [&](std::string_view problem) { values.fail(problem); });

@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 #include <genera/error.h>
 
+#include <cmath>
+#include <numbers>
+
 #include "zoo/text/formats/model_formats.h"
 
 namespace genera::zoo {
@@ -39,21 +42,53 @@ TransformerShape gpt2_shape(const JsonFile& file) {
   return shape;
 }
 
-// Rotary positions stand in "rope_parameters" or, of old, in "rope_theta" and "rope_scaling".
-double rope_base(const JsonFile& file) {
-  const JsonValue& root = file.root();
-  double base = file.real(root, "rope_theta", 10000);
-  for (const char* name : {"rope_parameters", "rope_scaling"}) {
-    const JsonValue* parameters = root.find(name);
-    if (parameters == nullptr) continue;
-    base = file.real(*parameters, "rope_theta", base);
-    const std::string type =
-        file.text(*parameters, "rope_type", file.text(*parameters, "type", "default"));
-    require(file, type == "default", fmt::format("the scaling '{}' of rotary positions", type));
-    require(file, file.real(*parameters, "partial_rotary_factor", 1) == 1, "partial_rotary_factor");
+double positive(const JsonFile& file, const JsonValue& object, std::string_view name,
+                std::optional<double> otherwise = {}) {
+  const double value = file.real(object, name, otherwise);
+  if (!(value > 0) || value > 1e12) file.fail(fmt::format("'{}' is {}", name, value));
+  return value;
+}
+
+// Llama 3.1's scaling (Grattafiori et al., 2407.21783; transformers, modeling_rope_utils.py): waves
+// much longer than the first training's context are stretched by `factor`, much shorter ones are
+// not, and between them the frequency is interpolated.
+double llama3_divisor(double frequency, double factor, double low, double high, double context) {
+  const double turns = context * frequency / (2 * std::numbers::pi);  // within that context
+  if (turns < low) return factor;
+  if (turns > high) return 1;
+  const double share = (turns - low) / (high - low);
+  return 1 / ((1 - share) / factor + share);
+}
+
+void read_rope_scaling(const JsonFile& file, const JsonValue& parameters, TransformerShape& shape) {
+  shape.rope_base = positive(file, parameters, "rope_theta", shape.rope_base);
+  const std::string type =
+      file.text(parameters, "rope_type", file.text(parameters, "type", "default"));
+  require(file, type == "default" || type == "linear" || type == "llama3",
+          fmt::format("the scaling '{}' of rotary positions", type));
+  require(file, file.real(parameters, "partial_rotary_factor", 1) == 1, "partial_rotary_factor");
+  if (type == "default") return;
+  const double factor = positive(file, parameters, "factor");
+  const auto pairs = static_cast<std::size_t>(shape.head_width / 2);
+  shape.rope_divisors.assign(pairs, factor);
+  if (type == "linear") return;
+  const double low = positive(file, parameters, "low_freq_factor");
+  const double high = positive(file, parameters, "high_freq_factor");
+  const double context = positive(file, parameters, "original_max_position_embeddings");
+  if (high <= low) file.fail("'high_freq_factor' must be above 'low_freq_factor'");
+  for (std::size_t i = 0; i < pairs; ++i) {
+    const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(shape.head_width);
+    shape.rope_divisors[i] =
+        llama3_divisor(std::pow(shape.rope_base, exponent), factor, low, high, context);
   }
-  if (!(base > 0) || base > 1e12) file.fail(fmt::format("'rope_theta' is {}", base));
-  return base;
+}
+
+// Rotary positions stand in "rope_parameters" or, of old, in "rope_theta" and "rope_scaling".
+void read_rope(const JsonFile& file, TransformerShape& shape) {
+  shape.rope_base = positive(file, file.root(), "rope_theta", 10000);
+  for (const char* name : {"rope_parameters", "rope_scaling"})
+    if (const JsonValue* parameters = file.root().find(name))
+      read_rope_scaling(file, *parameters, shape);
 }
 
 TransformerShape llama_shape(const JsonFile& file) {
@@ -73,12 +108,13 @@ TransformerShape llama_shape(const JsonFile& file) {
   shape.hidden = size_in(file, "intermediate_size");
   shape.window = file.integer(root, "sliding_window", 0, std::int64_t{1} << 40, 0);
   shape.norm_epsilon = file.real(root, "rms_norm_eps", 1e-6);
-  shape.rope_base = rope_base(file);
   shape.tied = file.boolean(root, "tie_word_embeddings", false);
   const std::string activation = file.text(root, "hidden_act", "silu");
   require(file, activation == "silu", fmt::format("hidden_act '{}'", activation));
   require(file, !file.boolean(root, "attention_bias", false), "attention_bias");
   require(file, !file.boolean(root, "mlp_bias", false), "mlp_bias");
+  shape = resolved_or(shape, [&](std::string_view problem) { file.fail(problem); });
+  read_rope(file, shape);  // needs the width of a head
   return shape;
 }
 
