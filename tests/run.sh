@@ -16,7 +16,7 @@ esac
 
 install_missing() {
   local packages=(g++ meson ninja-build pkg-config cmake libhwy-dev libopenblas-pthread-dev libfmt-dev
-    nlohmann-json3-dev libxxhash-dev zlib1g-dev libspng-dev libcli11-dev libprotozero-dev doctest-dev librapidcheck-dev
+    nlohmann-json3-dev libxxhash-dev zlib1g-dev libspng-dev libcli11-dev libprotozero-dev libpcre2-dev doctest-dev librapidcheck-dev
     libbenchmark-dev dataset-fashion-mnist bible-kjv strace)
   local missing=() package
   command -v dpkg-query >/dev/null || return 0  # not Debian: Meson says what is missing

@@ -27,7 +27,7 @@ for name in $(env | grep -o '^GENERA_[A-Z_]*' || true); do
 done
 
 tools='g++ meson ninja-build pkg-config cmake libhwy-dev libopenblas-pthread-dev libfmt-dev nlohmann-json3-dev
-  libxxhash-dev zlib1g-dev libspng-dev libcli11-dev libprotozero-dev'
+  libxxhash-dev zlib1g-dev libspng-dev libcli11-dev libprotozero-dev libpcre2-dev'
 images=dataset-fashion-mnist
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
