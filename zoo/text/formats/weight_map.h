@@ -31,8 +31,8 @@ struct WeightSource {
 
 using WeightMap = std::vector<WeightSource>;
 
-/// What a family of files calls its tensors. Of blocks: `block` with the block's number for {}, then
-/// one of these, then ".weight" or ".bias".
+/// What a family of files calls its tensors. Of blocks: `block` with the block's number for {},
+/// then one of these, then ".weight" or ".bias".
 struct TensorNames {
   std::string embedding = {}, positions = {}, norm = {}, output = {};  // without ".weight"
   std::string block = {};
@@ -49,8 +49,9 @@ WeightMap gpt2_weight_map(const TransformerShape& shape, const TensorNames& name
 /// The map of a model of Llama's kind. `layout`: of queries and keys.
 WeightMap llama_weight_map(const TransformerShape& shape, const TensorNames& names, Layout layout);
 
-/// The model with a file's weights; `shape` is resolved. DataError for a tensor that is missing or of another shape;
-/// MemoryError, before anything is loaded, for a model that does not fit, with the numbers.
+/// The model with a file's weights; `shape` is resolved. DataError for a tensor that is missing or
+/// of another shape, and for NaN; MemoryError, before anything is loaded, for a model that does not
+/// fit, with the numbers.
 std::shared_ptr<const Transformer> import_transformer(const TransformerShape& shape,
                                                       const Weights& weights, const WeightMap& map);
 
