@@ -71,9 +71,12 @@ bool on_images(const FlowSettings& settings) {
   return images;
 }
 
-void choose_batch(Verb& verb, const FlowSettings& settings) {
-  // Of images, whose steps take long, many small ones get further in the same time.
-  if (verb.source("batch") == Source::unset && on_images(settings)) verb.set("batch", "32");
+void choose_for_images(Verb& verb, const FlowSettings& settings) {
+  if (!on_images(settings)) return;
+  // Steps on images take long, and at first their number counts more than the noise of each: given
+  // the same time, batches of 16 got further than those of 32, and those of 8 still further.
+  if (verb.source("batch") == Source::unset) verb.set("batch", "16");
+  if (verb.source("lr") == Source::unset) verb.set("lr", "0.001");
 }
 
 std::unique_ptr<Examples> open_examples(const FlowSettings& settings) {
