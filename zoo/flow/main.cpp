@@ -142,9 +142,12 @@ int run(int argc, char** argv) {
   Program program("genera-flow",
                   "Normalising flows: trains them, samples from them, measures exact likelihoods");
   FlowSettings settings;
-  add_flags(
-      program.add_train(settings.train, [&] { return std::make_unique<FlowExperiment>(settings); }),
-      settings);
+  Verb* train = nullptr;
+  train = &program.add_train(settings.train, [&] {
+    choose_for_images(*train, settings);
+    return std::make_unique<FlowExperiment>(settings);
+  });
+  add_flags(*train, settings);
   FlowReadFlags sampled, between, measured, scored, shown;
   between.count = 8;
   using Body = int (*)(const TrainedRun&, const FlowSettings&, const FlowReadFlags&);

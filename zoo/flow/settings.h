@@ -15,7 +15,7 @@ class Verb;
 struct FlowSettings {
   TrainFlags train;
   std::string model = "spline";
-  std::int64_t layers = 0;  ///< 0: the model's own, as hidden and the learning rate
+  std::int64_t layers = 0;  ///< 0: the model's own, as hidden
   std::int64_t hidden = 0;
   std::int64_t levels = 2;
   std::int64_t bins = 8;
@@ -23,11 +23,11 @@ struct FlowSettings {
   std::string convolution = "lu";
   std::string dequantisation = "uniform";
   double logit = -1;  ///< below 0: the model's own
-  std::string optimizer = "auto";
-  double lr = 0;
+  std::string optimizer = "adam";
+  double lr = 2e-3;
   std::int64_t lr_warmup = 200;
   std::string schedule = "cosine";
-  double clip = 0;
+  double clip = -1;  ///< below 0: the model's own
   double weight_average = 0.999;
 };
 
@@ -36,6 +36,10 @@ void add_flags(Verb& verb, FlowSettings& settings);
 
 /// Whether the settings ask for a flow on images. UsageError when model and data do not fit.
 bool on_images(const FlowSettings& settings);
+
+/// Gives --batch and --lr the values that suit images, if the flow is on images and they were not
+/// given.
+void choose_for_images(Verb& verb, const FlowSettings& settings);
 
 /// The examples that the settings name; with --smoke a few generated ones.
 std::unique_ptr<Examples> open_examples(const FlowSettings& settings);
