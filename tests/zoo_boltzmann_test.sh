@@ -48,11 +48,11 @@ same_run() {
 tiny=(train --smoke --steps 6 --validations 3)
 declare -A flags=(
   [rbm]='--hidden 24 --momentum 0.5 --weight-decay 1e-4'
-  [pt]='--hidden 16 --training pt --chains 10 --temperatures 4 --sweeps 2'
-  [cd]='--hidden 16 --training cd --sweeps 2 --gradient plain --weight-average 0 --schedule constant'
+  [pt]='--hidden 10 --training pt --chains 10 --temperatures 4 --sweeps 2'
+  [cd]='--hidden 17 --training cd --sweeps 2 --gradient plain --weight-average 0 --schedule constant'
   [gaussian]='--model gaussian --hidden 24 --lr 0.001'
   [dbn]='--model dbn --hidden 20,12,8'
-  [dbm]='--model dbm --hidden 16,12 --mean-field 3 --schedule cosine'
+  [dbm]='--model dbm --hidden 10,12 --mean-field 3 --schedule cosine'
   [visible]='--model visible --training exact'
   [drawn]='--model visible'
 )
@@ -90,7 +90,7 @@ check "eval" gives 0 eval dbm --betas 40 --runs 10 --record record.json
 check "eval says what AIS found" prints '^log_z .*40 betas, 10 runs'
 check "a bound is called a bound" prints '^log_likelihood_bound '
 check "the record has its origin" grep -q '"command": "genera-boltzmann train ' record.json
-check "12 hidden units: exact log Z" gives 0 eval dbm --betas 40
+check "10 hidden units: exact log Z" gives 0 eval dbm --betas 40
 check "it is shown" prints '^log_z_exact '
 check "exact likelihood of the visible machine" gives 0 eval visible --betas 40 --json
 check "it names its protocol" prints 'exact log Z'
@@ -99,7 +99,7 @@ check "one line per image" test "$(wc -l <out)" -eq 128
 check "score --json" gives 0 score rbm --betas 40 --json
 check "score --json is one object" prints '^{"log_likelihood":\[-'
 check "info" gives 0 info dbm --json
-check "info tells the layers" bash -c 'tr -d " \n" <out | grep -q "784,16,12"'
+check "info tells the layers" bash -c 'tr -d " \n" <out | grep -q "784,10,12"'
 check "samples as an array" gives 0 sample rbm --count 9 --annealing 5 --sweeps 1 --out s.npy
 check "an array" test "$(head -c 6 s.npy | tail -c 5)" = NUMPY
 for hide in bottom top left right random; do

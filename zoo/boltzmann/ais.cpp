@@ -129,11 +129,11 @@ Units split_chain(const Tensor& rows, const std::vector<std::int64_t>& sizes) {
   return split(rows, sizes, 1);
 }
 
-std::optional<double> exact_log_z(const Machine& machine) {
+std::optional<double> exact_log_z(const Machine& machine, std::int64_t most) {
   constexpr std::int64_t states_at_once = 4096;
   const std::vector<std::int64_t> sizes = machine.chain_sizes();
   const auto units = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
-  if (units > largest_enumeration) return std::nullopt;
+  if (units > most) return std::nullopt;
   const Tensor states = all_states(units);
   LogSumExp sum;
   for (std::int64_t begin = 0; begin < states.size(0); begin += states_at_once) {

@@ -44,9 +44,9 @@ LogZ summarise(const std::vector<double>& log_weights);
 /// The most units of a chain whose states are enumerated.
 inline constexpr std::int64_t largest_enumeration = 20;
 
-/// log Z exactly, by summing over all states of a chain, (in f64); nothing when it has more than
-/// largest_enumeration units.
-std::optional<double> exact_log_z(const Machine& machine);
+/// log Z exactly, by summing over all states of a chain (in f64); nothing when it has more than `most`
+/// units.
+std::optional<double> exact_log_z(const Machine& machine, std::int64_t most = largest_enumeration);
 
 /// All states of `count` binary units as rows (2^count, count), f32.
 Tensor all_states(std::int64_t count);

@@ -38,7 +38,13 @@ Normaliser normaliser(const Machine& machine, const AisOptions& options, Console
   const double cost = annealing_seconds(machine, options);
   if (cost > 5)
     console.note(fmt::format("annealed importance sampling takes about {}", duration_text(cost)));
-  return {exact_log_z(machine), annealed_log_z(machine, options, console)};
+  const Normaliser result = {exact_log_z(machine), annealed_log_z(machine, options, console)};
+  if (!result.exact && result.annealed.effective_runs < 2)
+    console.warn(fmt::format(
+        "one of the {} runs carries nearly all the weight: log Z is not to be believed, and the "
+        "likelihood too large; a longer ladder (--betas {}) may help",
+        options.runs, 10 * options.betas));
+  return result;
 }
 
 std::vector<double> log_likelihoods(const Model& model, const data::Images& images,

@@ -25,6 +25,7 @@ class BoltzmannExperiment : public Trainable {
   NamedTensors step(const StepInfo& info) override;
   std::vector<Tensor> step_graph(const StepInfo& info) override;
   Metrics validate() override;
+  std::vector<std::string> plotted() const override { return {"loss", "negative_log_likelihood"}; }
   void write_samples(const std::filesystem::path& path, const std::string& recipe) override;
   io::Metadata description() const override;
 
