@@ -307,6 +307,10 @@ TEST_CASE("a text's parts follow each other and cut no character") {
     CHECK(part.size() % 3 == 0);
   const TextData plain("plain", std::string(1115394, 'a'));
   CHECK(plain.test().size() == 111540);  // the split that publications use of tiny Shakespeare
+  CHECK(plain.validation().size() == 100386);
+  const TextData whole("whole", text, 0);
+  CHECK(whole.validation().empty());
+  CHECK(whole.train() == data.before_test());
 }
 
 TEST_CASE("generated texts are the same for the same seed") {

@@ -69,6 +69,9 @@ check "ngram: it has learned the sentences" bash -c \
 check "ngram: again" gives 0 train --smoke --model ngram --out again
 check "ngram: the same bits" same_bits ngram again
 check "ngram with one discount" gives 0 train --smoke --model ngram --discounts one --order 3 --out one
+check "all of the training text" gives 0 "${tiny[@]}" --validation-share 0 --out all
+check "no validation" without validation all/metrics.jsonl
+check "the last weights are the result" gives 0 eval all
 check "bytes" gives 0 train --smoke --model ngram --tokenizer byte --out byte
 
 # --- The run folder ---------------------------------------------------------------------------------------------

@@ -122,6 +122,7 @@ std::vector<Tensor> TextExperiment::step_graph(const StepInfo& info) {
 }
 
 Metrics TextExperiment::validate() {
+  if (text_.validation().empty()) return {};
   return {{"loss", validation_loss(*model_, *tokenizer_, text_)}};
 }
 

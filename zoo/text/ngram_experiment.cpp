@@ -29,6 +29,7 @@ std::vector<Tensor> NgramExperiment::step_graph(const StepInfo& info) {
 }
 
 Metrics NgramExperiment::validate() {
+  if (text_.validation().empty()) return {};
   const Ngram without(tokenizer_->encode(text_.train()), settings_.order, model_.vocabulary(),
                       settings_.ngram_discounts());
   return {{"loss", validation_loss(without, *tokenizer_, text_)}};

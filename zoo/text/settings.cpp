@@ -54,6 +54,10 @@ void add_flags(Verb& verb, TextSettings& s) {
               "Tokens: the text's characters, bytes, or pieces of words by byte-pair encoding")
       .option("vocabulary", s.vocabulary, "bpe: tokens to learn from the training text",
               Range{256, 1e6})
+      .option("validation-share", s.validation_share,
+              "Share of the training text that is not learned but chooses the best weights; 0: "
+              "none, the last weights are the result",
+              Range{0, 0.5})
       .option("context", s.context,
               "Tokens of a training sequence, and the most that gpt and llama look at; 0: 64",
               Range{0, 1e6})
@@ -80,8 +84,9 @@ void add_flags(Verb& verb, TextSettings& s) {
 
 TextData open_data(const TextSettings& settings) {
   constexpr std::size_t smoke_bytes = 20000;
-  if (settings.train.smoke) return {"pseudo", generated_text(smoke_bytes, 0)};
-  return open_text(settings.train.data);
+  if (settings.train.smoke)
+    return {"pseudo", generated_text(smoke_bytes, 0), settings.validation_share};
+  return open_text(settings.train.data, settings.validation_share);
 }
 
 std::unique_ptr<Tokenizer> make_tokenizer(const TextSettings& settings, const TextData& text) {

@@ -23,6 +23,7 @@ struct TextSettings {
   std::string model = "gpt";
   std::string tokenizer = "char";
   std::int64_t vocabulary = 1024;
+  double validation_share = 0.1;
   std::int64_t context = 0;
   std::int64_t layers = 0;
   std::int64_t width = 0;

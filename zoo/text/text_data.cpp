@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -71,10 +72,14 @@ std::string bible_kjv() {
 
 }  // namespace
 
-TextData::TextData(std::string name, std::string text)
+TextData::TextData(std::string name, std::string text, double validation_share)
     : name_(std::move(name)), text_(std::move(text)) {
-  test_ = character_begin(text_, text_.size() / 10 * 9 + text_.size() % 10 * 9 / 10);
-  validation_ = character_begin(text_, test_ / 10 * 9 + test_ % 10 * 9 / 10);
+  const auto before = [this](std::size_t end, double share) {
+    const double kept = std::floor(static_cast<double>(end) * (1 - share));
+    return character_begin(text_, share == 0 ? end : static_cast<std::size_t>(kept));
+  };
+  test_ = before(text_.size(), 0.1);
+  validation_ = before(test_, validation_share);
 }
 
 std::string TextData::digest() const {
@@ -98,7 +103,7 @@ std::string absolute_text(const std::string& name) {
   return fs::absolute(name).lexically_normal().string();
 }
 
-TextData open_text(const std::string& name) {
+TextData open_text(const std::string& name, double validation_share) {
   const std::string place = absolute_text(name);
   std::string text;
   if (place.find('/') != std::string::npos) {
@@ -117,7 +122,7 @@ TextData open_text(const std::string& name) {
   if (text.size() < least_bytes)
     throw DataError(fmt::format("[data] {}: {} bytes are too few to learn from, it takes {}", place,
                                 text.size(), least_bytes));
-  return {fs::path(place).stem().string(), std::move(text)};
+  return {fs::path(place).stem().string(), std::move(text), validation_share};
 }
 
 std::string generated_text(std::size_t bytes, std::uint64_t seed) {

@@ -8,11 +8,11 @@
 
 namespace genera::zoo {
 
-/// A text in three parts that follow each other: the last tenth is the test part, the last tenth of
-/// what is before it the validation part. No UTF-8 character is cut.
+/// A text in three parts that follow each other: the last tenth is the test part, the last tenth (or
+/// another share, perhaps 0) of what is before it the validation part. No UTF-8 character is cut.
 class TextData {
  public:
-  TextData(std::string name, std::string text);
+  TextData(std::string name, std::string text, double validation_share = 0.1);
 
   const std::string& name() const { return name_; }
   std::string_view text() const { return text_; }
@@ -32,7 +32,7 @@ class TextData {
 /// Opens a text. A path is a file. A name is looked up as $GENERA_DATA/NAME[.txt] and
 /// $GENERA_DATA/text/NAME[.txt], then "bible-kjv" is what Debian's program `bible` prints, one verse
 /// a line, and "pseudo" is generated_text(). DataError when there is none, or less than 100 bytes.
-TextData open_text(const std::string& name_or_path);
+TextData open_text(const std::string& name_or_path, double validation_share = 0.1);
 /// All bytes of a file. DataError when it cannot be read.
 std::string read_text(const std::filesystem::path& path);
 /// What means the same to open_text() in any working directory.
