@@ -60,6 +60,8 @@ def parse_arguments():
     parser.add_argument("--noise", type=float, default=5.0, metavar="PERCENT")
     parser.add_argument("--retries", type=int, default=3)
     parser.add_argument("--wait", type=float, default=30.0, metavar="SECONDS")
+    parser.add_argument("--limit", type=float, default=600.0, metavar="SECONDS",
+                        help="for one PyTorch process: a compilation that takes longer is left out")
     parser.add_argument("--peer-only", action="store_true", help="no genera-bench")
     parser.add_argument("--ours-only", action="store_true", help="no PyTorch")
     parser.add_argument("--check", action="store_true",
@@ -82,20 +84,26 @@ def choose_workloads(text):
     return chosen
 
 
-def run_process(command):
-    """(standard output, percent of the machine that others used) of a process."""
+def run_process(command, limit=None):
+    """(standard output, percent of the machine that others used) of a process, which may take
+    `limit` seconds."""
     def children():
         times = os.times()
         return times.children_user + times.children_system
 
     machine, own, begin = timing.busy_seconds(), children(), time.perf_counter()
     environment = {k: v for k, v in os.environ.items() if k != "PEER_SETTINGS"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False,
+                              timeout=limit)
+    except subprocess.TimeoutExpired as error:
+        raise Failure(f"{pathlib.Path(command[0]).name}: not done after {limit:g} s") from error
     elapsed = time.perf_counter() - begin
     others = (timing.busy_seconds() - machine) - (children() - own)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = lines[-1].removeprefix("error: ") if lines else f"exit code {done.returncode}"
+        errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Unsupported)\b", line)]
+        reason = (errors or lines or [f"exit code {done.returncode}"])[-1].removeprefix("error: ")
         raise Failure(f"{pathlib.Path(command[0]).name}: {reason}")
     return done.stdout, 100 * max(0.0, others) / (elapsed * os.cpu_count())
 
@@ -144,7 +152,7 @@ class Peer:
     def __init__(self, arguments):
         own = HERE.parent / ".venv" / "bin" / "python"
         self.python = arguments.python or (str(own) if own.is_file() else sys.executable)
-        self.seconds = arguments.seconds
+        self.seconds, self.limit = arguments.seconds, arguments.limit
         command = [self.python, "-c", "import torch; print(torch.__version__)"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -159,7 +167,7 @@ class Peer:
         program = "model.py" if workload in MODELS else "operations.py"
         output, _ = run_process([
             self.python, str(PEERS / program), workload, "--mode", mode, "--layout", layout,
-            "--threads", str(threads), "--seconds", str(self.seconds)])
+            "--threads", str(threads), "--seconds", str(self.seconds)], self.limit)
         return json.loads(output.splitlines()[-1])
 
     def compute(self, workload, case, small):

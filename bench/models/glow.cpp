@@ -13,6 +13,14 @@ Sizes sizes(bool small, std::int64_t batch) {
   return small ? Sizes{2, 4, 1} : Sizes{batch, 128, 8};
 }
 
+/// A prior, or the last layer of a coupling net: small at first, so that the flow begins near a
+/// rotation and what it samples stays finite (section 3.3).
+nn::Conv2d small_layer(std::int64_t width, std::int64_t channels, const Key& key) {
+  nn::Conv2d layer(width, channels, 3, key, {.padding = 1});
+  for (const State& state : {layer.weight(), layer.bias()}) state.set(state.value() * 0.1);
+  return layer;
+}
+
 /// One step of flow (section 3) on (B,C,H,W).
 class FlowStep : public nn::Module {
  public:
@@ -22,7 +30,7 @@ class FlowStep : public nn::Module {
         mixing_("mixing", nn::init::orthogonal(key.fold_in(2), {channels, channels})),
         net_{nn::Conv2d(channels / 2, width, 3, key.fold_in(3), {.padding = 1}), nn::Relu{},
              nn::Conv2d(width, width, 1, key.fold_in(4)), nn::Relu{},
-             nn::Conv2d(width, channels, 3, key.fold_in(5), {.padding = 1})} {
+             small_layer(width, channels, key.fold_in(5))} {
     net_.set_name("net");
   }
   void visit(nn::Visitor& visitor) const override { visitor(log_scale_, shift_, mixing_, net_); }
@@ -69,7 +77,7 @@ class Glow : public nn::Module {
         steps_.emplace_back(channels, sizes.width, key.fold_in(made++));
       if (level + 1 == levels) break;
       channels /= 2;
-      priors_.push_back(nn::Conv2d(channels, 2 * channels, 3, key.fold_in(made++), {.padding = 1}));
+      priors_.push_back(small_layer(channels, 2 * channels, key.fold_in(made++)));
     }
   }
   void visit(nn::Visitor& visitor) const override {

@@ -102,6 +102,15 @@ class RealNvp(nn.Module):
 
 # ---- Glow ----
 
+def small_layer(channels, out):
+    """A prior, or the last layer of a coupling net: small at first, so that samples stay finite."""
+    layer = nn.Conv2d(channels, out, 3, padding=1)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter *= 0.1
+    return layer
+
+
 class FlowStep(nn.Module):
     def __init__(self, channels, width):
         super().__init__()
@@ -110,7 +119,7 @@ class FlowStep(nn.Module):
         self.mixing = nn.Parameter(torch.linalg.qr(torch.randn(channels, channels))[0])
         self.net = nn.Sequential(
             nn.Conv2d(channels // 2, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 1),
-            nn.ReLU(), nn.Conv2d(width, channels, 3, padding=1))
+            nn.ReLU(), small_layer(width, channels))
 
     def moves(self, seen):
         scale, shift = self.net(seen).chunk(2, 1)
@@ -144,7 +153,7 @@ class Glow(nn.Module):
             self.steps.extend(FlowStep(channels, width) for _ in range(steps))
             if level + 1 < self.levels:
                 channels //= 2
-                self.priors.append(nn.Conv2d(channels, 2 * channels, 3, padding=1))
+                self.priors.append(small_layer(channels, 2 * channels))
 
     def level(self, at):
         count = len(self.steps) // self.levels
