@@ -355,7 +355,7 @@ TEST_CASE("codebook: the nearest code, and averages that follow what goes there"
   const Codebook book(3, 2, Key(1));
   const auto states = book.states();
   states[0].set(Tensor::from({0.f, 0.f, 4.f, 0.f, 0.f, 9.f}, Shape{3, 2}));
-  states[1].set(Tensor::from({2.f, 3.f, 0.5f}, Shape{3}));
+  states[1].set(Tensor::from({2.f, 3.f, 0.1f}, Shape{3}));
   states[2].set(Tensor::from({0.f, 0.f, 12.f, 0.f, 0.f, 4.5f}, Shape{3, 2}));
   const Tensor z = Tensor::from({1.f, 1.f, 3.f, -1.f, 2.5f, 0.f, 1.f, -2.f}, Shape{4, 2});
   const Tensor nearest = book.nearest(z);
@@ -368,7 +368,7 @@ TEST_CASE("codebook: the nearest code, and averages that follow what goes there"
   CHECK(near(vectors[0], 0.01 * (1 + 1) / counts[0], 1e-4));
   CHECK(near(vectors[1], 0.01 * (1 - 2) / counts[0], 1e-4));
   CHECK(near(vectors[2], (0.99 * 12 + 0.01 * (3 + 2.5)) / counts[1], 1e-4));
-  // The third code's count fell below a half: it is one of the rows now.
+  // The third code's count fell below a tenth: it is one of the rows now.
   CHECK(counts[2] == 1);
   const auto rows = z.to_vector<float>();
   int found = 0;
@@ -376,6 +376,26 @@ TEST_CASE("codebook: the nearest code, and averages that follow what goes there"
     found += vectors[4] == rows[2 * i] && vectors[5] == rows[2 * i + 1] ? 1 : 0;
   CHECK(found == 1);
   CHECK(states[2].value().to_vector<float>()[5] == vectors[5]);
+}
+
+TEST_CASE("codebook: a code that nothing goes to is set where codes are far") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Codebook book(4, 1, Key(1));
+    const auto states = book.states();
+    states[0].set(Tensor::from({0.f, 1.f, 50.f, 60.f}, Shape{4, 1}));
+    states[1].set(Tensor::from({9.f, 9.f, 0.01f, 0.01f}, Shape{4}));
+    const Tensor z = Tensor::from({0.f, 1.f, 0.f, 7.f, 1.f, -5.f, 0.f}, Shape{7, 1});
+    commit(book.follow(z, book.nearest(z), Key(seed)));
+    const auto vectors = states[0].value().to_vector<float>();
+    CHECK(std::min(vectors[2], vectors[3]) == -5);
+    CHECK(std::max(vectors[2], vectors[3]) == 7);
+  }
+  const Codebook large(5, 1, Key(1));
+  const Tensor z = Tensor::from({3.f, 4.f}, Shape{2, 1});
+  large.states()[1].set(zeros({5}));
+  commit(large.follow(z, large.nearest(z), Key(1)));  // fewer rows than codes
+  for (float value : large.states()[0].value().to_vector<float>())
+    CHECK((value == 3 || value == 4));
 }
 
 TEST_CASE("VQ-VAE: straight-through gradient, commitment, and a bound from the prior") {

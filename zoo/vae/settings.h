@@ -29,7 +29,7 @@ struct VaeSettings {
   double weight_average = 0.999;
   std::int64_t iwae_train = 0;  ///< 0: train on the ELBO
   std::int64_t layers = 0;      ///< 0: the model's own
-  std::int64_t codes = 256;
+  std::int64_t codes = 64;
 };
 
 /// Adds all of a training run's flags.

@@ -2,24 +2,27 @@
 
 #include <genera/functions.h>
 
+#include <algorithm>
+
 #include "zoo/common/failure.h"
 
 namespace genera::zoo {
 namespace {
 
-constexpr double decay = 0.99;           // gamma of appendix A.1
-constexpr double smoothing = 1e-5;       // of the counts
-constexpr double least_count = 0.5;      // rows per step, below which a code is set anew
-constexpr double commitment = 0.25;      // beta of equation 3
-constexpr std::int64_t reduction = 4;    // of height and width by the encoder
+constexpr double decay = 0.99;         // gamma of appendix A.1
+constexpr double first_count = 0.15;   // a code that begins far from all rows moves after 40 steps
+constexpr double smoothing = 1e-5;     // of the counts
+constexpr double least_count = 0.1;    // rows per step, below which a code is set anew
+constexpr double commitment = 0.25;    // beta of equation 3
+constexpr std::int64_t reduction = 4;  // of height and width by the encoder
 constexpr std::int64_t conv_kernel = 4;  // of stride 2
 
 }  // namespace
 
 Codebook::Codebook(std::int64_t codes, std::int64_t dimensions, const Key& key)
     : vectors_("vectors", random_normal(key, {codes, dimensions}), false),
-      counts_("counts", ones({codes}), false),
-      sums_("sums", random_normal(key, {codes, dimensions}), false) {}
+      counts_("counts", full({codes}, first_count), false),
+      sums_("sums", random_normal(key, {codes, dimensions}) * first_count, false) {}
 
 Tensor Codebook::nearest(const Tensor& z) const {
   const Tensor e = vectors_.value();
@@ -31,6 +34,17 @@ Tensor Codebook::vectors(const Tensor& indices) const {
   return embedding(indices, vectors_.value());
 }
 
+// For each unused code a row. Weighted sampling without replacement (Efraimidis and Spirakis, 2006):
+// the rows with the largest log(u)/weight. Of a tiny batch several codes get the same row.
+Tensor Codebook::badly_represented(const Tensor& z, const Tensor& indices, const Tensor& unused,
+                                   const Key& key) const {
+  const std::int64_t available = std::min(unused.size(0), z.size(0));
+  const Tensor error = sum(square(z - vectors(indices)), {1});
+  const Tensor order = log(random_uniform(key, {z.size(0)})) / error;
+  const Tensor rank = cumsum(cast(unused, DType::i32), 0) - 1.0;
+  return gather(top_k(order, available).second, clip(rank, 0, static_cast<double>(available - 1)));
+}
+
 std::vector<Update> Codebook::follow(const Tensor& z, const Tensor& indices, const Key& key) const {
   const std::int64_t codes = counts_.shape()[0];
   const Tensor chosen = one_hot(indices, codes);
@@ -39,9 +53,8 @@ std::vector<Update> Codebook::follow(const Tensor& z, const Tensor& indices, con
   const Tensor total = sum(counts);
   const Tensor smoothed =
       (counts + smoothing) / (total + smoothing * static_cast<double>(codes)) * total;
-  const Tensor uniform = random_uniform(key, {codes}) * static_cast<double>(z.size(0));
-  const Tensor somewhere = gather(z, cast(floor(uniform), DType::i32));
   const Tensor unused = less(counts, least_count);
+  const Tensor somewhere = gather(z, badly_represented(z, indices, unused, key));
   const Tensor unused_row = unsqueeze(unused, 1);
   return {{counts_, where(unused, full_like(counts, 1), counts)},
           {sums_, where(unused_row, somewhere, sums)},

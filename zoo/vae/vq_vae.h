@@ -20,12 +20,16 @@ class Codebook {
   Tensor vectors(const Tensor& indices) const;
   /// The new averages after rows z (N,D) went to `indices` (N): counts (equation 6), sums (7), and
   /// their quotient (8), which Laplace smoothing of the counts keeps finite. A code that hardly any
-  /// row goes to is set on one of the rows, which `key` chooses (Dhariwal et al., "Jukebox",
-  /// 2005.00341, section 3).
+  /// row goes to is set on one of the rows (Dhariwal et al., "Jukebox",
+  /// 2005.00341, section 3), which `key` chooses in proportion to its squared distance from its code:
+  /// evenly chosen, most would fall where there are codes enough.
   std::vector<Update> follow(const Tensor& z, const Tensor& indices, const Key& key) const;
   std::vector<State> states() const { return {vectors_, counts_, sums_}; }
 
  private:
+  Tensor badly_represented(const Tensor& z, const Tensor& indices, const Tensor& unused,
+                           const Key& key) const;
+
   State vectors_, counts_, sums_;
 };
 
