@@ -31,8 +31,8 @@ import timing  # noqa: E402  (PyTorch itself is loaded by the processes that thi
 import workloads  # noqa: E402
 
 MODELS = workloads.MODELS
-# How far apart the numbers that three steps give may be, relatively: rounding in the first, and what
-# two optimiser steps make of it in the others.
+# How far apart the numbers that three steps give may be, relatively: rounding in the first, and
+# what two optimiser steps make of it in the others.
 TOLERANCES = [1e-4, 2e-3, 2e-3]
 UNITS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
 
@@ -102,7 +102,8 @@ def run_process(command, limit=None):
     others = (timing.busy_seconds() - machine) - (children() - own)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Unsupported)\b", line)]
+        named = re.compile(r"[\w.]*(Error|Exception|Unsupported)\b")
+        errors = [line for line in lines if named.match(line)]
         reason = (errors or lines or [f"exit code {done.returncode}"])[-1].removeprefix("error: ")
         raise Failure(f"{pathlib.Path(command[0]).name}: {reason}")
     return done.stdout, 100 * max(0.0, others) / (elapsed * os.cpu_count())
@@ -195,7 +196,7 @@ def check(arguments):
                 d <= limit for d, limit in zip(far, TOLERANCES))
             if not good:
                 wrong.append(workload)
-            print(f"{workload:20s} ours {mine[0]:.7g} PyTorch {theirs[0]:.7g}  relative differences "
+            print(f"{workload:20s} ours {mine[0]:.7g} PyTorch {theirs[0]:.7g}  relatively apart "
                   + " ".join(f"{d:.1e}" for d in far) + ("" if good else "  WRONG"), flush=True)
     if wrong:
         raise Failure("not the same model: " + ", ".join(wrong))

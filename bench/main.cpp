@@ -66,8 +66,8 @@ std::vector<double> three_steps(const Workload& workload, std::vector<Tensor>& d
   return results;
 }
 
-/// Writes a workload's first states, inputs and draws, and what three steps give, for another program
-/// to do the same.
+/// Writes a workload's first states, inputs and draws, and what three steps give, for another
+/// program to do the same.
 void write_case(const Row& row, const std::string& path, bool small) {
   const Workload workload = row.make(small);
   std::vector<io::NamedArray> arrays;
@@ -122,7 +122,7 @@ constexpr char usage[] =
     "genera-bench [--benchmark_...]        measure (Google Benchmark's options)\n"
     "genera-bench --smoke                  one look at each small workload\n"
     "genera-bench --case NAME FILE [small] write weights, input, draws and results (safetensors)\n"
-    "genera-bench --profile NAME [FILE]    where three steps' time goes on one thread; FILE: a trace\n";
+    "genera-bench --profile NAME [FILE]    where the time goes, on one thread; FILE: a trace\n";
 
 int run(int argc, char** argv) {
   const std::string_view verb = argc > 1 ? argv[1] : "";

@@ -1,5 +1,6 @@
-/// Whole-model workloads: a model on fixed input, and the step to time. Each is written as bench/peers
-/// writes it with PyTorch: the same layers under the same names, the same draws in the same order.
+/// Whole-model workloads: a model on fixed input, and the step to time. Each is written as
+/// bench/peers writes it with PyTorch: the same layers under the same names, the same draws in the
+/// same order.
 #pragma once
 
 #include <genera/genera.h>

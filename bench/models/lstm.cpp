@@ -1,4 +1,5 @@
-// A character model of two LSTM layers (Hochreiter and Schmidhuber, 1997), unrolled over the sequence.
+// A character model of two LSTM layers (Hochreiter and Schmidhuber, 1997), unrolled over the
+// sequence.
 #include "../workload.h"
 
 #include <cmath>

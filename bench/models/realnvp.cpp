@@ -1,5 +1,5 @@
-// RealNVP (Dinh et al., 1605.08803) on 1 x 32 x 32: two checkerboard couplings, squeeze, two channel
-// couplings; half of the channels are factored out; the same again on the rest.
+// RealNVP (Dinh et al., 1605.08803) on 1 x 32 x 32: two checkerboard couplings, squeeze, two
+// channel couplings; half of the channels are factored out; the same again on the rest.
 #include "../workload.h"
 
 namespace bench {

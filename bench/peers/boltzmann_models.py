@@ -1,4 +1,4 @@
-"""A Bernoulli restricted Boltzmann machine in PyTorch, by CD (Hinton, 2002) and PCD (Tieleman, 2008)."""
+"""A Bernoulli restricted Boltzmann machine in PyTorch, by CD and PCD (bench/models/rbm.cpp)."""
 
 import torch
 from torch import nn

@@ -126,7 +126,8 @@ class FlowStep(nn.Module):
         return torch.sigmoid(scale + 2), shift
 
     def forward(self, x):
-        mixed = F.conv2d((x + self.shift) * torch.exp(self.log_scale), self.mixing[:, :, None, None])
+        normed = (x + self.shift) * torch.exp(self.log_scale)
+        mixed = F.conv2d(normed, self.mixing[:, :, None, None])
         first, second = mixed.chunk(2, 1)
         scale, shift = self.moves(first)
         places = x.numel() // x.shape[1]

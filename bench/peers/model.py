@@ -1,5 +1,5 @@
-"""PyTorch's side of the whole-model workloads: one step of one of them, timed, or held against a case
-that `genera-bench --case` wrote."""
+"""PyTorch's side of the whole-model workloads: one step of one of them, timed, or held against
+a case that `genera-bench --case` wrote."""
 
 import json
 

@@ -47,7 +47,7 @@ class Block(nn.Module):
         return self.feed(x, F.scaled_dot_product_attention(*self.parts(x), is_causal=True))
 
     def decode(self, x, position, length, mask, cache):
-        """x (1,1,D); cache: keys and values (1,H,context,D/H), of which `length` places are seen."""
+        """x (1,1,D); cache: keys and values (1,H,context,D/H), `length` of them seen."""
         query, *new = self.parts(x)
         for kept, now in zip(cache, new):
             kept.index_copy_(2, position, now)

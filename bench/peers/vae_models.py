@@ -64,9 +64,10 @@ MODELS = {"mlp": (MlpVae, (784,)), "conv": (ConvVae, (1, 28, 28))}
 def trained(kind, small):
     make, image = MODELS[kind]
     module = make()
-    return workload.Training(module, {"x": torch.rand(2 if small else 128, *image)},
-                             lambda module, inputs, noise: negative_elbo(module, inputs["x"], noise),
-                             workload.adam(module, 1e-3))
+    return workload.Training(
+        module, {"x": torch.rand(2 if small else 128, *image)},
+        lambda module, inputs, noise: negative_elbo(module, inputs["x"], noise),
+        workload.adam(module, 1e-3))
 
 
 WORKLOADS = {"vae_mlp": lambda small: trained("mlp", small),

@@ -9,15 +9,16 @@
 
 namespace genera {
 
-/// A tensor in parts along one axis, each the sum of some tensors; between the parts there are zeros.
+/// A tensor in parts along one axis, each the sum of some tensors; between the parts there are
+/// zeros.
 struct PaddedParts {
   /// Where a tensor lies: its first element along the axis is element `start` of the whole.
   struct Term {
     PlanValue value;
     std::int64_t start;
   };
-  /// Elements start…end-1: the sum of the terms, in this order, plus 0 if `plus_zero`, which turns -0
-  /// into +0.
+  /// Elements start…end-1: the sum of the terms, in this order, plus 0 if `plus_zero`, which turns
+  /// -0 into +0.
   struct Part {
     std::int64_t start, end;
     std::vector<Term> terms;
