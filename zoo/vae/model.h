@@ -26,7 +26,7 @@ struct VaeShape {
   /// conv, vqvae: channels after the first convolution; twice as many after the second
   std::int64_t filters = 32;
   std::int64_t layers = 2;    ///< ladder: stochastic ones; vqvae: gated ones of the prior
-  std::int64_t codes = 256;   ///< vqvae: entries of the codebook
+  std::int64_t codes = 64;    ///< vqvae: entries of the codebook
   std::int64_t classes = 10;  ///< cvae
 };
 

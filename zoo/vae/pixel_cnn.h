@@ -16,7 +16,7 @@ namespace genera::zoo {
 class GatedPixelCnn : public nn::Module {
  public:
   struct Sizes {
-    std::int64_t values = 256;  ///< K
+    std::int64_t values = 64;  ///< K
     std::int64_t height = 7;
     std::int64_t width = 7;
     std::int64_t features = 32;  ///< F
