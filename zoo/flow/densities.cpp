@@ -3,6 +3,7 @@
 #include <genera/functions.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -36,6 +37,18 @@ double log_mean_exp(const std::vector<double>& values) {
   return largest + std::log(sum / static_cast<double>(values.size()));
 }
 
+// The mixture of normal densities of one deviation around the centres, all of equal mass.
+std::function<double(double, double)> mixture(std::vector<std::array<double, 2>> centres,
+                                              double deviation) {
+  return [centres = std::move(centres), deviation](double x, double y) {
+    std::vector<double> parts;
+    parts.reserve(centres.size());
+    for (const auto& [u, v] : centres)
+      parts.push_back(-((x - u) * (x - u) + (y - v) * (y - v)) / (2 * deviation * deviation));
+    return log_mean_exp(parts) - std::log(2 * pi * deviation * deviation);
+  };
+}
+
 // Centres at radius 4, deviation 0.5, all divided by sqrt(2).
 Density2d eight_gaussians() {
   const double radius = 4 / std::numbers::sqrt2, deviation = 0.5 / std::numbers::sqrt2;
@@ -43,15 +56,10 @@ Density2d eight_gaussians() {
     const Tensor angle = choice(uniform(key, 0, count), 8) * (pi / 4);
     return radius * direction(angle) + deviation * noise(key, 1, count);
   };
-  const auto log_density = [=](double x, double y) {
-    std::vector<double> parts;
-    for (int k = 0; k < 8; ++k) {
-      const double dx = x - radius * std::cos(k * pi / 4), dy = y - radius * std::sin(k * pi / 4);
-      parts.push_back(log_normal(dx * dx + dy * dy, deviation));
-    }
-    return log_mean_exp(parts);
-  };
-  return {"8-gaussians", sample, log_density, {-5.2, 5.2, -5.2, 5.2}};
+  std::vector<std::array<double, 2>> centres;
+  for (int k = 0; k < 8; ++k)
+    centres.push_back({radius * std::cos(k * pi / 4), radius * std::sin(k * pi / 4)});
+  return {"8-gaussians", sample, mixture(centres, deviation), {-5.2, 5.2, -5.2, 5.2}};
 }
 
 // Two half circles (cos a, sin a) and (1 - cos a, 1/2 - sin a), a in [0, pi], with noise of deviation
@@ -68,19 +76,15 @@ Density2d moons() {
                          Tensor::from(shift, Shape{1, 2});
     return scale * (point + deviation * noise(key, 2, count));
   };
-  const auto log_density = [=](double x, double y) {
-    const double u = x / scale + left, v = y / scale + down;
-    constexpr int steps = 200;  // much finer than the noise; the rule is exact to 1e-4
-    std::vector<double> parts;
-    for (int i = 0; i < steps; ++i) {
-      const double a = (i + 0.5) * pi / steps, c = std::cos(a), s = std::sin(a);
-      const double lower_x = 1 - c - u, lower_y = 0.5 - s - v;
-      parts.push_back(log_normal((u - c) * (u - c) + (v - s) * (v - s), deviation));
-      parts.push_back(log_normal(lower_x * lower_x + lower_y * lower_y, deviation));
-    }
-    return log_mean_exp(parts) - 2 * std::log(scale);
-  };
-  return {"moons", sample, log_density, {-4.0, 4.0, -2.6, 2.4}};
+  // The angle in steps much finer than the noise: exact to 1e-4.
+  constexpr int steps = 100;
+  std::vector<std::array<double, 2>> centres;
+  for (int i = 0; i < steps; ++i) {
+    const double a = (i + 0.5) * pi / steps, c = std::cos(a), s = std::sin(a);
+    centres.push_back({scale * (c - left), scale * (s - down)});
+    centres.push_back({scale * (1 - c - left), scale * (0.5 - s - down)});
+  }
+  return {"moons", sample, mixture(centres, scale * deviation), {-4.0, 4.0, -2.6, 2.4}};
 }
 
 // Circles of equal mass with normal noise around each point.

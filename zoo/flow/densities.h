@@ -31,6 +31,6 @@ const Density2d* find_density(const std::string& name);
 
 /// -E[log p] in nats: what no model's mean negative log-likelihood is below. By the midpoint rule on
 /// cells x cells of the box.
-double entropy(const Density2d& density, std::int64_t cells = 480);
+double entropy(const Density2d& density, std::int64_t cells = 240);
 
 }  // namespace genera::zoo

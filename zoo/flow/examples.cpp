@@ -24,12 +24,16 @@ Key held_out_key(Split split) { return Key(0xde5).fold_in(split == Split::test ?
 class Points : public Examples {
  public:
   Points(const Density2d& density, std::int64_t batch, const Key& key, bool smoke)
-      : density_(density), batch_(batch), key_(key), held_out_(smoke ? 500 : 20000) {}
+      : density_(density),
+        batch_(batch),
+        key_(key),
+        held_out_(smoke ? 500 : 20000),
+        epoch_(smoke ? 200 : 1000) {}
 
   const std::string& name() const override { return density_.name; }
   std::string digest() const override { return "generated:" + density_.name; }
   Shape shape() const override { return {2}; }
-  std::int64_t steps_per_epoch() const override { return 1000; }
+  std::int64_t steps_per_epoch() const override { return epoch_; }
   Tensor training_batch(std::int64_t step) override {
     return density_.sample(key_.fold_in(static_cast<std::uint64_t>(step)), batch_);
   }
@@ -47,6 +51,7 @@ class Points : public Examples {
   std::int64_t batch_;
   Key key_;
   std::int64_t held_out_;
+  std::int64_t epoch_;  // points have no end: steps between two of the shown epochs
 };
 
 // Rows of a CSV file in an order that a fixed key shuffles: files are often sorted.

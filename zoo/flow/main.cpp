@@ -144,7 +144,7 @@ int run(int argc, char** argv) {
   FlowSettings settings;
   Verb* train = nullptr;
   train = &program.add_train(settings.train, [&] {
-    choose_for_images(*train, settings);
+    choose_batch(*train, settings);
     return std::make_unique<FlowExperiment>(settings);
   });
   add_flags(*train, settings);

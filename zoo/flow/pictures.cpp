@@ -13,7 +13,7 @@ namespace genera::zoo {
 namespace {
 
 constexpr std::int64_t cells = 160;
-constexpr std::int64_t drawn_points = 100000;
+constexpr std::int64_t drawn_points = 50000;
 constexpr std::int64_t images_at_once = 64;
 constexpr std::int64_t vectors_at_once = 20000;
 

@@ -71,12 +71,10 @@ bool on_images(const FlowSettings& settings) {
   return images;
 }
 
-void choose_for_images(Verb& verb, const FlowSettings& settings) {
-  if (!on_images(settings)) return;
-  // Steps on images take long, and at first their number counts more than the noise of each: given
-  // the same time, batches of 16 got further than those of 32, and those of 8 still further.
-  if (verb.source("batch") == Source::unset) verb.set("batch", "16");
-  if (verb.source("lr") == Source::unset) verb.set("lr", "0.001");
+void choose_batch(Verb& verb, const FlowSettings& settings) {
+  // Steps on images take long, and their number counts more than the noise of each: in the same time
+  // batches of 16 get much further than those of 32.
+  if (verb.source("batch") == Source::unset && on_images(settings)) verb.set("batch", "16");
 }
 
 std::unique_ptr<Examples> open_examples(const FlowSettings& settings) {

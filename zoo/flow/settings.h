@@ -37,9 +37,8 @@ void add_flags(Verb& verb, FlowSettings& settings);
 /// Whether the settings ask for a flow on images. UsageError when model and data do not fit.
 bool on_images(const FlowSettings& settings);
 
-/// Gives --batch and --lr the values that suit images, if the flow is on images and they were not
-/// given.
-void choose_for_images(Verb& verb, const FlowSettings& settings);
+/// Gives --batch the value that suits images, if the flow is on images and it was not given.
+void choose_batch(Verb& verb, const FlowSettings& settings);
 
 /// The examples that the settings name; with --smoke a few generated ones.
 std::unique_ptr<Examples> open_examples(const FlowSettings& settings);
