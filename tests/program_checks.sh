@@ -36,13 +36,14 @@ prints() { grep -q -- "$1" out; }
 without() { ! grep -q -- "$1" "$2"; }
 png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ]; }
 
-# same_run A B: two run folders hold the same weights and the same log.
-without_times() { sed 's/"seconds":[^,}]*//' "$1/metrics.jsonl"; }
-same_run() {
+# same_bits A B: two run folders hold the same weights; same_log: the same log, but for times; same_run: both.
+same_bits() {
   cmp -s "$1/checkpoints/last.safetensors" "$2/checkpoints/last.safetensors" &&
-    cmp -s "$1/checkpoints/best.safetensors" "$2/checkpoints/best.safetensors" &&
-    diff <(without_times "$1") <(without_times "$2") >/dev/null
+    cmp -s "$1/checkpoints/best.safetensors" "$2/checkpoints/best.safetensors"
 }
+without_times() { sed 's/"seconds":[^,}]*//' "$1/metrics.jsonl"; }
+same_log() { diff <(without_times "$1") <(without_times "$2") >/dev/null; }
+same_run() { same_bits "$1" "$2" && same_log "$1" "$2"; }
 
 # interrupted SIGNAL CODE ARGUMENTS...: a run into the folder `stopped` exits with CODE when it gets the signal.
 interrupted() {

@@ -2,47 +2,10 @@
 # genera-boltzmann as its users meet it: every model and verb, resuming, interruption, and what goes wrong. What all programs
 # share is tested by zoo_vae_test.sh.
 # Usage: zoo_boltzmann_test.sh PATH/TO/genera-boltzmann
-set -u
-program=$(realpath "$1")
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
-for name in $(env | grep -o '^GENERA_[A-Z_]*'); do unset "$name"; done
-passed=0
-failed=0
+source "$(dirname "$0")/program_checks.sh"
 
-# check WHAT COMMAND...: the command must succeed.
-check() {
-  local what=$1
-  shift
-  if "$@"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "FAILED: $what"
-    tail -n 5 out err 2>/dev/null
-  fi
-}
-
-# gives CODE ARGUMENTS...: runs the program, output into `out` and `err`, and checks its exit code.
-gives() {
-  local wanted=$1 code
-  shift
-  "$program" "$@" >out 2>err
-  code=$?
-  [ "$code" -eq "$wanted" ] || echo "exit code $code instead of $wanted: genera-boltzmann $*"
-  [ "$code" -eq "$wanted" ]
-}
-says() { grep -q -- "$1" err; }
-prints() { grep -q -- "$1" out; }
-png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ]; }
-without_times() { sed 's/"seconds":[^,}]*//' "$1/metrics.jsonl"; }
-same_run() {
-  cmp -s "$1/checkpoints/last.safetensors" "$2/checkpoints/last.safetensors" &&
-    cmp -s "$1/checkpoints/best.safetensors" "$2/checkpoints/best.safetensors" &&
-    cmp -s "$1/samples/step_0000006.png" "$2/samples/step_0000006.png" &&
-    diff <(without_times "$1") <(without_times "$2") >/dev/null
-}
+# The pictures from fixed noise too.
+same_run_and_samples() { same_run "$1" "$2" && cmp -s "$1/samples/step_0000006.png" "$2/samples/step_0000006.png"; }
 
 # Tiny runs of every model: a few generated images, 6 steps.
 tiny=(train --smoke --steps 6 --validations 3)
@@ -70,7 +33,7 @@ for name in "${!flags[@]}"; do
     check "$name: resume for step $step" gives 0 train --resume "$name-parts" --stop-after 1
   done
   check "$name: resume to the end" gives 0 train --resume "$name-parts"
-  check "$name: the same bits, log and samples" same_run "$name" "$name-parts"
+  check "$name: the same bits, log and samples" same_run_and_samples "$name" "$name-parts"
 done
 if [ "$failed" -gt 0 ]; then
   echo "test cases: $((passed + failed)) | $passed passed | $failed failed"
@@ -110,16 +73,7 @@ check "--shrink" gives 0 "${tiny[@]}" --shrink 2 --hidden 8 --out shrunk
 check "--time" gives 0 train --smoke --time 1s --hidden 16 --validations 2 --out timed
 
 # --- Interruption ---------------------------------------------------------------------------------------------
-env --default-signal=INT "$program" train --smoke --steps 100000000 --hidden 16 --out stopped >out 2>err &
-pid=$!
-for _ in $(seq 200); do
-  [ -s stopped/checkpoints/last.safetensors ] && break
-  sleep 0.05
-done
-sleep 0.2
-kill -INT "$pid"
-wait "$pid"
-check "Ctrl-C exits 130" test $? -eq 130
+check "Ctrl-C exits 130" interrupted INT 130 train --smoke --steps 100000000 --hidden 16
 check "it says how to go on" says 'genera-boltzmann train --resume stopped'
 check "it goes on" gives 0 train --resume stopped --stop-after 2
 
@@ -141,5 +95,4 @@ check "weights of another size" gives 3 sample damaged
 sed -i 's/^hidden = .*/hidden = "0"/' damaged/config.toml
 check "settings that no run can have" gives 3 sample damaged
 
-echo "test cases: $((passed + failed)) | $passed passed | $failed failed"
-[ "$failed" -eq 0 ]
+finish

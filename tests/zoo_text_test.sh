@@ -1,45 +1,8 @@
 #!/usr/bin/env bash
 # genera-text as its users meet it: every verb and model, resuming, interruption, what goes wrong.
 # Usage: zoo_text_test.sh PATH/TO/genera-text
-set -u
 golden=$(realpath "$(dirname "$0")/golden/text")
-program=$(realpath "$1")
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
-for name in $(env | grep -o '^GENERA_[A-Z_]*'); do unset "$name"; done
-passed=0
-failed=0
-
-# check WHAT COMMAND...: the command must succeed.
-check() {
-  local what=$1
-  shift
-  if "$@"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "FAILED: $what"
-    tail -n 5 out err 2>/dev/null
-  fi
-}
-
-# gives CODE ARGUMENTS...: runs the program, output into `out` and `err`, and checks its exit code.
-gives() {
-  local wanted=$1 code
-  shift
-  "$program" "$@" >out 2>err
-  code=$?
-  [ "$code" -eq "$wanted" ] || echo "exit code $code instead of $wanted: genera-text $*"
-  [ "$code" -eq "$wanted" ]
-}
-says() { grep -q -- "$1" err; }
-prints() { grep -q -- "$1" out; }
-without() { ! grep -q -- "$1" "$2"; }
-same_bits() {
-  cmp -s "$1/checkpoints/last.safetensors" "$2/checkpoints/last.safetensors" &&
-    cmp -s "$1/checkpoints/best.safetensors" "$2/checkpoints/best.safetensors"
-}
+source "$(dirname "$0")/program_checks.sh"
 bytes() { [ "$(wc -c <"$1")" -eq "$2" ]; }
 
 # A tiny run on generated text, 8 steps.
@@ -191,24 +154,8 @@ sed -i 's/^model = .*/model = "lstm"/' other/config.toml
 check "a checkpoint of another model" gives 3 sample other
 
 # --- Interruption -----------------------------------------------------------------------------------------------
-interrupt() { # SIGNAL CODE
-  rm -rf stopped
-  env --default-signal=INT "$program" train --smoke --model lstm --steps 100000000 --out stopped >out 2>err &
-  local pid=$! code
-  for _ in $(seq 200); do
-    [ -s stopped/checkpoints/last.safetensors ] && break
-    sleep 0.05
-  done
-  sleep 0.2
-  kill "-$1" "$pid"
-  wait "$pid"
-  code=$?
-  [ "$code" -eq "$2" ] || echo "exit code $code instead of $2 after SIG$1"
-  [ "$code" -eq "$2" ]
-}
-check "SIGTERM exits 143" interrupt TERM 143
-check "Ctrl-C exits 130" interrupt INT 130
+check "SIGTERM exits 143" interrupted TERM 143 train --smoke --model lstm --steps 100000000
+check "Ctrl-C exits 130" interrupted INT 130 train --smoke --model lstm --steps 100000000
 check "Ctrl-C tells how to go on" says 'continue with: genera-text train --resume stopped'
 
-echo "test cases: $((passed + failed)) | $passed passed | $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,49 +1,9 @@
 #!/usr/bin/env bash
 # genera-vae as its users meet it: every verb, resuming, interruption, and everything that goes wrong.
 # Usage: zoo_vae_test.sh PATH/TO/genera-vae
-set -u
 demo=$(realpath "$(dirname "$0")/../zoo/demo.sh")
-program=$(realpath "$1")
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
-for name in $(env | grep -o '^GENERA_[A-Z_]*'); do unset "$name"; done
-passed=0
-failed=0
-
-# check WHAT COMMAND...: the command must succeed.
-check() {
-  local what=$1
-  shift
-  if "$@"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    echo "FAILED: $what"
-    tail -n 5 out err 2>/dev/null
-  fi
-}
-
-# gives CODE ARGUMENTS...: runs the program, output into `out` and `err`, and checks its exit code.
-gives() {
-  local wanted=$1 code
-  shift
-  "$program" "$@" >out 2>err
-  code=$?
-  [ "$code" -eq "$wanted" ] || echo "exit code $code instead of $wanted: genera-vae $*"
-  [ "$code" -eq "$wanted" ]
-}
-says() { grep -q -- "$1" err; }
-prints() { grep -q -- "$1" out; }
-same_bits() {
-  cmp -s "$1/checkpoints/last.safetensors" "$2/checkpoints/last.safetensors" &&
-    cmp -s "$1/checkpoints/best.safetensors" "$2/checkpoints/best.safetensors"
-}
-without_times() { sed 's/"seconds":[^,}]*//' "$1/metrics.jsonl"; }
-same_log() { diff <(without_times "$1") <(without_times "$2") >/dev/null; }
+source "$(dirname "$0")/program_checks.sh"
 no_control_bytes() { ! LC_ALL=C grep -q -P '[\x00-\x09\x0b-\x1f\x7f]' "$1"; }
-without() { ! grep -q -- "$1" "$2"; }
-png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ]; }
 
 # A tiny run: a few generated images, 8 steps. best is validated at steps 2, 4, 6 and 8.
 tiny=(train --smoke --steps 8 --validations 4 --hidden 24 --latent 4)
@@ -212,23 +172,8 @@ cp whole.gz 'my data/t10k-images-idx3-ubyte.gz'
 check "it does" gives 0 eval late
 
 # --- Interruption ---------------------------------------------------------------------------------------------
-interrupt() { # SIGNAL CODE
-  rm -rf stopped
-  env --default-signal=INT "$program" train --smoke --steps 100000000 --hidden 24 --out stopped >out 2>err &
-  local pid=$! code
-  for _ in $(seq 200); do
-    [ -s stopped/checkpoints/last.safetensors ] && break
-    sleep 0.05
-  done
-  sleep 0.2
-  kill "-$1" "$pid"
-  wait "$pid"
-  code=$?
-  [ "$code" -eq "$2" ] || echo "exit code $code instead of $2 after SIG$1"
-  [ "$code" -eq "$2" ]
-}
-check "SIGTERM exits 143" interrupt TERM 143
-check "Ctrl-C exits 130" interrupt INT 130
+check "SIGTERM exits 143" interrupted TERM 143 train --smoke --steps 100000000 --hidden 24
+check "Ctrl-C exits 130" interrupted INT 130 train --smoke --steps 100000000 --hidden 24
 check "Ctrl-C tells how to go on" says 'continue with: genera-vae train --resume stopped'
 check "nobody to read the log: trained all the same" \
   bash -c '"$0" train --smoke --steps 8 --validations 4 --hidden 24 --latent 4 --out unheard >out 2>&-' "$program"
@@ -303,5 +248,4 @@ check "full disk: the result is there" prints '^negative_elbo'
 check "full disk: a warning" says '^warning:'
 check "full disk: no temporary files" test -z "$(ls -A limited/checkpoints)"
 
-echo "test cases: $((passed + failed)) | $passed passed | $failed failed"
-[ "$failed" -eq 0 ]
+finish
