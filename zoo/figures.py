@@ -44,10 +44,11 @@ def line(records):
         values = f"**{values}**"
     seeds = ", ".join(str(record["seed"]) for record in records)
     seconds = statistics.median(record["metrics"]["seconds"] for record in records)
-    machine = records[0]["machine"]
+    machine, threads = records[0]["machine"], records[0]["threads"]
+    commits = ", ".join(sorted({record["commit"] for record in records}))
     return (f"| `{group_of(records[0])}` | {seeds} | {name} {values} {figures[0]['unit']} | {seconds:.0f} s | "
             f"{figures[0]['protocol']} | {machine['cpu']}, {machine['cores']} cores, "
-            f"{records[0]['threads']} threads |")
+            f"{threads} thread{'s' if threads > 1 else ''} | {commits} |")
 
 
 def main():
@@ -58,7 +59,7 @@ def main():
     rows = [line(sorted(records, key=lambda record: record["seed"])) for records in groups.values()]
     text = ("# Figures\n\nWritten by `python3 zoo/figures.py` from the records in `results/`, which "
             "`zoo/records.sh` makes. ± is the standard error over the test set.\n\n"
-            "| command | seeds | figure | training | protocol | machine |\n|---|---|---|---|---|---|\n")
+            "| command | seeds | figure | training | protocol | machine | commit |\n|---|---|---|---|---|---|---|\n")
     text += "\n".join(rows) + "\n"
     table = ZOO / "FIGURES.md"
     if "--check" not in sys.argv[1:]:
