@@ -44,6 +44,20 @@ struct Workload {
 /// One optimiser step on `loss`, in one plan; gradients are clipped to norm `clip` unless it is 0.
 Tensor train(optim::Optimizer& optimizer, const Tensor& loss, Context& context, double clip = 0);
 
+/// Training by Adam on fixed images (batch,1,32,32) of a model with parameters(), states() and
+/// loss(x, context).
+template <class Model>
+Workload trained_on_images(const std::shared_ptr<Model>& model, std::int64_t batch, double lr) {
+  const auto adam =
+      std::make_shared<optim::Adam>(model->parameters(), optim::AdamOptions{.lr = lr});
+  const Tensor x = random_normal(Key(2), {batch, 1, 32, 32}).eval();
+  const auto step = [=](Noise&) {
+    Context context = Context::training(Key(0));
+    return train(*adam, model->loss(x, context), context);
+  };
+  return {model->states(), {{"x", x}}, step};
+}
+
 /// The vector (x0, x1, …) of fixed whole numbers in [0, count), i32.
 Tensor fixed_symbols(std::int64_t count, const Shape& shape);
 

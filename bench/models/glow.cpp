@@ -130,15 +130,7 @@ class Glow : public nn::Module {
 
 Workload glow(bool small) {
   const Sizes s = sizes(small, 32);
-  const auto model = std::make_shared<Glow>(s, Key(0));
-  const auto adam =
-      std::make_shared<optim::Adam>(model->parameters(), optim::AdamOptions{.lr = 1e-4});
-  const Tensor x = random_normal(Key(2), {s.batch, 1, 32, 32}).eval();
-  const auto step = [=](Noise&) {
-    Context context = Context::training(Key(0));
-    return train(*adam, model->loss(x, context), context);
-  };
-  return {model->states(), {{"x", x}}, step};
+  return trained_on_images(std::make_shared<Glow>(s, Key(0)), s.batch, 1e-4);
 }
 
 Workload glow_sample64(bool small) {
