@@ -15,8 +15,8 @@ constexpr std::int64_t kMaxColBlock = 1024;
 constexpr std::int64_t kRowsBudget = 2 * 1024 * 1024;
 // Below so many multiply-adds a second thread costs more than it gives.
 constexpr std::int64_t kSerialWork = 192 * 1024;
-// What it costs, in multiply-adds, that two tasks write parts of one row of C: the line at the border, and
-// what is fetched ahead of the other's part.
+// What it costs, in multiply-adds, that two tasks write parts of one row of C: the line at the
+// border, and what is fetched ahead of the other's part.
 constexpr double kBorderCost = 60;
 // With few row tiles, reading the columns where they lie beats packing them.
 constexpr std::int64_t kDirectTiles = 20;
@@ -24,7 +24,7 @@ constexpr std::int64_t kDirectTiles = 20;
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
-// Cost of fetching or packing one element of the columns, in units of one vector multiply-add.
+// Cost of fetching or packing one element, in units of one vector multiply-add.
 double packing_cost(const GemmSide& side) {
   if (!side.packed) return 0.1;
   if (side.packer != nullptr) return 1.0;
