@@ -150,6 +150,18 @@ TEST_CASE("every layer: its inverse undoes it, its log-determinant is its Jacobi
         images({2, 2, 2}));
 }
 
+TEST_CASE("a linear layer's inverse is solved to the last places of single precision") {
+  const std::int64_t size = 48;
+  const PlainLinear layer(size, Key(31));
+  State weight = nn::parameters(layer).front();
+  weight.set(weight.value() + 0.1 * random_normal(Key(32), {size, size}));
+  const Tensor z = detach(map(layer, random_normal(Key(33), {500, size})).value);
+  const auto doubled = [](const Tensor& x) { return cast(x, DType::f64); };
+  const Tensor exact = transpose(solve(doubled(weight.value()), transpose(doubled(z))));
+  // One product with the rounded inverse misses it by 2.6e-7.
+  CHECK(mean(abs(doubled(layer.inverse(z)) - exact)).item<double>() < 2e-7);
+}
+
 TEST_CASE("every flow: its inverse undoes it, its log-determinant is its Jacobian's") {
   for (const std::string linear : {"lu", "plain"}) {
     FlowShape shape = small({2, 2, 2});

@@ -11,6 +11,13 @@ Tensor apply(const Tensor& weight, const Tensor& x) {
   return conv(x, reshape(weight, {x.size(1), x.size(1), 1, 1}));
 }
 
+// The x with W x = z: what the rounded inverse leaves over is solved for once more.
+Tensor solved(const Tensor& weight, const Tensor& z) {
+  const Tensor inverse = genera::inverse(weight);
+  const Tensor x = apply(inverse, z);
+  return x + apply(inverse, z - apply(weight, x));
+}
+
 double positions(const Tensor& x) {
   return static_cast<double>(x.elements() / (x.size(0) * x.size(1)));
 }
@@ -28,7 +35,7 @@ Mapped PlainLinear::map(const Tensor& x, Context&) const {
   return {apply(weight_, x), per_example(slogdet(weight_).logabsdet * positions(x), x)};
 }
 
-Tensor PlainLinear::inverse(const Tensor& z) const { return apply(genera::inverse(weight_), z); }
+Tensor PlainLinear::inverse(const Tensor& z) const { return solved(weight_, z); }
 
 LuLinear::LuLinear(std::int64_t channels, const Key& key) {
   const auto [packed, order] = lu(rotation(channels, key));
@@ -51,6 +58,6 @@ Mapped LuLinear::map(const Tensor& x, Context&) const {
   return {apply(weight(), x), per_example(sum(log_scale_) * positions(x), x)};
 }
 
-Tensor LuLinear::inverse(const Tensor& z) const { return apply(genera::inverse(weight()), z); }
+Tensor LuLinear::inverse(const Tensor& z) const { return solved(weight(), z); }
 
 }  // namespace genera::zoo
