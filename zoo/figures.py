@@ -113,7 +113,9 @@ def row(wanted, paper, published):
         sys.exit(f"zoo/figures.py: zoo/results holds another model than {wanted.model} as {wanted.name}")
     model = f"**{wanted.model}**<br>`{shown_flags(flags)}`"
     cells = [figures_cell(records), time_cell(records)] if records else ["no record yet", ""]
-    return f"| {' | '.join([model, paper, *cells, published, picture_cell(wanted.stems()[0])])} |"
+    cells = [model, paper, *cells, published, picture_cell(wanted.stems()[0])]
+    escaped = [cell.replace("|", "\\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |"
 
 
 def family_table(family, wanted, papers, published):
