@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compiles and runs every C++ block of README.md and docs/*.md. Each block becomes a function body. Of a block marked ```c++, which
 # is a piece of the zoo, the first of docs/adding-a-model.md is a whole file and is compiled.
-# The table of figures must be what the records say.
+# The table in zoo/README.md must hold every model and say what the records say; so must the floors that it names.
 # Usage: docs_test.sh SOURCE_ROOT BUILD_ROOT
 set -eu
 source=$1
@@ -32,3 +32,9 @@ test -s "$work/model.cpp"
 ${CXX:-c++} -std=c++20 -fsyntax-only -Wall -Wextra -I"$source" -I"$source/engine/include" "$work/model.cpp"
 echo "the page's model compiles"
 python3 "$source/zoo/figures.py" --check
+echo "the table of models is what the records say"
+python3 "$source/zoo/floors.py" fashion-mnist >"$work/floors"
+for floor in 385.0 189.9 4.588; do
+  grep -q "^ *$floor " "$work/floors"
+  grep -qF " $floor" "$source/zoo/published.toml"
+done

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes the records in zoo/results: trains, evaluates on the test set, and lets the program write what came out. Wants a machine
-# that does nothing else, the programs built (zoo/demo.sh builds them, in build-demo), and a commit: a record names it.
+# Makes the records in zoo/results: trains, evaluates on the test set, and lets the program write what came out. The last samples
+# of the first seed are kept beside it. Wants a machine that does nothing else, the programs built (zoo/demo.sh builds them, in
+# build-demo), and a commit: a record names it. python3 zoo/figures.py then writes the table in zoo/README.md.
 #
 # Usage: zoo/records.sh [--list] [NAME...]      NAME: the beginning of a record's name; without one: all of them
 #
@@ -24,6 +25,13 @@ is_wanted() {
   return 1
 }
 
+# keep_samples RUN RECORD: the run's last samples, a picture or a text, beside the record.
+keep_samples() {
+  rm -f "zoo/results/$2.png" "zoo/results/$2.txt"
+  for last in "$1"/samples/step_*; do :; done # their names begin with as many zeros as it takes
+  if [ -e "$last" ]; then cp "$last" "zoo/results/$2.${last##*.}"; fi
+}
+
 # record NAME FAMILY SEEDS TRAIN-FLAGS EVAL-FLAGS, for the script's own arguments. Flags are words without spaces.
 record() {
   $list && echo "$1 (seeds $3): genera-$2 train $4" && return
@@ -33,6 +41,7 @@ record() {
     [ "$3" = 0 ] || one=$1-seed$seed
     "$program" train $4 --seed "$seed" --out "$runs/$one" >/dev/null
     "$program" eval "$runs/$one" $5 --record "zoo/results/$one.json"
+    [ "$seed" != "${3%% *}" ] || keep_samples "$runs/$one" "$one"
   done
   made=$((made + 1))
 }
