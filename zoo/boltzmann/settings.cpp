@@ -129,7 +129,7 @@ Model make_model(const BoltzmannSettings& s, std::int64_t channels, std::int64_t
 
 double learning_rate(const BoltzmannSettings& s) {
   if (s.lr > 0) return s.lr;
-  return s.model == "visible" ? 0.5 : s.model == "gaussian" ? 2e-3 : s.model == "dbm" ? 0.05 : 0.1;
+  return s.model == "visible" ? 0.5 : s.model == "gaussian" ? 2e-3 : s.model == "dbm" ? 0.02 : 0.1;
 }
 
 SamplerOptions sampler_options(const BoltzmannSettings& s) {
