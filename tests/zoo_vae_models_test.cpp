@@ -373,7 +373,10 @@ TEST_CASE("PixelCNN: probabilities sum to one, and samples have them") {
   }
   for (std::size_t code = 0; code < 16; ++code) {
     const double p = probability[code];
-    CHECK(near(counts[code] / draws, p, 4.5 * std::sqrt(p * (1 - p) / draws) + 1e-9));
+    CAPTURE(p * draws);
+    CAPTURE(counts[code]);
+    // A code that is expected less than once may come once or twice all the same.
+    CHECK(near(counts[code], p * draws, 4.5 * std::sqrt(p * (1 - p) * draws) + 2));
   }
 }
 
