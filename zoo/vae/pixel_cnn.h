@@ -19,7 +19,7 @@ class GatedPixelCnn : public nn::Module {
     std::int64_t values = 64;  ///< K
     std::int64_t height = 7;
     std::int64_t width = 7;
-    std::int64_t features = 48;  ///< F
+    std::int64_t features = 32;  ///< F
     /// Each sees one position further, up, left and right: max(H,W)-1 let the last position see all.
     std::int64_t layers = 6;
   };
