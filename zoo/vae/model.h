@@ -23,7 +23,7 @@ struct VaeShape {
   std::int64_t width = 28;
   std::int64_t latent = 20;   ///< Z; vqvae: of each code
   std::int64_t hidden = 400;  ///< units of each fully connected hidden layer; vqvae: of the prior
-  /// conv, vqvae: channels after the first convolution; twice as many after the second
+  /// conv, cvae, vqvae: channels after the first convolution; twice as many after the second
   std::int64_t filters = 32;
   std::int64_t layers =
       2;  ///< ladder: stochastic ones; vqvae: gated ones of the prior, 0: as many as let the last code see all

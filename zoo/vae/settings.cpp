@@ -18,7 +18,8 @@ void add_flags(Verb& verb, VaeSettings& s) {
               "Units of the fully connected hidden layers (vqvae: features of the prior); 0: 400, "
               "256 for conv and cvae, 32 for vqvae",
               Range{0, 1e5})
-      .option("width", s.width, "conv, vqvae: channels after the first convolution", Range{1, 1e4})
+      .option("width", s.width, "conv, cvae, vqvae: channels after the first convolution",
+              Range{1, 1e4})
       .option("layers", s.layers,
               "ladder: stochastic layers; vqvae: layers of the prior; 0: 2, or as many as let the "
               "last code see all",
