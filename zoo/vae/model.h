@@ -23,9 +23,10 @@ struct VaeShape {
   std::int64_t width = 28;
   std::int64_t latent = 20;   ///< Z; vqvae: of each code
   std::int64_t hidden = 400;  ///< units of each fully connected hidden layer; vqvae: of the prior
-  /// conv, vqvae: channels after the first convolution; twice as many after the second
+  /// conv, cvae, vqvae: channels after the first convolution; twice as many after the second
   std::int64_t filters = 32;
-  std::int64_t layers = 2;    ///< ladder: stochastic ones; vqvae: gated ones of the prior
+  std::int64_t layers =
+      2;  ///< ladder: stochastic ones; vqvae: gated ones of the prior, 0: as many as let the last code see all
   std::int64_t codes = 64;    ///< vqvae: entries of the codebook
   std::int64_t classes = 10;  ///< cvae
 };
@@ -66,6 +67,9 @@ class LatentModel : public nn::Module {
   /// z ~ q(z|x), and the decoder's output: the likelihood's parameter of each pixel (a logit, or a
   /// mean).
   virtual LatentDraw draw(const Encoded& encoded, const Key& key) const = 0;
+  /// What training adds to the loss beside draw()'s penalty: (B), given the mean image (B,C,H,W) of
+  /// p(x|z) for each row that was encoded; empty: nothing.
+  virtual Tensor penalty(const Encoded&, const Tensor&) const { return {}; }
   /// Where images lie in the latent space: (B,P), means; and the decoder's output there.
   virtual Tensor point(const Encoded& encoded) const = 0;
   virtual Tensor decode(const Tensor& points) const = 0;

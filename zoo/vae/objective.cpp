@@ -62,8 +62,12 @@ Tensor VaeObjective::draw_image(const Tensor& output, const Key& key) const {
 
 VaeObjective::Parts VaeObjective::negative_elbo(const Tensor& x, const Key& key,
                                                 const Tensor& labels) const {
-  LatentDraw drawn = model_->draw(model_->encode(x, labels), key);
-  return {-log_likelihood(x, drawn.output), drawn.kl, drawn.penalty, std::move(drawn.updates)};
+  const Encoded encoded = model_->encode(x, labels);
+  LatentDraw drawn = model_->draw(encoded, key);
+  Tensor penalty = drawn.penalty;
+  if (const Tensor more = model_->penalty(encoded, mean_image(drawn.output)))
+    penalty = penalty ? penalty + more : more;
+  return {-log_likelihood(x, drawn.output), drawn.kl, penalty, std::move(drawn.updates)};
 }
 
 Tensor VaeObjective::log_weights(const Tensor& x, const Encoded& encoded, std::int64_t samples,

@@ -7,7 +7,9 @@
 namespace genera::zoo {
 namespace {
 
-constexpr std::int64_t kernel = 3;
+// Of the convolutions: the row above and the position's own, one column more on each side; of one row
+// the position to the left and the position itself. No window reaches what comes later.
+constexpr std::int64_t above_height = 2, above_width = 3, left_width = 2;
 
 // tanh(a) * sigmoid(b) of the two halves of the channels (1606.05328, equation 2).
 Tensor gated(const Tensor& both) {
@@ -15,14 +17,14 @@ Tensor gated(const Tensor& both) {
   return tanh(slice(both, 1, 0, half)) * sigmoid(slice(both, 1, half, 2 * half));
 }
 
-// 1 at the kernel positions before the centre in raster order (of one row: to its left; of several: the
-// rows above), and with `itself` at the centre, of several rows at all of the centre's row: mask B.
+// Which positions of a window a convolution may see: all, or without `itself` those before the position's
+// own row (of a window of one row: its own column), which is the last one.
 Tensor seen_positions(std::int64_t height, std::int64_t width, bool itself) {
   std::vector<float> seen;
   for (std::int64_t y = 0; y < height; ++y)
     for (std::int64_t x = 0; x < width; ++x) {
-      const std::int64_t place = height > 1 ? y - height / 2 : x - width / 2;
-      seen.push_back(place < 0 || (itself && place == 0) ? 1 : 0);
+      const bool own = height > 1 ? y == height - 1 : x == width - 1;
+      seen.push_back(own && !itself ? 0 : 1);
     }
   return Tensor::from(seen, Shape{1, 1, height, width});
 }
@@ -37,8 +39,10 @@ GatedPixelCnn::MaskedConv::MaskedConv(std::int64_t features, const Tensor& seen,
 }
 
 Tensor GatedPixelCnn::MaskedConv::forward(const Tensor& x, Context&) const {
+  const std::int64_t height = seen_.size(2), width = seen_.size(3);
+  const std::int64_t to_the_right = height > 1 ? width / 2 : 0;
   return conv2d(x, weight_.value() * seen_, bias_,
-                {.pad_lo = {seen_.size(2) / 2, seen_.size(3) / 2}});
+                {.pad_lo = {height - 1, width - 1 - to_the_right}, .pad_hi = {0, to_the_right}});
 }
 
 GatedPixelCnn::GatedPixelCnn(const Sizes& sizes, const Key& key)
@@ -57,10 +61,11 @@ GatedPixelCnn::GatedPixelCnn(const Sizes& sizes, const Key& key)
     // before made of the positions before it (mask B).
     const bool itself = i > 0;
     layers_.push_back(
-        {nn::named(name + ".vertical",
-                   MaskedConv(f, seen_positions(kernel, kernel, itself), layer.fold_in(0))),
+        {nn::named(
+             name + ".vertical",
+             MaskedConv(f, seen_positions(above_height, above_width, itself), layer.fold_in(0))),
          nn::named(name + ".horizontal",
-                   MaskedConv(f, seen_positions(1, kernel, itself), layer.fold_in(1))),
+                   MaskedConv(f, seen_positions(1, left_width, itself), layer.fold_in(1))),
          nn::named(name + ".across", nn::Conv2d(2 * f, 2 * f, 1, layer.fold_in(2))),
          nn::named(name + ".out", nn::Conv2d(f, f, 1, layer.fold_in(3)))});
   }

@@ -20,7 +20,8 @@ class GatedPixelCnn : public nn::Module {
     std::int64_t height = 7;
     std::int64_t width = 7;
     std::int64_t features = 32;  ///< F
-    std::int64_t layers = 5;
+    /// Each sees one position further, up, left and right: max(H,W)-1 let the last position see all.
+    std::int64_t layers = 6;
   };
   GatedPixelCnn(const Sizes& sizes, const Key& key);
 

@@ -16,11 +16,14 @@ void add_flags(Verb& verb, VaeSettings& s) {
           Range{0, 1e5})
       .option("hidden", s.hidden,
               "Units of the fully connected hidden layers (vqvae: features of the prior); 0: 400, "
-              "256 for conv, 32 for vqvae",
+              "256 for conv and cvae, 32 for vqvae",
               Range{0, 1e5})
-      .option("width", s.width, "conv, vqvae: channels after the first convolution", Range{1, 1e4})
+      .option("width", s.width, "conv, cvae, vqvae: channels after the first convolution",
+              Range{1, 1e4})
       .option("layers", s.layers,
-              "ladder: stochastic layers; vqvae: layers of the prior; 0: 2, or 4", Range{0, 64})
+              "ladder: stochastic layers; vqvae: layers of the prior; 0: 2, or as many as let the "
+              "last code see all",
+              Range{0, 64})
       .option("codes", s.codes, "vqvae: vectors of the codebook", Range{2, 65536})
       .option("iwae-train", s.iwae_train,
               "Train on the importance-weighted bound of this many draws; 0: on the ELBO",
@@ -49,9 +52,9 @@ struct ModelDefaults {
 
 ModelDefaults defaults_of(const std::string& model) {
   if (model == "conv") return {32, 256, 1, make_conv_vae};
-  if (model == "cvae") return {20, 400, 1, make_conditional_vae};
+  if (model == "cvae") return {20, 256, 1, make_conditional_vae};
   if (model == "ladder") return {32, 400, 2, make_ladder_vae};
-  if (model == "vqvae") return {32, 32, 4, make_vq_vae};
+  if (model == "vqvae") return {32, 32, 0, make_vq_vae};
   return {20, 400, 1, make_mlp_vae};
 }
 

@@ -17,6 +17,11 @@ constexpr double commitment = 0.25;    // beta of equation 3
 constexpr std::int64_t reduction = 4;  // of height and width by the encoder
 constexpr std::int64_t conv_kernel = 4;  // of stride 2
 
+std::int64_t prior_layers(const VaeShape& shape) {
+  if (shape.layers > 0) return shape.layers;
+  return std::max<std::int64_t>(std::max(shape.height, shape.width) / reduction - 1, 1);
+}
+
 }  // namespace
 
 Codebook::Codebook(std::int64_t codes, std::int64_t dimensions, const Key& key)
@@ -70,7 +75,7 @@ VqVae::VqVae(const VaeShape& shape, nn::Sequential encoder, nn::Sequential decod
                                                .height = shape.height / reduction,
                                                .width = shape.width / reduction,
                                                .features = shape.hidden,
-                                               .layers = shape.layers},
+                                               .layers = prior_layers(shape)},
                                               key.fold_in(1)))) {}
 
 void VqVae::visit(nn::Visitor& visitor) const {
