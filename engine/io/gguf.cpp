@@ -2,10 +2,9 @@
 #include <genera/io.h>
 
 #include <cstring>
-#include <unordered_map>
 
-#include "engine/io/byte_source.h"
 #include "engine/io/gguf_header.h"
+#include "engine/io/tensor_file.h"
 
 namespace genera::io {
 namespace {
@@ -64,16 +63,8 @@ HostArray load_blocks(const ByteSource& source, const GgufEntry& entry, const Gg
 
 }  // namespace
 
-struct GgufFile::State {
-  explicit State(ByteSource opened) : source(std::move(opened)), header(parse_gguf_header(source)) {
-    index.reserve(header.entries.size());
-    for (std::size_t i = 0; i < header.entries.size(); ++i)
-      index.emplace(header.entries[i].name, i);
-  }
-
-  ByteSource source;
-  GgufHeader header;
-  std::unordered_map<std::string_view, std::size_t> index;  // views of the names in header
+struct GgufFile::State : TensorFile<GgufHeader> {
+  explicit State(ByteSource opened) : TensorFile(std::move(opened), parse_gguf_header) {}
 };
 
 GgufFile::GgufFile(const std::filesystem::path& path)
@@ -90,10 +81,7 @@ const GgufMetadata& GgufFile::metadata() const { return state_->header.metadata;
 
 const std::string& GgufFile::file_name() const { return state_->source.name(); }
 
-const GgufEntry* GgufFile::find(std::string_view name) const {
-  const auto found = state_->index.find(name);
-  return found == state_->index.end() ? nullptr : &entries()[found->second];
-}
+const GgufEntry* GgufFile::find(std::string_view name) const { return state_->find(name); }
 
 HostArray GgufFile::load(const GgufEntry& entry) const {
   const GgufType& type = gguf_type(entry.type);

@@ -6,26 +6,16 @@
 #include <algorithm>
 #include <bit>
 #include <set>
-#include <unordered_map>
 
 #include "engine/core/joined.h"
-#include "engine/io/byte_source.h"
 #include "engine/io/json_text.h"
 #include "engine/io/safetensors_header.h"
+#include "engine/io/tensor_file.h"
 
 namespace genera::io {
 
-struct SafetensorsFile::State {
-  explicit State(ByteSource opened)
-      : source(std::move(opened)), header(parse_safetensors_header(source)) {
-    index.reserve(header.entries.size());
-    for (std::size_t i = 0; i < header.entries.size(); ++i)
-      index.emplace(header.entries[i].name, i);
-  }
-
-  ByteSource source;
-  SafetensorsHeader header;
-  std::unordered_map<std::string_view, std::size_t> index;  // views of the names in header
+struct SafetensorsFile::State : TensorFile<SafetensorsHeader> {
+  explicit State(ByteSource opened) : TensorFile(std::move(opened), parse_safetensors_header) {}
 };
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
@@ -45,8 +35,7 @@ const Metadata& SafetensorsFile::metadata() const { return state_->header.metada
 const std::string& SafetensorsFile::file_name() const { return state_->source.name(); }
 
 const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
-  const auto found = state_->index.find(name);
-  return found == state_->index.end() ? nullptr : &entries()[found->second];
+  return state_->find(name);
 }
 
 HostArray SafetensorsFile::load(std::string_view name) const {
