@@ -189,6 +189,7 @@ TEST_CASE("command line: what is unknown is an error with a suggestion") {
   CHECK(usage_error({"train", "--model", "cnov"}).find("did you mean conv?") != std::string::npos);
   CHECK(usage_error({"train", "--batch", "0"}).find("not between") != std::string::npos);
   CHECK(usage_error({"train", "--batch", "many"}).find("no number") != std::string::npos);
+  CHECK(usage_error({"train", "--batch", "1e3"}).find("no whole number") != std::string::npos);
   CHECK(usage_error({"train", "--lr", "nan"}).find("not between") != std::string::npos);
 
   {
@@ -317,6 +318,8 @@ TEST_CASE("shell_word") {
   CHECK(shell_word("") == "''");
   CHECK(shell_word("my run") == "'my run'");
   CHECK(shell_word("it's $HOME") == "'it'\\''s $HOME'");
+  CHECK(shell_word("B\xC3\xBC") == "'B\xC3\xBC'");
+  CHECK(shell_word("a\xC3'\n") == "$'a\\xc3\\'\\x0a'");  // no UTF-8: bash's own escapes
 }
 
 TEST_CASE("run_flags: what is not the default, without paths") {

@@ -85,6 +85,12 @@ check "a bad table" gives 3 train --data bad.csv
 check "its error names line and column" says "bad.csv: line 3 (byte 8): column 2 ('b'): 'x' is not a number"
 check "a table of another width" gives 3 score spline --data table.csv
 check "it is named" says 'the model was trained on 2'
+cp table.csv LARGE.CSV
+check "a table for a model of images" gives 3 score glow --data LARGE.CSV
+check "it is told" says 'is a table, the model was trained on images'
+printf 'a,b\000c\n1,x\n' >bad.csv
+check "a bad table with an odd name" gives 3 train --data bad.csv
+check "names its column whole" says "column 2 ('b?c'): 'x' is not a number"
 check "a batch larger than the table" gives 2 train --data table.csv --batch 1000
 check "NaN" gives 4 train --smoke --steps 40 --lr 1e30 --lr-warmup 0 --out nan
 check "NaN names the step" says 'step [0-9]'

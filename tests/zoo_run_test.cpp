@@ -5,19 +5,26 @@
 #include <genera/functions.h>
 #include <genera/optim.h>
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tests/temporary_folder.h"
+#include "zoo/common/config_text.h"
 #include "zoo/common/event_log.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/log_sum_exp.h"
+#include "zoo/common/machine.h"
 #include "zoo/common/markup.h"
 #include "zoo/common/program.h"
 #include "zoo/common/read_verbs.h"
@@ -88,11 +95,11 @@ RunFolder new_run(const fs::path& path) {
   return folder;
 }
 
-TrainingOutcome run(Adversaries& toy, const RunFolder& folder, std::int64_t stop_after,
-                    bool resume) {
+TrainingOutcome run(Adversaries& toy, const RunFolder& folder, std::int64_t stop_after, bool resume,
+                    std::int64_t steps = 8) {
   Console console(true);
   TrainingOptions options;
-  options.steps = 8;
+  options.steps = steps;
   options.validations = 4;
   options.stop_after = stop_after;
   return train(
@@ -299,6 +306,73 @@ TEST_CASE("a resumed run has the same bits, log, events and samples") {
   CHECK(!read_file(full.path() / "samples/step_0000008.txt").empty());
   if (has_event_log())
     CHECK(timeless(read_file(full.events())) == timeless(read_file(chain.events())));
+}
+
+TEST_CASE("a folder whose files do not belong together is refused before a step is done") {
+  const TemporaryFolder scratch;
+  const RunFolder folder = new_run(scratch / "run");
+  Adversaries toy(true);
+  run(toy, folder, 5, false);
+  const std::string before = read_file(folder.last_checkpoint());
+  Adversaries shorter(true);
+  CHECK_THROWS_AS(run(shorter, folder, 0, true, 4), DataError);  // has done 5 steps
+  const io::HostArray other = io::HostArray::zeros(DType::f32, {7});
+  io::write_checkpoint(folder.best_checkpoint(), std::vector{io::NamedView{"x", other}},
+                       {{"step", "4"}, {"best_loss", "1"}});
+  Adversaries again(true);
+  CHECK_THROWS_AS(run(again, folder, 0, true), DataError);
+  CHECK(read_file(folder.last_checkpoint()) == before);
+}
+
+// Loses the folder of its checkpoints, and is told to stop.
+class Interrupting : public Adversaries {
+ public:
+  explicit Interrupting(fs::path lost) : Adversaries(false), lost_(std::move(lost)) {}
+  NamedTensors step(const StepInfo& info) override {
+    fs::remove_all(lost_);
+    std::raise(SIGHUP);
+    return Adversaries::step(info);
+  }
+
+ private:
+  fs::path lost_;
+};
+
+TEST_CASE("a run that is stopped, and whose checkpoint cannot be written, says so") {
+  const TemporaryFolder scratch;
+  const RunFolder folder = new_run(scratch / "run");
+  Interrupting toy(folder.path() / "checkpoints");
+  try {
+    run(toy, folder, 0, false);
+    FAIL("not stopped");
+  } catch (const Interrupted& error) {
+    CHECK(error.exit_code() == 128 + SIGHUP);
+    CHECK(std::string(error.what()).find("could not write: last") != std::string::npos);
+  }
+}
+
+TEST_CASE("configuration files are small") {
+  const TemporaryFolder scratch;
+  write_file(scratch / "a.toml", "a = 1\n#" + std::string(1 << 20, ' '));
+  CHECK_THROWS_AS(read_config(scratch / "a.toml"), UsageError);
+  write_file(scratch / "a.toml", "a = 1\n");
+  CHECK(read_config(scratch / "a.toml").at(0).value == "1");
+  CHECK_THROWS_AS(read_config(scratch.path()), UsageError);
+}
+
+TEST_CASE("more memory than there is is refused, not granted") {
+  if (available_memory() == std::numeric_limits<std::int64_t>::max()) return;
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_DATA, &before) == 0);
+  constexpr std::int64_t each = std::int64_t{1} << 30;  // never touched
+  const std::int64_t there = available_memory() / each + 1;
+  refuse_more_than_available();
+  std::vector<std::unique_ptr<char[]>> blocks;
+  CHECK_THROWS_AS(for (std::int64_t i = 0; i < 2 * there; ++i)
+                      blocks.emplace_back(new char[static_cast<std::size_t>(each)]),
+                  std::bad_alloc);
+  blocks.clear();
+  setrlimit(RLIMIT_DATA, &before);
 }
 
 TEST_CASE("the report shows all of a run on one page, and names no path") {

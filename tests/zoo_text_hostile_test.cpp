@@ -234,6 +234,16 @@ TEST_CASE("llama2.c's headers that lie") {
   CHECK(mentions(refuse({1 << 22, 1 << 22, 4096, 1, 1, 1 << 22, 1 << 20}, 99), "ends before"));
 }
 
+TEST_CASE("a name that is too long is no model file") {
+  CHECK(!is_model_file(std::string(5000, 'a')));
+}
+
+TEST_CASE("patterns that split a text are few: each takes room on the stack") {
+  ByteLevelVocabulary vocabulary = train_byte_level_bpe("text", 256);
+  vocabulary.patterns.assign(100'000, "\\d+");
+  CHECK_THROWS_AS(ByteLevelBpe(vocabulary, "file").encode("1"), DataError);
+}
+
 TEST_CASE("a model that does not fit into memory is refused with the numbers") {
   const TemporaryFolder folder;
   const fs::path path = folder / "large.bin";

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "zoo/common/failure.h"
+#include "zoo/common/utf8.h"
 #include "zoo/text/evaluation.h"
 #include "zoo/text/generation.h"
 #include "zoo/text/kneser_ney.h"
@@ -19,7 +21,6 @@
 #include "zoo/text/sampling.h"
 #include "zoo/text/text_data.h"
 #include "zoo/text/tokenizer.h"
-#include "zoo/text/utf8.h"
 
 namespace genera::zoo {
 namespace {
@@ -153,6 +154,11 @@ TEST_CASE("the filters come in their order, each on what the one before left") {
               {0, 4.0 / 7, 0, 3.0 / 7});
 }
 
+TEST_CASE("logits that are no numbers are refused") {
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()})
+    CHECK_THROWS_AS(next_distribution(std::vector<float>{0, bad, 1}, {}, {}), NumericError);
+}
+
 TEST_CASE("the repetition penalty makes any logit less, once, and only within its window") {
   const std::vector<float> logits{2, -2, 0.5f, 1};
   const auto penalized = [&](const std::vector<Token>& before, std::int64_t window) {
@@ -277,6 +283,14 @@ TEST_CASE("an n-gram model scores a text as its distributions say") {
     CHECK(losses[i] ==
           doctest::Approx(-std::log(p[static_cast<std::size_t>(other[300 + i])])).epsilon(1e-5));
   }
+}
+
+TEST_CASE("lines are scored also by a tokenizer that knows no newline") {
+  const auto tokenizer = make_char_tokenizer("abc");
+  const Ngram model(tokenizer->encode("abcabcbca"), 2, 3);
+  const auto scores = line_scores(model, *tokenizer, "ab\nc\n");
+  REQUIRE(scores.size() == 2);
+  CHECK(scores[0].nats > 0);
 }
 
 TEST_CASE("figures are means over the characters, in their units") {

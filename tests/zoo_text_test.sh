@@ -109,6 +109,13 @@ printf 'too short' >short
 check "too short" gives 3 train --data ./short --out never
 check "too short for the context" gives 2 train --data ./collection/mine.txt --context 5000 --out never
 head -c 2000 /dev/urandom >noise
+printf '\x80\x81%.0s' $(seq 500) >tails
+check "bytes that begin no character" gives 0 train --data ./tails --tokenizer byte --model ngram --out tails-run
+: >empty
+check "an empty text" gives 3 train --data ./empty --out never
+check "is too short" says '0 bytes are too few'
+check "an endless text" gives 3 score ngram /dev/zero
+check "a tokenizer for a run" gives 2 sample gpt --tokenizer ./nowhere
 check "no UTF-8" gives 3 train --data ./noise --out never
 check "bytes are bytes" gives 0 train --data ./noise --tokenizer byte --model ngram --order 2 --out noisy
 check "no folder for what failed" test ! -e never

@@ -153,6 +153,10 @@ gzip 'my data/t10k-images-idx3-ubyte'
 small=(train --data './my data' --batch 8 --hidden 8 --latent 2 --steps 4)
 check "a relative path to data" gives 0 "${small[@]}" --out 'my run' --stop-after 2
 check "the resume command is quoted" says "--resume 'my run'"
+cp -r 'my data' $'data\xff'
+check "a folder whose name is no UTF-8" gives 0 train --data $'./data\xff' --batch 8 --hidden 8 --steps 2 --out $'run\xff'
+check "is in a picture's recipe" gives 0 sample $'run\xff' --count 4 --out odd.png
+check "as bash writes it" grep -q -a -F "data\xff'" odd.png
 check "resumed from another folder" bash -c 'cd elsewhere && "$0" train --resume "../my run" >out 2>err' "$program"
 check "evaluated from another folder" bash -c 'cd elsewhere && "$0" eval "../my run" --record r.json >out 2>err' "$program"
 check "the record has the data's name only" without "$scratch" elsewhere/r.json
@@ -180,6 +184,11 @@ check "nobody to read the log: trained all the same" \
 check "an unheard run has the bits of any other" same_bits full unheard
 check "a log that cannot be written does not hide the exit code" \
   bash -c '"$0" --bogus 2>/dev/full; [ $? -eq 2 ]' "$program"
+check "SIGHUP exits 129" interrupted HUP 129 train --smoke --steps 100000000 --hidden 24
+check "nobody reads the log any more: trained all the same" \
+  bash -c '"$0" train --smoke --steps 8 --validations 4 --hidden 24 --latent 4 --out piped 2>&1 >out | true
+  [ "${PIPESTATUS[0]}" -eq 0 ]' "$program"
+check "it has the bits of any other" same_bits full piped
 check "one process at a time trains in a folder" \
   bash -c 'flock stopped "$0" train --resume stopped >out 2>err; [ $? -eq 1 ] && grep -q "another process" err' "$program"
 check "an interrupted run goes on" gives 0 train --resume stopped --stop-after 2
@@ -187,6 +196,8 @@ check "an interrupted run goes on" gives 0 train --resume stopped --stop-after 2
 # --- What goes wrong ------------------------------------------------------------------------------------------
 check "unknown flag" gives 2 train --bacth 3
 check "did you mean" says 'did you mean --batch'
+check "resume of nothing" gives 2 train --resume ''
+check "an endless configuration" gives 2 train --config /dev/zero
 check "unknown verb" gives 2 trian
 check "no verb" gives 2
 check "bad number" gives 2 train --batch 0
@@ -246,6 +257,12 @@ check "demo.sh --help" bash -c '"$0" --help >out' "$demo"
 check "full disk: exit 7" test $? -eq 7
 check "full disk: the result is there" prints '^negative_elbo'
 check "full disk: a warning" says '^warning:'
+(
+  ulimit -f 64
+  "$program" "${tiny[@]}" --hidden 100 --out cut --stop-after 2 >out 2>err
+)
+check "full disk, stopped: exit 7" test $? -eq 7
+check "full disk, stopped: the test set stays closed" test ! -e cut/summary.json
 check "full disk: no temporary files" test -z "$(ls -A limited/checkpoints)"
 
 finish

@@ -4,13 +4,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "zoo/boltzmann/evaluation.h"
 #include "zoo/boltzmann/experiment.h"
 #include "zoo/boltzmann/pictures.h"
 #include "zoo/common/image_data.h"
+#include "zoo/common/json_text.h"
 #include "zoo/common/program.h"
 #include "zoo/common/read_verbs.h"
 #include "zoo/common/saved_states.h"
@@ -86,7 +86,7 @@ int score(const TrainedRun& run, const BoltzmannSettings& settings,
       log_likelihoods(model, test_images(run, settings, flags),
                       {.betas = flags.betas, .runs = flags.runs}, console);
   if (flags.compute.json) {
-    fmt::print("{}\n", nlohmann::ordered_json{{figure_name(model), scores}}.dump());
+    fmt::print("{}\n", json_text({{figure_name(model), scores}}));
     return exit_done;
   }
   for (std::size_t i = 0; i < scores.size(); ++i) fmt::print("{} {:.4f}\n", i, scores[i]);

@@ -26,6 +26,7 @@ constexpr std::int64_t least_steps = 40;  // of a few generated images an epoch 
 constexpr double learning_rate = 2e-3;
 constexpr std::int64_t feature_count = 64;
 constexpr std::int64_t images_at_once = 250;
+constexpr std::int64_t least_side = 4;
 
 nn::Sequential make_body(std::int64_t channels, std::int64_t height, std::int64_t width,
                          const Key& key) {
@@ -131,6 +132,10 @@ std::string Classifier::digest() const {
 Classifier Classifier::trained_on(const data::Images& images, Console& console) {
   if (!images.has_labels())
     throw UsageError("the classifier whose features are compared needs labels; this data has none");
+  if (images.height() < least_side || images.width() < least_side)
+    throw UsageError(
+        fmt::format("the classifier halves images twice: {}x{} are too small, it wants {}x{}",
+                    images.height(), images.width(), least_side, least_side));
   if (images.size() < batch)
     throw UsageError(fmt::format("the classifier needs {} training images, this data has {}", batch,
                                  images.size()));
@@ -165,7 +170,7 @@ Classifier open_classifier(const data::Dataset& dataset, Console& console) {
     console.note(fmt::format("classifier {}: {:.2f} % of the test images right",
                              classifier.digest(), 100 * classifier.accuracy(dataset.test())));
   };
-  if (std::filesystem::exists(file)) {
+  if (std::error_code ignored; std::filesystem::exists(file, ignored)) {
     try {
       Classifier stored(train.channels(), train.height(), train.width(), train.classes(), Key(0));
       load_checkpoint(file, stored.states());

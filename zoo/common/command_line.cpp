@@ -8,9 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
@@ -41,11 +39,13 @@ std::string suggestion(const std::string& name, const std::vector<std::string>& 
   return nearest.empty() ? "" : fmt::format("; did you mean {}{}?", prefix, nearest);
 }
 
-auto range_check(Range range) {
-  return [range](const std::string& text) -> std::string {
+auto range_check(Range range, bool whole) {
+  return [range, whole](const std::string& text) -> std::string {
     char* end = nullptr;
     const double value = std::strtod(text.c_str(), &end);
     if (end == text.c_str() || *end != '\0') return fmt::format("'{}' is no number", text);
+    if (whole && text.find_first_of(".eEpP") != std::string::npos && !text.starts_with("0x"))
+      return fmt::format("'{}' is no whole number in digits", text);
     if (value >= range.low && value <= range.high) return {};
     return fmt::format("{} is not between {} and {}", text, range.low, range.high);
   };
@@ -174,12 +174,8 @@ void Verb::Impl::settle_exclusive_groups() {
 }
 
 std::vector<ConfigEntry> Verb::Impl::read_config(const std::filesystem::path& path) const {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path))
-    throw UsageError(fmt::format("configuration file {} cannot be read", path.string()));
   const std::vector<std::string> keys = config_keys();
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  auto entries = parse_config(text, path.string());
+  auto entries = zoo::read_config(path);
   for (const ConfigEntry& entry : entries)
     if (std::find(keys.begin(), keys.end(), entry.name) == keys.end())
       throw UsageError(fmt::format("{}: unknown key '{}'{}", path.string(), entry.name,
@@ -212,7 +208,7 @@ Verb& Verb::option(const std::string& name, std::string& value, const std::strin
 Verb& Verb::option(const std::string& name, std::int64_t& value, const std::string& help,
                    Range range, Kept kept) {
   impl_->added(impl_->app->add_option("--" + name, value, help), name, value, kept)
-      ->check(range_check(range))
+      ->check(range_check(range, true))
       ->capture_default_str();
   return *this;
 }
@@ -220,7 +216,7 @@ Verb& Verb::option(const std::string& name, std::int64_t& value, const std::stri
 Verb& Verb::option(const std::string& name, std::uint64_t& value, const std::string& help,
                    Range range, Kept kept) {
   impl_->added(impl_->app->add_option("--" + name, value, help), name, value, kept)
-      ->check(range_check(range))
+      ->check(range_check(range, true))
       ->capture_default_str();
   return *this;
 }
@@ -228,7 +224,7 @@ Verb& Verb::option(const std::string& name, std::uint64_t& value, const std::str
 Verb& Verb::option(const std::string& name, double& value, const std::string& help, Range range,
                    Kept kept) {
   impl_->added(impl_->app->add_option("--" + name, value, help), name, value, kept)
-      ->check(range_check(range))
+      ->check(range_check(range, false))
       ->default_str(fmt::format("{}", value));
   return *this;
 }

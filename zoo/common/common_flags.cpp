@@ -57,6 +57,7 @@ void apply(const ComputeFlags& flags) {
   if (flags.device != "cpu" && flags.device != "auto")
     throw UsageError(
         fmt::format("--device '{}' is none of cpu, vulkan[:N|:NAME], auto", flags.device));
+  refuse_more_than_available();
   set_threads(flags.threads > 0 ? static_cast<int>(flags.threads) : core_count());
 }
 

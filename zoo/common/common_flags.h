@@ -43,8 +43,8 @@ struct DataWords {
 };
 void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words = {});
 
-/// Sets the number of threads, and checks the device: DeviceError when there is none of that kind,
-/// UsageError when the text names no kind.
+/// Sets the number of threads and the limit of memory, and checks the device: DeviceError when there
+/// is none of that kind, UsageError when the text names no kind.
 void apply(const ComputeFlags& flags);
 
 }  // namespace genera::zoo

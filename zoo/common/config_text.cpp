@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstdint>
+#include <fstream>
 
 #include "zoo/common/console.h"
 #include "zoo/common/failure.h"
@@ -148,6 +149,21 @@ std::vector<ConfigEntry> parse_config(std::string_view text, const std::string& 
     entries.push_back({std::string(name), value.read()});
   }
   return entries;
+}
+
+std::vector<ConfigEntry> read_config(const std::filesystem::path& path) {
+  constexpr std::size_t most = std::size_t{1} << 20;
+  std::ifstream file(path, std::ios::binary);
+  std::string text(most + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  std::error_code ignored;
+  if (!file.is_open() || file.bad() || std::filesystem::is_directory(path, ignored))
+    throw UsageError(fmt::format("configuration file {} cannot be read", path.string()));
+  if (text.size() > most)
+    throw UsageError(
+        fmt::format("configuration file {} is longer than {} bytes", path.string(), most));
+  return parse_config(text, path.string());
 }
 
 std::string config_line(std::string_view name, std::string_view value) {

@@ -155,7 +155,9 @@ std::vector<double> round_ticks(double low, double high, int count) {
   double step = 10 * power;
   for (double factor : {5.0, 2.0, 1.0})
     if (factor * power >= raw) step = factor * power;
-  for (double i = std::ceil(low / step); i * step <= high; ++i) ticks.push_back(i * step + 0.0);
+  // From 2^53 on, i + 1 can be i.
+  for (double i = std::ceil(low / step); i * step <= high && i + 1 > i; ++i)
+    ticks.push_back(i * step + 0.0);
   return ticks;
 }
 

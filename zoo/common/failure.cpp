@@ -10,6 +10,7 @@
 #include <new>
 
 #include "zoo/common/console.h"
+#include "zoo/common/machine.h"
 
 namespace genera::zoo {
 namespace {
@@ -50,7 +51,12 @@ int run_program(const std::string& program, const std::function<int()>& body) {
   } catch (const MemoryError& error) {
     return report(program, error.what(), exit_memory);
   } catch (const std::bad_alloc&) {
-    return report(program, "out of memory; try a smaller --batch", exit_memory);
+    return report(program,
+                  fmt::format("out of memory: {:.0f} MB were in use and {:.0f} MB more are "
+                              "available; ask for less (--batch, --count, smaller layers)",
+                              1e-6 * static_cast<double>(peak_memory()),
+                              1e-6 * static_cast<double>(available_memory())),
+                  exit_memory);
   } catch (const DiskError& error) {
     return report(program, error.what(), exit_disk);
   } catch (const std::filesystem::filesystem_error& error) {

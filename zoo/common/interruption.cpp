@@ -1,10 +1,12 @@
 #include "zoo/common/interruption.h"
 
 #include <csignal>
-#include <initializer_list>
 
 namespace genera::zoo {
 namespace {
+
+// SIGHUP: the terminal is gone.
+constexpr int stops[] = {SIGINT, SIGTERM, SIGHUP};
 
 volatile std::sig_atomic_t caught_signal = 0;
 
@@ -22,7 +24,7 @@ void install(int number, void (*handler)(int), int flags) {
 
 InterruptionGuard::InterruptionGuard() {
   caught_signal = 0;
-  for (int number : {SIGINT, SIGTERM}) {
+  for (int number : stops) {
     struct sigaction before = {};
     // A program that was started with SIGINT ignored (in the background of a script) keeps ignoring
     // it.
@@ -32,7 +34,7 @@ InterruptionGuard::InterruptionGuard() {
 }
 
 InterruptionGuard::~InterruptionGuard() {
-  for (int number : {SIGINT, SIGTERM}) {
+  for (int number : stops) {
     struct sigaction now = {};
     if (sigaction(number, nullptr, &now) == 0 && now.sa_handler == remember)
       install(number, SIG_DFL, 0);

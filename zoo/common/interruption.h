@@ -1,10 +1,10 @@
-/// Ctrl-C and SIGTERM: the step at hand is finished and saved; a second signal ends the program at
-/// once.
+/// Ctrl-C, SIGTERM and the end of the terminal: the step at hand is finished and saved; a second
+/// signal ends the program at once.
 #pragma once
 
 namespace genera::zoo {
 
-/// Catches SIGINT and SIGTERM while it lives.
+/// Catches SIGINT, SIGTERM and SIGHUP while it lives.
 class InterruptionGuard {
  public:
   InterruptionGuard();

@@ -81,4 +81,14 @@ std::int64_t available_memory() {
   return bytes;
 }
 
+void refuse_more_than_available() {
+  const auto kilobytes = number_in("/proc/self/status", "VmData:");
+  rlimit limit{};
+  if (!kilobytes || getrlimit(RLIMIT_DATA, &limit) != 0) return;
+  const std::int64_t available = available_memory();
+  if (available == std::numeric_limits<std::int64_t>::max()) return;
+  limit.rlim_cur = std::min(limit.rlim_cur, static_cast<rlim_t>(*kilobytes * 1024 + available));
+  setrlimit(RLIMIT_DATA, &limit);
+}
+
 }  // namespace genera::zoo

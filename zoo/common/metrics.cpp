@@ -1,4 +1,5 @@
 #include "zoo/common/metrics.h"
+#include "zoo/common/json_text.h"
 
 #include <algorithm>
 #include <fstream>
@@ -16,7 +17,7 @@ std::string to_text(const MetricsLine& line) {
   object["step"] = line.step;
   object["split"] = line.split;
   for (const Metric& metric : line.metrics) object[metric.name] = metric.value;
-  return object.dump() + "\n";
+  return json_text(object) + "\n";
 }
 
 std::optional<MetricsLine> from_text(const std::string& text) {

@@ -4,8 +4,6 @@
 
 #include <charconv>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "zoo/common/config_text.h"
 #include "zoo/common/saved_states.h"
@@ -16,11 +14,8 @@ namespace genera::zoo {
 namespace {
 
 std::vector<std::pair<std::string, std::string>> settings_in(const std::filesystem::path& config) {
-  std::ifstream file(config, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
   std::vector<std::pair<std::string, std::string>> settings;
-  for (const auto& [name, value] : parse_config(text, config.string()))
-    settings.emplace_back(name, value);
+  for (const auto& [name, value] : read_config(config)) settings.emplace_back(name, value);
   return settings;
 }
 

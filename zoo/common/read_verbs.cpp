@@ -1,4 +1,5 @@
 #include "zoo/common/read_verbs.h"
+#include "zoo/common/json_text.h"
 
 #include <fmt/core.h>
 
@@ -111,7 +112,7 @@ Verb& add_sample_flags(Verb& verb, ReadFlags& flags, const std::string& what) {
 
 int finish_file(const ReadFlags& flags, const fs::path& path) {
   if (flags.compute.json)
-    fmt::print("{}\n", Json{{"file", path.string()}}.dump());
+    fmt::print("{}\n", json_text({{"file", path.string()}}));
   else
     fmt::print("{}\n", path.string());
   return exit_done;
@@ -176,11 +177,12 @@ int finish_info(const TrainedRun& run, const ReadFlags& flags,
   for (const auto& [name, value] : run.settings)
     if (!shown.contains(name) || shown[name].is_null()) shown[name] = json_of(value);
   if (flags.compute.json) {
-    fmt::print("{}\n", shown.dump(2));
+    fmt::print("{}\n", json_text(shown, 2));
     return exit_done;
   }
   for (const auto& [name, value] : shown.items())
-    fmt::print("{:<16} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+    fmt::print("{:<16} {}\n", name,
+               value.is_string() ? value.get<std::string>() : json_text(value));
   return exit_done;
 }
 

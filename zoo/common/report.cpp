@@ -11,6 +11,7 @@
 #include "zoo/common/config_text.h"
 #include "zoo/common/dataset.h"
 #include "zoo/common/failure.h"
+#include "zoo/common/json_text.h"
 #include "zoo/common/markup.h"
 #include "zoo/common/run_folder.h"
 #include "zoo/common/summary.h"
@@ -45,7 +46,7 @@ Json json_in(const fs::path& path) {
 }
 
 std::string text_of(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return value.is_string() ? value.get<std::string>() : json_text(value);
 }
 
 std::string text_in(const Json& object, const char* key) {
@@ -127,7 +128,7 @@ std::string samples(const RunFolder& folder) {
 std::string configuration(const RunFolder& folder) {
   std::vector<Row> rows;
   try {
-    for (const auto& [name, value] : parse_config(content_of(folder.config()), "config.toml"))
+    for (const auto& [name, value] : read_config(folder.config()))
       rows.push_back({name, name == "data" ? plain_name(value) : value});
   } catch (const UsageError&) {
     // the page shows what there is

@@ -16,6 +16,12 @@ bool all_finite(const io::HostArray& array) {
   return std::all_of(values.begin(), values.end(), [](T value) { return std::isfinite(value); });
 }
 
+std::map<std::string_view, const io::HostArray*> named(const std::vector<io::NamedArray>& arrays) {
+  std::map<std::string_view, const io::HostArray*> by_name;
+  for (const io::NamedArray& entry : arrays) by_name[entry.name] = &entry.array;
+  return by_name;
+}
+
 }  // namespace
 
 std::vector<io::NamedArray> snapshot(const std::vector<State>& states) {
@@ -33,10 +39,9 @@ std::vector<io::NamedArray> snapshot(const std::vector<State>& states) {
   return arrays;
 }
 
-void restore(const std::vector<State>& states, const std::vector<io::NamedArray>& arrays,
-             const std::string& source) {
-  std::map<std::string_view, const io::HostArray*> by_name;
-  for (const io::NamedArray& entry : arrays) by_name[entry.name] = &entry.array;
+void check_fits(const std::vector<State>& states, const std::vector<io::NamedArray>& arrays,
+                const std::string& source) {
+  const auto by_name = named(arrays);
   for (const State& state : states) {
     const auto found = by_name.find(state.name());
     if (found == by_name.end())
@@ -48,8 +53,14 @@ void restore(const std::vector<State>& states, const std::vector<io::NamedArray>
                                   state.name(), name(array.dtype), to_string(array.shape),
                                   name(state.value().dtype()), to_string(state.shape())));
   }
+}
+
+void restore(const std::vector<State>& states, const std::vector<io::NamedArray>& arrays,
+             const std::string& source) {
+  check_fits(states, arrays, source);
+  const auto by_name = named(arrays);
   for (const State& state : states) {
-    const io::HostArray& array = *by_name[state.name()];
+    const io::HostArray& array = *by_name.at(state.name());
     state.set(Tensor::from_bytes(array.bytes, array.dtype, array.shape));
   }
 }

@@ -13,6 +13,11 @@ namespace genera::zoo {
 /// Copies of the states' values, under their names.
 std::vector<io::NamedArray> snapshot(const std::vector<State>& states);
 
+/// DataError, which begins with `source`, unless `arrays` have one for each state, of its name, shape
+/// and dtype.
+void check_fits(const std::vector<State>& states, const std::vector<io::NamedArray>& arrays,
+                const std::string& source);
+
 /// Sets each state to the array of its name. DataError, which begins with `source`, when one is
 /// missing or has another shape or dtype; then no state has changed.
 void restore(const std::vector<State>& states, const std::vector<io::NamedArray>& arrays,

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "zoo/common/json_text.h"
 #include "zoo/common/machine.h"
 #include "zoo/common/run_folder.h"
 #include "zoo/common/version.h"
@@ -59,7 +60,7 @@ Figure mean_figure(const std::string& name, const std::vector<double>& values,
   return {name, mean, deviation / std::sqrt(n), unit, protocol};
 }
 
-std::string to_json(const Summary& summary) { return figures_json(summary).dump(2) + "\n"; }
+std::string to_json(const Summary& summary) { return json_text(figures_json(summary), 2) + "\n"; }
 
 Summary read_summary(const std::filesystem::path& path) {
   Summary summary;
@@ -103,7 +104,7 @@ void write_record(const std::filesystem::path& path, const RunFolder& run, const
     if (manifest.contains(key)) record[key] = manifest[key];
   record["evaluated_with"] = source_commit();
   record["metrics"] = figures_json(summary);
-  write_text(path, record.dump(2) + "\n");
+  write_text(path, json_text(record, 2) + "\n");
 }
 
 }  // namespace genera::zoo

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "zoo/common/dataset.h"
 #include "zoo/common/duration.h"
 #include "zoo/common/failure.h"
+#include "zoo/common/json_text.h"
 #include "zoo/common/machine.h"
 #include "zoo/common/report.h"
 #include "zoo/common/saved_states.h"
@@ -41,7 +43,7 @@ std::string manifest_json(const std::string& program, const Trainable& trainable
                       {"digest", trainable.data_digest()}};
   manifest["machine"] = {{"cpu", cpu_model()}, {"cores", core_count()}};
   manifest["threads"] = flags.compute.threads > 0 ? flags.compute.threads : core_count();
-  return manifest.dump(2) + "\n";
+  return json_text(manifest, 2) + "\n";
 }
 
 // Steps that the flags ask for; 0 with --time, whose number is measured.
@@ -77,7 +79,7 @@ int print_plan(Trainable& trainable, const TrainFlags& flags, const TrainingOpti
                  {"steps_per_epoch", trainable.steps_per_epoch()},
                  {"seconds_per_step", cost.step},
                  {"estimated_seconds", seconds}};
-    fmt::print("{}\n", plan.dump(2));
+    fmt::print("{}\n", json_text(plan, 2));
     return exit_done;
   }
   fmt::print("model        {}\n", trainable.model());
@@ -126,7 +128,6 @@ int report(const RunFolder& folder, std::vector<Figure> figures, const Trainable
   summary.seconds = outcome.seconds;
   summary.steps = outcome.steps;
   summary.parameters = trainable.parameter_count();
-  fmt::print("{}", flags.compute.json ? to_json(summary) : to_text(summary));
   std::string unwritten = outcome.unwritten;
   try {
     write_text(folder.summary(), to_json(summary));
@@ -134,6 +135,7 @@ int report(const RunFolder& folder, std::vector<Figure> figures, const Trainable
   } catch (const DiskError&) {
     unwritten += unwritten.empty() ? "summary" : ", summary";
   }
+  fmt::print("{}", flags.compute.json ? to_json(summary) : to_text(summary));
   if (!unwritten.empty())
     throw DiskError(fmt::format("the training is done, but in {} could not be written: {}",
                                 folder.path().string(), unwritten));
@@ -160,8 +162,11 @@ std::string train_command(const std::string& program, const Verb& verb) {
 
 int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
                const std::function<std::unique_ptr<Trainable>()>& make) {
+  std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads is no reason to lose a training
   std::optional<RunFolder> folder;
   const bool resume = !flags.resume.empty();
+  if (!resume && verb.source("resume") == Source::flag)
+    throw UsageError("--resume is empty: name the run folder to go on with");
   if (resume) {
     if (verb.source("out") == Source::flag || verb.source("config") == Source::flag)
       throw UsageError(
@@ -200,7 +205,12 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
     write_text(folder->config(), verb.resolved());
   };
   const TrainingOutcome outcome = train(*trainable, *folder, options, resume, fix_steps, console);
-  if (!outcome.finished && outcome.unwritten.empty()) {
+  if (!outcome.finished) {
+    if (!outcome.unwritten.empty())
+      throw DiskError(
+          fmt::format("stopped, but in {} could not be written: {}; from the last "
+                      "checkpoint there, continue with: {}",
+                      folder->path().string(), outcome.unwritten, options.resume_command));
     console.note("stopped; continue with: " + options.resume_command);
     return exit_done;
   }

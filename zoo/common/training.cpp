@@ -79,6 +79,7 @@ class Loop {
   void plot();
   bool write(const std::string& what, const std::function<void()>& action);
   std::vector<io::NamedArray> model_snapshot();
+  std::string unwritten() const;
   void stop_at_interruption();
   [[noreturn]] void fail_on_non_finite(const std::string& seen);
 
@@ -115,6 +116,13 @@ bool Loop::write(const std::string& what, const std::function<void()>& action) {
   }
 }
 
+// What the disk refused, in words.
+std::string Loop::unwritten() const {
+  std::string all;
+  for (const std::string& what : unwritten_) all += (all.empty() ? "" : ", ") + what;
+  return all;
+}
+
 std::vector<io::NamedArray> Loop::model_snapshot() {
   std::vector<io::NamedArray> arrays;
   experiment_.with_evaluation_weights([&] { arrays = snapshot(experiment_.model_states()); });
@@ -126,11 +134,16 @@ void Loop::begin_resumed(const io::Checkpoint& checkpoint, const std::string& so
   step_ = text_to_step(checkpoint.metadata, "step", source);
   best_step_ = text_to_step(checkpoint.metadata, "best_step", source);
   best_loss_ = text_to_double(checkpoint.metadata, "best_loss", source);
+  if (options_.steps > 0 && step_ > options_.steps)
+    throw DataError(
+        fmt::format("{}: has done {} steps, and config.toml asks for {}; was it edited?", source,
+                    step_, options_.steps));
   best_ = model_snapshot();
   std::error_code missing;
   if (std::filesystem::exists(folder_.best_checkpoint(), missing)) {
     const std::string file = folder_.best_checkpoint().string();
     io::Checkpoint best = io::read_checkpoint(file);
+    check_fits(experiment_.model_states(), best.tensors, file);
     best_ = std::move(best.tensors);
     // One that is newer than this checkpoint will be found again. An older one than the checkpoint
     // knows of is what a full disk left.
@@ -294,7 +307,9 @@ void Loop::stop_at_interruption() {
   flush_logs();
   plot();
   console_.end_progress();
-  throw Interrupted(signal, fmt::format("stopped after step {}; continue with: {}", step_,
+  const std::string lost =
+      unwritten_.empty() ? "" : fmt::format(", but could not write: {}", unwritten());
+  throw Interrupted(signal, fmt::format("stopped after step {}{}; continue with: {}", step_, lost,
                                         options_.resume_command));
 }
 
@@ -337,9 +352,7 @@ TrainingOutcome Loop::finish() {
   flush_logs();
   plot();
   restore(experiment_.model_states(), best_, "the resulting weights");
-  std::string unwritten;
-  for (const std::string& what : unwritten_) unwritten += (unwritten.empty() ? "" : ", ") + what;
-  return {options_.steps, seconds, best_loss_, best_step_, step_ == options_.steps, unwritten};
+  return {options_.steps, seconds, best_loss_, best_step_, step_ == options_.steps, unwritten()};
 }
 
 }  // namespace

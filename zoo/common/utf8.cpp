@@ -1,4 +1,4 @@
-#include "zoo/text/utf8.h"
+#include "zoo/common/utf8.h"
 
 #include <utility>
 

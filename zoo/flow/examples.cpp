@@ -4,6 +4,7 @@
 #include <genera/functions.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <numeric>
@@ -189,7 +190,11 @@ class Pictures : public Examples {
 
 }  // namespace
 
-bool is_csv(const std::string& data) { return std::filesystem::path(data).extension() == ".csv"; }
+bool is_csv(const std::string& data) {
+  std::string extension = std::filesystem::path(data).extension();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return extension == ".csv";
+}
 
 bool names_images(const std::string& data) { return !find_density(data) && !is_csv(data); }
 

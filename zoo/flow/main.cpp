@@ -116,7 +116,9 @@ int score(const TrainedRun& run, const FlowSettings& settings, const FlowReadFla
   ExampleList list;
   if (is_csv(data)) {
     opened.model = trained_model(run, settings);
-    list = rows_of(data, opened.model->is_image() ? 0 : opened.model->size());
+    if (opened.model->is_image())
+      throw DataError(fmt::format("{} is a table, the model was trained on images", data));
+    list = rows_of(data, opened.model->size());
   } else {
     opened = trained(run, settings, flags);
     list = split_of(*opened.examples, data::Split::test);

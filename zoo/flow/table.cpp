@@ -134,7 +134,8 @@ void append_row(Table& table, const std::vector<std::string>& fields, const Plac
     place.fail(
         fmt::format("{} fields where the first line has {}", fields.size(), table.names.size()));
   for (std::size_t c = 0; c < fields.size(); ++c) {
-    const std::string where = fmt::format("column {} ('{}')", c + 1, table.names[c]);
+    const std::string where =
+        fmt::format("column {} ('{}')", c + 1, printable(table.names[c].substr(0, longest_shown)));
     if (trimmed(fields[c]).empty())
       place.fail(where + ": the value is missing; fill it in, or remove the row or the column");
     const std::optional<double> value = number(fields[c]);

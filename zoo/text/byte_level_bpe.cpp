@@ -92,6 +92,10 @@ ByteLevelBpe::ByteLevelBpe(ByteLevelVocabulary vocabulary, const std::string& so
       refuse(fmt::format("added token {} is empty or out of range", token.token));
   for (const std::optional<Token>& token : {vocabulary_.begin, vocabulary_.end})
     if (token && !is_known(*token)) refuse(fmt::format("there is no token {}", *token));
+  constexpr std::size_t most_patterns = 16;  // each splits the parts of the one before
+  if (vocabulary_.patterns.size() > most_patterns)
+    refuse(fmt::format("{} patterns split the text, at most {} are supported",
+                       vocabulary_.patterns.size(), most_patterns));
   for (const std::string& pattern : vocabulary_.patterns) splits_.emplace_back(pattern, source);
 }
 

@@ -9,13 +9,14 @@
 #include <numbers>
 #include <numeric>
 
-#include "zoo/text/utf8.h"
+#include "zoo/common/utf8.h"
 
 namespace genera::zoo {
 namespace {
 
 constexpr std::int64_t warm_up = 256;  // tokens that a model without a limit reads before it counts
 constexpr std::int64_t chunk = 64;     // tokens that it reads at once
+constexpr std::int64_t line_chunk = 1024;  // the same where there is one line only
 
 // A stretch of the text: tokens begin … end are read, those from `scored` to `end` are predicted.
 struct Window {
@@ -127,6 +128,19 @@ std::vector<double> unlimited_losses(const LanguageModel& model, const std::vect
   return losses;
 }
 
+// A line after the begin token, or after a newline where the tokenizer has none; where it knows no
+// newline either, after what begins a text.
+std::vector<Token> line_tokens(const Tokenizer& tokenizer, const std::string& line) {
+  if (!tokenizer.begin()) try {
+      return tokenizer.encode("\n" + line);
+    } catch (const DataError&) {
+    }
+  std::vector<Token> tokens = text_beginning(tokenizer);
+  const std::vector<Token> rest = tokenizer.encode(line);
+  tokens.insert(tokens.end(), rest.begin(), rest.end());
+  return tokens;
+}
+
 }  // namespace
 
 std::int64_t least_context(const LanguageModel& model) {
@@ -150,16 +164,19 @@ std::vector<LineScore> line_scores(const LanguageModel& model, const Tokenizer& 
     const std::string line(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty()) continue;
-    std::vector<Token> tokens = tokenizer.encode(tokenizer.begin() ? line : "\n" + line);
-    if (tokenizer.begin()) tokens.insert(tokens.begin(), *tokenizer.begin());
+    const std::vector<Token> tokens = line_tokens(tokenizer, line);
     const std::int64_t limit = model.context_limit(), length = std::ssize(tokens) - 1;
     double nats = 0;
     if (limit > 0 && length > limit) {
       for (const double loss : token_losses(model, tokens, 1)) nats += loss;
     } else {
       const Tensor read = Tensor::from(tokens, {1, length + 1});
-      const Tensor logits = model.decoder(1)->read(slice(read, 1, 0, length));
-      for (const float loss : losses_of(logits, slice(read, 1, 1, length + 1))) nats += loss;
+      const auto decoder = model.decoder(1);
+      for (std::int64_t at = 0; at < length; at += line_chunk) {
+        const std::int64_t end = std::min(at + line_chunk, length);
+        const Tensor logits = decoder->read(slice(read, 1, at, end));
+        for (const float loss : losses_of(logits, slice(read, 1, at + 1, end + 1))) nats += loss;
+      }
     }
     const auto characters = static_cast<double>(utf8_count(line));
     scores.push_back({line, nats, nats / characters * std::numbers::log2e});

@@ -7,7 +7,7 @@
 #include <memory>
 #include <span>
 
-#include "zoo/text/utf8.h"
+#include "zoo/common/utf8.h"
 
 namespace genera::zoo {
 namespace {

@@ -19,8 +19,9 @@ struct Continued {
 Continued continued(const Tokenizer& tokenizer, std::string_view before, std::string_view part) {
   constexpr std::size_t context_bytes = 4096;
   std::size_t begin = before.size() > context_bytes ? before.size() - context_bytes : 0;
-  while (begin < before.size() && (static_cast<unsigned char>(before[begin]) & 0xC0) == 0x80)
-    ++begin;
+  // Not in the middle of a character; where there are none, anywhere.
+  for (const std::size_t cut = begin; begin < std::min(cut + 3, before.size() - 1); ++begin)
+    if ((static_cast<unsigned char>(before[begin]) & 0xC0) != 0x80) break;
   Continued result{tokenizer.encode(before.substr(begin)), 0};
   result.first = result.tokens.size();
   const std::vector<Token> rest = tokenizer.encode(part);

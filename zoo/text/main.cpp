@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "zoo/common/json_text.h"
 #include "zoo/common/program.h"
 #include "zoo/common/read_verbs.h"
 #include "zoo/text/evaluation.h"
@@ -47,20 +48,12 @@ std::vector<std::string> stop_texts(const std::string& flag) {
   return stops;
 }
 
-// The prompt's tokens after the begin token; where there is neither, the token that ends the text
-// before, a newline, or what stands for it.
+// The prompt's tokens after the begin token, or what a text begins with.
 std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, const std::string& prompt) {
-  std::vector<Token> tokens;
-  if (tokenizer.begin()) tokens.push_back(*tokenizer.begin());
-  const std::vector<Token> rest = tokenizer.encode(prompt);
-  tokens.insert(tokens.end(), rest.begin(), rest.end());
-  if (!tokens.empty()) return tokens;
-  if (tokenizer.end()) return {*tokenizer.end()};
-  try {
-    return tokenizer.encode("\n");
-  } catch (const DataError&) {
-    return {0};
-  }
+  std::vector<Token> tokens = tokenizer.encode(prompt);
+  if (tokens.empty()) return text_beginning(tokenizer);
+  if (tokenizer.begin()) tokens.insert(tokens.begin(), *tokenizer.begin());
+  return tokens;
 }
 
 void print_now(std::string_view text) {
@@ -81,6 +74,8 @@ Opened open_path(Program& program, const Verb& verb, const TextSettings& setting
     const ModelFile file = open_model_file(flags.run, flags.tokenizer);
     return {trained_text(file), std::nullopt, file.format};
   }
+  if (!flags.tokenizer.empty())
+    throw UsageError("--tokenizer: a run has its own; it is for another program's model");
   TrainedRun run = program.open(flags.run, verb);
   return {trained_text(run, settings), run, ""};
 }
@@ -111,8 +106,7 @@ int sample(const Opened& opened, const TextSettings&, const TextReadFlags& flags
       fmt::print("{}{}\n{}", flags.prompt, text.text, &text == &texts.back() ? "" : "---\n");
   }
   if (flags.compute.json)
-    fmt::print("{}\n", Json{{"prompt", flags.prompt}, {"texts", all}}.dump(
-                           2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", json_text({{"prompt", flags.prompt}, {"texts", all}}, 2));
   return exit_done;
 }
 
@@ -139,10 +133,9 @@ int score(const Opened& opened, const TextSettings&, const TextReadFlags& flags)
   for (const LineScore& line :
        line_scores(*trained.model, *trained.tokenizer, read_text(flags.text))) {
     if (flags.compute.json)
-      fmt::print(
-          "{}\n",
-          Json{{"nats", line.nats}, {"bits_per_char", line.bits_per_char}, {"text", line.text}}
-              .dump(-1, ' ', false, Json::error_handler_t::replace));
+      fmt::print("{}\n", json_text({{"nats", line.nats},
+                                    {"bits_per_char", line.bits_per_char},
+                                    {"text", line.text}}));
     else
       fmt::print("{:9.3f} nats {:7.3f} bits/char  {}\n", line.nats, line.bits_per_char, line.text);
   }
@@ -173,9 +166,10 @@ int info(const Opened& opened, const TextSettings& settings, const TextReadFlags
   for (const auto& [name, value] : facts)
     shown[name] = name == "tokenizer" ? Json(value) : Json::parse(value);
   shown["parameters"] = trained.parameters;
-  if (flags.compute.json) return fmt::print("{}\n", shown.dump(2)), exit_done;
+  if (flags.compute.json) return fmt::print("{}\n", json_text(shown, 2)), exit_done;
   for (const auto& [name, value] : shown.items())
-    fmt::print("{:<16} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
+    fmt::print("{:<16} {}\n", name,
+               value.is_string() ? value.get<std::string>() : json_text(value));
   return exit_done;
 }
 

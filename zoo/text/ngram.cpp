@@ -14,28 +14,31 @@ class NgramDecoder : public Decoder {
       : counts_(counts), texts_(static_cast<std::size_t>(batch)) {}
 
   Tensor extend(const Tensor& tokens) override {
-    const Tensor all = read(tokens);
-    const std::int64_t last = all.size(1) - 1;
-    return reshape(slice(all, 1, last, last + 1), {all.size(0), all.size(2)});
+    return reshape(read_from(tokens.size(1) - 1, tokens), {tokens.size(0), counts_.vocabulary()});
   }
 
-  Tensor read(const Tensor& tokens) override {
+  Tensor read(const Tensor& tokens) override { return read_from(0, tokens); }
+  std::int64_t length() const override { return length_; }
+
+ private:
+  // Reads tokens (B,T); logits (B,T-first,V) of those from number `first` on.
+  Tensor read_from(std::int64_t first, const Tensor& tokens) {
     const auto values = tokens.to_vector<Token>();
     const auto length = static_cast<std::size_t>(tokens.size(1));
+    const std::int64_t told = tokens.size(1) - first;
     std::vector<float> logits;
-    logits.reserve(values.size() * static_cast<std::size_t>(counts_.vocabulary()));
+    logits.reserve(texts_.size() * static_cast<std::size_t>(told * counts_.vocabulary()));
     for (std::size_t b = 0; b < texts_.size(); ++b)
       for (std::size_t t = 0; t < length; ++t) {
         texts_[b].push_back(values[b * length + t]);
+        if (t < static_cast<std::size_t>(first)) continue;
         for (const double p : counts_.distribution(texts_[b]))
           logits.push_back(static_cast<float>(std::log(p)));
       }
     length_ += tokens.size(1);
-    return Tensor::from(logits, {tokens.size(0), tokens.size(1), counts_.vocabulary()});
+    return Tensor::from(logits, {tokens.size(0), told, counts_.vocabulary()});
   }
-  std::int64_t length() const override { return length_; }
 
- private:
   const KneserNey& counts_;
   std::vector<std::vector<Token>> texts_;
   std::int64_t length_ = 0;

@@ -1,11 +1,16 @@
 #include "zoo/text/sampling.h"
 
+#include <genera/error.h>
+
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace genera::zoo {
 namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 void penalize(std::vector<double>& logits, std::span<const Token> before,
               const SamplingOptions& options) {
@@ -64,6 +69,10 @@ void filter(std::vector<double>& p, const SamplingOptions& options) {
 std::vector<double> next_distribution(std::span<const float> logits, std::span<const Token> before,
                                       const SamplingOptions& options) {
   std::vector<double> p(logits.begin(), logits.end());
+  if (std::any_of(p.begin(), p.end(), [](double x) { return std::isnan(x) || x == infinity; }))
+    throw NumericError(
+        "[sample] what the model predicts holds NaN or infinity: its weights are damaged, or too "
+        "large");
   penalize(p, before, options);
   const auto largest = std::max_element(p.begin(), p.end());
   if (options.temperature == 0) {

@@ -23,7 +23,7 @@ struct SamplingOptions {
 /// others multiplied: Keskar et al., 1909.05858, section 4.1, as Hugging Face mended it),
 /// temperature, softmax, top-k, top-p (Holtzman et al., 1904.09751; the token that crosses the
 /// threshold stays), min-p (Nguyen et al., 2407.01082). After each filter the rest has sum 1. Equal
-/// probabilities: the smaller token first.
+/// probabilities: the smaller token first. NumericError for logits that are NaN or positive infinity.
 std::vector<double> next_distribution(std::span<const float> logits, std::span<const Token> before,
                                       const SamplingOptions& options);
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "zoo/text/utf8.h"
+#include "zoo/common/utf8.h"
 
 namespace genera::zoo {
 namespace {

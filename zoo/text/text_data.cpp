@@ -13,7 +13,6 @@
 #include <fstream>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <vector>
 
 namespace genera::zoo {
@@ -88,11 +87,22 @@ std::string TextData::digest() const {
 }
 
 std::string read_text(const fs::path& path) {
+  constexpr std::size_t most_from_pipe = std::size_t{64} << 20;  // it may be endless
+  const auto fail = [&](std::string_view problem) {
+    throw DataError(fmt::format("[data] {}: {}", path.string(), problem));
+  };
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  if (!file || !(bytes << file.rdbuf()))
-    throw DataError(fmt::format("[data] {}: cannot be read", path.string()));
-  return std::move(bytes).str();
+  std::error_code ignored;
+  if (!file || fs::is_directory(path, ignored)) fail("cannot be read; check the path");
+  std::string text;
+  std::array<char, 65536> part;
+  while (file.read(part.data(), part.size()), file.gcount() > 0) {
+    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
+    if (text.size() > most_from_pipe && !is_file(path))
+      fail(fmt::format("is no file and longer than {} bytes; put it into a file", most_from_pipe));
+  }
+  if (file.bad()) fail("cannot be read to its end");
+  return text;
 }
 
 std::string absolute_text(const std::string& name) {

@@ -7,8 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "zoo/common/json_text.h"
+#include "zoo/common/utf8.h"
 #include "zoo/text/formats/tokenizer_file.h"
-#include "zoo/text/utf8.h"
 
 namespace genera::zoo {
 namespace {
@@ -28,7 +29,7 @@ class ByteTokenizer : public Tokenizer {
     return {static_cast<char>(static_cast<unsigned char>(token))};
   }
   std::string kind() const override { return "byte"; }
-  std::string to_json() const override { return Json{{"kind", "byte"}}.dump(); }
+  std::string to_json() const override { return json_text({{"kind", "byte"}}); }
 };
 
 class CharTokenizer : public Tokenizer {
@@ -49,8 +50,7 @@ class CharTokenizer : public Tokenizer {
         throw DataError(fmt::format(
             "the character {} at byte {} is not among the {} that the model knows; --tokenizer "
             "byte knows every text",
-            Json(character).dump(-1, ' ', false, Json::error_handler_t::replace), at,
-            characters_.size()));
+            json_text(character), at, characters_.size()));
       tokens.push_back(found->second);
       at += length;
     }
@@ -61,7 +61,7 @@ class CharTokenizer : public Tokenizer {
   }
   std::string kind() const override { return "char"; }
   std::string to_json() const override {
-    return Json{{"kind", "char"}, {"characters", characters_}}.dump();
+    return json_text({{"kind", "char"}, {"characters", characters_}});
   }
 
  private:
@@ -88,6 +88,16 @@ std::string Tokenizer::decode(std::span<const Token> tokens) const {
   std::string text;
   for (const Token token : tokens) text += bytes(token);
   return text;
+}
+
+std::vector<Token> text_beginning(const Tokenizer& tokenizer) {
+  if (tokenizer.begin()) return {*tokenizer.begin()};
+  if (tokenizer.end()) return {*tokenizer.end()};
+  try {
+    return tokenizer.encode("\n");
+  } catch (const DataError&) {
+    return {0};
+  }
 }
 
 std::unique_ptr<Tokenizer> make_byte_tokenizer() { return std::make_unique<ByteTokenizer>(); }

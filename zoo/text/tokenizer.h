@@ -39,6 +39,10 @@ class Tokenizer {
   virtual std::string to_json() const = 0;
 };
 
+/// What a text begins with that has nothing before it: the begin token; where there is none, the
+/// token that ends the text before, a newline, or token 0 in its place.
+std::vector<Token> text_beginning(const Tokenizer& tokenizer);
+
 /// The tokens are the 256 bytes.
 std::unique_ptr<Tokenizer> make_byte_tokenizer();
 /// The tokens are the different Unicode characters of `text` in ascending order. DataError unless

@@ -83,10 +83,12 @@ ModelFile open_model_file(const fs::path& path, const fs::path& tokenizer) {
 }
 
 bool is_model_file(const fs::path& path) {
-  const bool is_folder = fs::is_directory(path);
-  if (!is_folder && path.extension() != ".safetensors") return fs::exists(path);
+  std::error_code ignored;
+  const bool is_folder = fs::is_directory(path, ignored);
+  if (!is_folder && path.extension() != ".safetensors") return fs::exists(path, ignored);
   const fs::path folder = is_folder ? path : fs::absolute(path).parent_path();
-  return fs::exists(folder / "config.json") && !fs::exists(folder / "config.toml");
+  return fs::exists(folder / "config.json", ignored) &&
+         !fs::exists(folder / "config.toml", ignored);
 }
 
 }  // namespace genera::zoo

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "zoo/common/json_text.h"
 #include "zoo/text/byte_level_bpe.h"
 #include "zoo/text/formats/tokenizer_file.h"
 #include "zoo/text/sentence_piece.h"
@@ -13,10 +14,6 @@ namespace genera::zoo {
 namespace {
 
 using Writer = nlohmann::ordered_json;
-
-std::string dumped(const Writer& json) {
-  return json.dump(-1, ' ', false, Writer::error_handler_t::replace);
-}
 
 Writer added_json(const std::vector<AddedToken>& added) {
   Writer list = Writer::array();
@@ -89,7 +86,7 @@ std::string ByteLevelBpe::to_json() const {
                    {"merges", std::move(merges)}}}};
   put_token(json, "begin", vocabulary_.begin);
   put_token(json, "end", vocabulary_.end);
-  return dumped(json);
+  return json_text(json);
 }
 
 std::string SentencePiece::to_json() const {
@@ -110,7 +107,7 @@ std::string SentencePiece::to_json() const {
   put_token(json, "unknown", vocabulary_.unknown);
   put_token(json, "begin", vocabulary_.begin);
   put_token(json, "end", vocabulary_.end);
-  return dumped(json);
+  return json_text(json);
 }
 
 std::unique_ptr<Tokenizer> read_sentence_piece_json(const JsonFile& file) {
