@@ -287,7 +287,7 @@ TEST_CASE("an n-gram model scores a text as its distributions say") {
 
 TEST_CASE("lines are scored also by a tokenizer that knows no newline") {
   const auto tokenizer = make_char_tokenizer("abc");
-  const Ngram model(tokenizer->encode("abcabcbca"), 2, 3);
+  const Ngram model(tokenizer->encode("abcabcbca"), 2, 3, Discounts::three);
   const auto scores = line_scores(model, *tokenizer, "ab\nc\n");
   REQUIRE(scores.size() == 2);
   CHECK(scores[0].nats > 0);

@@ -118,6 +118,8 @@ check "resumed at every step: the same samples" \
   cmp -s full/samples/step_0000008.png chain/samples/step_0000008.png
 check "resume of a finished run" gives 0 train --resume full
 check "it still has its bits" same_bits full chain
+check "a result cannot be resumed" gives 3 train --resume full/checkpoints/best.safetensors
+check "the run can" says 'resume its run folder'
 check "resume keeps its settings" gives 2 train --resume chain --lr 1
 check "--time" gives 0 train --smoke --time 1s --hidden 24 --out timed --quiet
 check "--time becomes --steps" grep -q '^steps = [0-9]*$' timed/config.toml

@@ -130,6 +130,11 @@ std::vector<io::NamedArray> Loop::model_snapshot() {
 }
 
 void Loop::begin_resumed(const io::Checkpoint& checkpoint, const std::string& source) {
+  if (!checkpoint.metadata.contains("best_step"))
+    throw DataError(
+        fmt::format("{}: holds a result, not all that a training goes on with; resume "
+                    "its run folder, or checkpoints/last.safetensors there",
+                    source));
   restore(experiment_.states(), checkpoint.tensors, source);
   step_ = text_to_step(checkpoint.metadata, "step", source);
   best_step_ = text_to_step(checkpoint.metadata, "best_step", source);
