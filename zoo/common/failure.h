@@ -18,6 +18,7 @@ enum ExitCode : int {
   exit_device = 5,
   exit_memory = 6,
   exit_disk = 7,
+  exit_hung_up = 129,
   exit_interrupted = 130,
   exit_terminated = 143,
 };
