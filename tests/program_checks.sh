@@ -50,7 +50,7 @@ interrupted() {
   local signal=$1 wanted=$2 pid code
   shift 2
   rm -rf stopped
-  env --default-signal=INT "$program" "$@" --out stopped >out 2>err &
+  env --default-signal=INT,TERM,HUP "$program" "$@" --out stopped >out 2>err &
   pid=$!
   for _ in $(seq 200); do
     [ -s stopped/checkpoints/last.safetensors ] && break
