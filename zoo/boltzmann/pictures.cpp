@@ -1,9 +1,9 @@
 #include "zoo/boltzmann/pictures.h"
 
-#include <algorithm>
-
 #include <genera/functions.h>
 #include <genera/ops.h>
+
+#include <algorithm>
 
 #include "zoo/boltzmann/ais.h"
 #include "zoo/boltzmann/visible_machine.h"

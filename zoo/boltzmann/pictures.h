@@ -26,20 +26,21 @@ io::HostArray sample_images(const Model& model, const SampleOptions& options);
 /// One row per chain: its image after every `options.sweeps` sweeps, `columns` times.
 io::HostArray chain_images(const Model& model, const SampleOptions& options, std::int64_t columns);
 
-/// The first `count` filters of the first hidden layer: the weights of each of its units, scaled so that 0
-/// is grey 0.5 and the filter's largest weight 0 or 1. Of the machine without hidden units the
-/// couplings of each pixel.
+/// The first `count` filters of the first hidden layer: the weights of each of its units, scaled so
+/// that 0 is grey 0.5 and the filter's largest weight 0 or 1. Of the machine without hidden units
+/// the couplings of each pixel.
 io::HostArray filter_images(const Model& model, std::int64_t count);
 
-/// Which pixels of an image (C,H,W) complete_images has to find: "bottom", "top", "left", "right" halves,
-/// the "centre" (half of height and width), or "random", each pixel with probability one half.
-/// (1,C,H,W), true where the pixel is known.
+/// Which pixels of an image (C,H,W) completed_images() is told: (1,C,H,W), true where a pixel is
+/// known. `hidden` names those that are not: the "bottom", "top", "left" or "right" half, the "centre"
+/// (half of height and width), or "random", each pixel with probability one half.
 Tensor known_pixels(const ImageShape& shape, const std::string& hidden, const Key& key);
 
 /// Rows of `columns` images with the hidden pixels grey, each followed by the row of their
-/// completions and that of the originals. The known pixels are clamped; the others begin as draws
-/// from the base-rate model's hidden units and show their means after `sweeps` Gibbs sweeps, averaged over the last quarter.
-/// With directed layers below the machine each sweep goes up, once through the machine, and down: an approximation.
+/// completions and that of the originals. The known pixels are clamped; the others begin as fair
+/// coins and show their means under `sweeps` Gibbs sweeps, averaged over the last quarter of them.
+/// With directed layers below the machine each sweep goes up, once through the machine, and down: an
+/// approximation.
 io::HostArray completed_images(const Model& model, const Tensor& images, const Tensor& known,
                                std::int64_t columns, std::int64_t sweeps, std::uint64_t seed);
 

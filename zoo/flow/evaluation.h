@@ -38,9 +38,8 @@ std::vector<double> log_likelihoods(const FlowModel& model, const ExampleList& e
 /// their noise, in [0,1].
 double inverse_error(const FlowModel& model, const Examples& examples, std::int64_t count);
 
-/// nats, for images bits_per_dim, for known densities entropy and excess (KL(p || q), what the nats exceed the
-/// entropy by),
-/// and inverse_error; on the test examples.
+/// nats, for images bits_per_dim, for known densities entropy and excess (KL(p || q), what the nats
+/// exceed the entropy by), and inverse_error; on the test examples.
 std::vector<Figure> evaluate(const FlowModel& model, const Examples& examples, std::int64_t draws,
                              Console& console);
 

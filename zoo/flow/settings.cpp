@@ -87,8 +87,8 @@ std::shared_ptr<const FlowModel> make_flow(const FlowSettings& settings, const S
   const bool images = example.rank() == 3, realnvp = settings.model == "realnvp";
   FlowShape shape;
   shape.example = example;
-  shape.layers = settings.layers > 0 ? settings.layers : images ? (realnvp ? 3 : 8) : 8;
-  shape.hidden = settings.hidden > 0 ? settings.hidden : images ? 64 : 64;
+  shape.layers = settings.layers > 0 ? settings.layers : images && realnvp ? 3 : 8;
+  shape.hidden = settings.hidden > 0 ? settings.hidden : 64;
   shape.levels = settings.levels;
   shape.bins = settings.bins;
   shape.bound = settings.bound;

@@ -1,10 +1,10 @@
 #include "zoo/text/settings.h"
-#include "zoo/text/byte_level_bpe.h"
 
 #include <genera/random.h>
 
 #include "zoo/common/command_line.h"
 #include "zoo/common/failure.h"
+#include "zoo/text/byte_level_bpe.h"
 #include "zoo/text/recurrent.h"
 #include "zoo/text/transformer.h"
 

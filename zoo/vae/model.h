@@ -25,8 +25,8 @@ struct VaeShape {
   std::int64_t hidden = 400;  ///< units of each fully connected hidden layer; vqvae: of the prior
   /// conv, cvae, vqvae: channels after the first convolution; twice as many after the second
   std::int64_t filters = 32;
-  std::int64_t layers =
-      2;  ///< ladder: stochastic ones; vqvae: gated ones of the prior, 0: as many as let the last code see all
+  /// ladder: stochastic ones; vqvae: gated ones of the prior, 0: as many as let the last code see all
+  std::int64_t layers = 2;
   std::int64_t codes = 64;    ///< vqvae: entries of the codebook
   std::int64_t classes = 10;  ///< cvae
 };

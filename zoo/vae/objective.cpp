@@ -15,9 +15,6 @@ constexpr double first_log_scale = -1.5;
 // A scale far below one of 256 levels gives no more likelihood, only steeper gradients.
 constexpr double least_log_scale = -7;
 
-// x (B,...) with each row `times` times in a row.
-Tensor repeat_rows(const Tensor& x, std::int64_t times) { return repeat(x, times, 0); }
-
 }  // namespace
 
 VaeObjective::VaeObjective(std::shared_ptr<const LatentModel> model, Likelihood likelihood)
@@ -73,9 +70,9 @@ VaeObjective::Parts VaeObjective::negative_elbo(const Tensor& x, const Key& key,
 Tensor VaeObjective::log_weights(const Tensor& x, const Encoded& encoded, std::int64_t samples,
                                  const Key& key) const {
   Encoded repeated;
-  for (const Tensor& part : encoded) repeated.push_back(repeat_rows(part, samples));
+  for (const Tensor& part : encoded) repeated.push_back(repeat(part, samples, 0));
   const LatentDraw drawn = model_->draw(repeated, key);
-  const Tensor weights = log_likelihood(repeat_rows(x, samples), drawn.output) + drawn.log_ratio;
+  const Tensor weights = log_likelihood(repeat(x, samples, 0), drawn.output) + drawn.log_ratio;
   return reshape(weights, Shape{x.size(0), samples});
 }
 
