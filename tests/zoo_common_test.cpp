@@ -24,6 +24,7 @@
 #include "zoo/common/duration.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/image_grid.h"
+#include "zoo/common/interpolation.h"
 #include "zoo/common/metrics.h"
 #include "zoo/common/run_folder.h"
 #include "zoo/common/shell.h"
@@ -511,6 +512,27 @@ TEST_CASE("plot_svg draws every curve, and what is not finite nowhere") {
     ++lines;
   CHECK(lines == 3);  // the noisy curve twice
   CHECK(plot_svg({}, {}).ends_with("</svg>\n"));
+}
+
+TEST_CASE("interpolation keeps its ends, and on the sphere its length") {
+  const std::vector<float> a = {2, 0, 0}, b = {0, 2, 0};
+  for (bool spherical : {false, true}) {
+    CHECK(interpolate(a, b, 0, spherical) == std::vector<double>{2, 0, 0});
+    const auto end = interpolate(a, b, 1, spherical);
+    CHECK(end[1] == doctest::Approx(2));
+    CHECK(end[0] == doctest::Approx(0));
+  }
+  const auto middle = interpolate(a, b, 0.5, true);
+  CHECK(std::hypot(middle[0], middle[1], middle[2]) == doctest::Approx(2));
+  CHECK(interpolate(a, b, 0.5, false)[0] == 1);
+  for (const std::vector<float>& c : {a, std::vector<float>{-2, 0, 0}, std::vector<float>{0, 0, 0}})
+    for (double value : interpolate(a, c, 0.3, true)) CHECK(std::isfinite(value));
+  std::vector<float> path = {7};
+  append_path(path, a, b, 3, false);
+  CHECK(path == std::vector<float>{7, 2, 0, 0, 1, 1, 0, 0, 2, 0});
+  path.clear();
+  append_path(path, a, b, 1, false);
+  CHECK(path == std::vector<float>{1, 1, 0});
 }
 
 TEST_CASE("sample_grid puts every image in its place") {

@@ -22,7 +22,9 @@
 #include "tests/temporary_folder.h"
 #include "zoo/common/config_text.h"
 #include "zoo/common/event_log.h"
+#include "zoo/common/extents.h"
 #include "zoo/common/failure.h"
+#include "zoo/common/learning_rate.h"
 #include "zoo/common/log_sum_exp.h"
 #include "zoo/common/machine.h"
 #include "zoo/common/markup.h"
@@ -406,6 +408,26 @@ TEST_CASE("base64: the values of RFC 4648, section 10") {
   CHECK(base64("\xff\xfe") == "//4=");
 }
 
+TEST_CASE("the learning rate rises, and falls as its schedule says until the end of the run") {
+  const auto at = [](const char* schedule, std::int64_t step, std::int64_t warm_up, double last) {
+    return rate_factor(schedule, {step, 24}, warm_up, last);
+  };
+  for (const char* schedule : {"cosine", "linear", "constant"}) {
+    CHECK(at(schedule, 0, 4, 0) == 0.25);
+    CHECK(at(schedule, 3, 4, 0) == 1);
+    CHECK(at(schedule, 4, 4, 0) == 1);
+    CHECK(at(schedule, 0, 0, 0) == 1);
+    CHECK(rate_factor(schedule, {9, 10}, 20) == 0.5);  // a run that ends while it rises
+  }
+  CHECK(at("constant", 23, 4, 0.2) == 1);
+  CHECK(at("linear", 14, 4, 0) == 0.5);
+  CHECK(at("linear", 14, 4, 0.2) == doctest::Approx(0.6));
+  CHECK(at("cosine", 14, 4, 0.2) == doctest::Approx(0.6));
+  CHECK(at("cosine", 9, 4, 0) == doctest::Approx(0.5 + std::sqrt(0.125)));
+  for (const char* schedule : {"cosine", "linear"})
+    CHECK(at(schedule, 24, 4, 0.2) == doctest::Approx(0.2));
+}
+
 TEST_CASE("sizes in a checkpoint's description may say anything") {
   const TemporaryFolder scratch;
   TrainedRun run{"prog", new_run(scratch / "run"), "file", {}, {}, ""};
@@ -414,6 +436,7 @@ TEST_CASE("sizes in a checkpoint's description may say anything") {
     return run.extents("image", 3);
   };
   CHECK(sizes("1,28,29") == std::vector<std::int64_t>{1, 28, 29});
+  CHECK(sizes(extents_text({4, 1, 4096})) == std::vector<std::int64_t>{4, 1, 4096});
   for (const char* bad : {"", "1,28", "1,28,28,1", "1,28,28,", "1,,28", "1,0,28", "1,-1,28",
                           "1,28,4097", "1,28,x", "1 28 28", "99999999999999999999,1,1"})
     CHECK_THROWS_AS(sizes(bad), DataError);

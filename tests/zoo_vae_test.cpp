@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <vector>
 
-#include "zoo/common/interpolation.h"
 #include "zoo/common/log_sum_exp.h"
 #include "zoo/vae/evaluation.h"
 #include "zoo/vae/pictures.h"
@@ -145,21 +144,6 @@ TEST_CASE("targets: themselves, or draws with their mean") {
     sum_of_draws += value;
   }
   CHECK(sum_of_draws / 4000 == doctest::Approx(0.3).epsilon(0.1));
-}
-
-TEST_CASE("interpolation keeps its ends, and on the sphere its length") {
-  const std::vector<float> a = {2, 0, 0}, b = {0, 2, 0};
-  for (bool spherical : {false, true}) {
-    CHECK(interpolate(a, b, 0, spherical) == std::vector<double>{2, 0, 0});
-    const auto end = interpolate(a, b, 1, spherical);
-    CHECK(end[1] == doctest::Approx(2));
-    CHECK(end[0] == doctest::Approx(0));
-  }
-  const auto middle = interpolate(a, b, 0.5, true);
-  CHECK(std::hypot(middle[0], middle[1], middle[2]) == doctest::Approx(2));
-  CHECK(interpolate(a, b, 0.5, false)[0] == 1);
-  for (const std::vector<float>& c : {a, std::vector<float>{-2, 0, 0}, std::vector<float>{0, 0, 0}})
-    for (double value : interpolate(a, c, 0.3, true)) CHECK(std::isfinite(value));
 }
 
 TEST_CASE("pictures: shapes, ranges, and images that do not depend on how many there are") {

@@ -8,8 +8,10 @@
 
 #include "zoo/boltzmann/evaluation.h"
 #include "zoo/boltzmann/pictures.h"
+#include "zoo/common/extents.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/image_grid.h"
+#include "zoo/common/learning_rate.h"
 #include "zoo/common/saved_states.h"
 
 namespace genera::zoo {
@@ -150,14 +152,7 @@ NamedTensors BoltzmannExperiment::step(const StepInfo& info) {
   const Place at = place(info);
   Stage& stage = stages_[at.stage];
   Terms now = terms(info);
-  const auto steps = std::max<std::int64_t>(at.steps, 1);
-  const optim::Schedule schedule =
-      settings_.schedule == "cosine" ? optim::cosine(steps)
-      : settings_.schedule == "linear"
-          ? [steps](std::int64_t
-                        step) { return 1 - static_cast<double>(step) / static_cast<double>(steps); }
-          : optim::constant();
-  stage.sgd.scale_learning_rate(schedule(at.step));
+  stage.sgd.scale_learning_rate(rate_factor(settings_.schedule, {at.step, at.steps}));
   const Tensor loss = now.gradients.loss;
   stage.sgd.step(std::move(now.gradients), {.updates = std::move(now.updates),
                                             .average = stage.average ? &*stage.average : nullptr});
@@ -207,7 +202,7 @@ void BoltzmannExperiment::write_samples(const std::filesystem::path& path,
 }
 
 io::Metadata BoltzmannExperiment::description() const {
-  return {{"program", "genera-boltzmann"}, {"image", data_.extents()}};
+  return {{"program", "genera-boltzmann"}, {"image", extents_text(data_.shape())}};
 }
 
 std::int64_t BoltzmannExperiment::parameter_count() const {

@@ -67,7 +67,7 @@ int complete(const TrainedRun& run, const BoltzmannSettings& settings,
              const BoltzmannReadFlags& flags) {
   const Model model = trained_model(run, settings);
   const data::Images images = test_images(run, settings, flags);
-  const auto indices = chosen_images(images, flags.count, flags.seed);
+  const auto indices = chosen_indices(images.size(), flags.count, flags.seed);
   const std::int64_t columns =
       std::min<std::int64_t>(flags.columns > 0 ? flags.columns : 12, std::ssize(indices));
   const Tensor known = known_pixels(model.shape(), flags.hide, Key(flags.seed).fold_in(4));

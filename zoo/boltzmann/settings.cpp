@@ -2,10 +2,9 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
-
 #include "zoo/boltzmann/visible_machine.h"
 #include "zoo/common/command_line.h"
+#include "zoo/common/extents.h"
 #include "zoo/common/failure.h"
 
 namespace genera::zoo {
@@ -47,24 +46,6 @@ void add_flags(Verb& verb, BoltzmannSettings& s) {
               "Steps of annealed importance sampling in validations", Range{10, 1e7});
 }
 
-std::vector<std::int64_t> parse_layers(const std::string& text) {
-  constexpr std::int64_t most = 100'000;
-  std::vector<std::int64_t> layers;
-  const char* at = text.data();
-  const char* end = at + text.size();
-  while (at < end) {
-    std::int64_t units = 0;
-    const auto [next, error] = std::from_chars(at, end, units);
-    if (error != std::errc{} || units < 1 || units > most) break;
-    layers.push_back(units);
-    if (next == end) return layers;
-    if (*next != ',') break;
-    at = next + 1;
-  }
-  throw UsageError(fmt::format(
-      "--hidden {}: wants the units of each layer, from 1 to {}, as in 500,1000", text, most));
-}
-
 namespace {
 
 ImageShape image_shape(const BoltzmannSettings& s, std::int64_t channels, std::int64_t height,
@@ -83,7 +64,13 @@ ImageShape image_shape(const BoltzmannSettings& s, std::int64_t channels, std::i
 std::vector<std::int64_t> hidden_layers(const BoltzmannSettings& s) {
   const bool deep = s.model == "dbn" || s.model == "dbm";
   const std::string own = s.model == "dbm" ? "500,1000" : deep ? "500,500" : "500";
-  std::vector<std::int64_t> layers = parse_layers(s.hidden.empty() ? own : s.hidden);
+  constexpr std::int64_t most = 100'000;
+  const auto parsed = parse_extents(s.hidden.empty() ? own : s.hidden, most);
+  if (!parsed)
+    throw UsageError(
+        fmt::format("--hidden {}: wants the units of each layer, from 1 to {}, as in 500,1000",
+                    s.hidden, most));
+  const std::vector<std::int64_t>& layers = *parsed;
   if (!deep && layers.size() != 1)
     throw UsageError(
         fmt::format("--hidden {}: --model {} has one hidden layer", s.hidden, s.model));

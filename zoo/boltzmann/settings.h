@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "zoo/boltzmann/model.h"
 #include "zoo/boltzmann/sampler.h"
@@ -35,9 +34,6 @@ struct BoltzmannSettings {
 
 /// Adds all of a training run's flags.
 void add_flags(Verb& verb, BoltzmannSettings& settings);
-
-/// "500,1000" -> {500, 1000}. UsageError for anything else.
-std::vector<std::int64_t> parse_layers(const std::string& text);
 
 /// The model for images of these extents, initialised from the seed.
 Model make_model(const BoltzmannSettings& settings, std::int64_t channels, std::int64_t height,

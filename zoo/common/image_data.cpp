@@ -42,10 +42,6 @@ data::Batch ImageData::batch(std::int64_t step) {
 
 std::string ImageData::digest() const { return train_.digest() + "+" + validation_.digest(); }
 
-std::string ImageData::extents() const {
-  return fmt::format("{},{},{}", train_.channels(), train_.height(), train_.width());
-}
-
 data::Images open_test_images(TrainFlags trained, const std::string& name,
                               const std::vector<std::int64_t>& extents) {
   if (!name.empty()) {
@@ -61,11 +57,10 @@ data::Images open_test_images(TrainFlags trained, const std::string& name,
   return images;
 }
 
-std::vector<std::int64_t> chosen_images(const data::Images& images, std::int64_t count,
-                                        std::uint64_t seed) {
-  const auto order =
-      random_permutation(Key(seed).fold_in(2), images.size()).to_vector<std::int32_t>();
-  return {order.begin(), order.begin() + std::min(count, images.size())};
+std::vector<std::int64_t> chosen_indices(std::int64_t size, std::int64_t count,
+                                         std::uint64_t seed) {
+  const auto order = random_permutation(Key(seed).fold_in(2), size).to_vector<std::int32_t>();
+  return {order.begin(), order.begin() + std::min(count, size)};
 }
 
 }  // namespace genera::zoo

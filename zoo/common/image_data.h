@@ -33,8 +33,8 @@ class ImageData {
   const std::string& name() const { return dataset_.name(); }
   /// Of the training and validation images.
   std::string digest() const;
-  /// "1,28,28": channels, height and width, for a checkpoint's description.
-  std::string extents() const;
+  /// Of one image: (C,H,W).
+  Shape shape() const { return {train_.channels(), train_.height(), train_.width()}; }
 
  private:
   data::Dataset dataset_;
@@ -47,8 +47,7 @@ class ImageData {
 data::Images open_test_images(TrainFlags trained, const std::string& name,
                               const std::vector<std::int64_t>& extents);
 
-/// At most `count` different images that the seed chooses.
-std::vector<std::int64_t> chosen_images(const data::Images& images, std::int64_t count,
-                                        std::uint64_t seed);
+/// At most `count` different ones of `size` examples that the seed chooses.
+std::vector<std::int64_t> chosen_indices(std::int64_t size, std::int64_t count, std::uint64_t seed);
 
 }  // namespace genera::zoo

@@ -29,4 +29,13 @@ std::vector<double> interpolate(const std::vector<float>& a, const std::vector<f
   return point;
 }
 
+void append_path(std::vector<float>& points, const std::vector<float>& a,
+                 const std::vector<float>& b, std::int64_t steps, bool spherical) {
+  for (std::int64_t k = 0; k < steps; ++k) {
+    const double t = steps > 1 ? static_cast<double>(k) / static_cast<double>(steps - 1) : 0.5;
+    for (const double value : interpolate(a, b, t, spherical))
+      points.push_back(static_cast<float>(value));
+  }
+}
+
 }  // namespace genera::zoo

@@ -2,10 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
 #include <filesystem>
 
 #include "zoo/common/config_text.h"
+#include "zoo/common/extents.h"
 #include "zoo/common/saved_states.h"
 #include "zoo/common/shell.h"
 #include "zoo/common/version.h"
@@ -40,21 +40,12 @@ std::vector<std::int64_t> TrainedRun::extents(const std::string& key, std::size_
                                               std::int64_t largest) const {
   const auto found = checkpoint.metadata.find(key);
   const std::string text = found == checkpoint.metadata.end() ? "" : found->second;
-  std::vector<std::int64_t> numbers;
-  const char *at = text.data(), *end = text.data() + text.size();
-  while (at < end) {
-    std::int64_t number = 0;
-    const auto [next, error] = std::from_chars(at, end, number);
-    if (error != std::errc{} || number < 1 || number > largest) break;
-    numbers.push_back(number);
-    if (next < end && (*next != ',' || next + 1 == end)) break;
-    at = next < end ? next + 1 : end;
-  }
-  if (at < end || numbers.size() != count)
+  const auto numbers = parse_extents(text, largest);
+  if (!numbers || numbers->size() != count)
     throw DataError(
         fmt::format("{}: '{}' must be {} sizes, is '{}'; was it made by another program?", file,
                     key, count, text));
-  return numbers;
+  return *numbers;
 }
 
 void TrainedRun::restore(const std::vector<State>& states) const {

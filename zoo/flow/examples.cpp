@@ -165,9 +165,7 @@ class Pictures : public Examples {
 
   const std::string& name() const override { return data_.name(); }
   std::string digest() const override { return data_.digest(); }
-  Shape shape() const override {
-    return {data_.train().channels(), data_.train().height(), data_.train().width()};
-  }
+  Shape shape() const override { return data_.shape(); }
   std::int64_t steps_per_epoch() const override { return data_.steps_per_epoch(); }
   Tensor training_batch(std::int64_t step) override { return bytes(data_.batch(step).images); }
   std::int64_t size(Split split) const override { return images(split).size(); }

@@ -1,12 +1,13 @@
 #include "zoo/flow/experiment.h"
 
-#include <fmt/core.h>
 #include <genera/functions.h>
 
 #include <algorithm>
 #include <numbers>
 
+#include "zoo/common/extents.h"
 #include "zoo/common/image_grid.h"
+#include "zoo/common/learning_rate.h"
 #include "zoo/common/saved_states.h"
 #include "zoo/flow/evaluation.h"
 #include "zoo/flow/pictures.h"
@@ -97,12 +98,7 @@ Gradients FlowExperiment::gradients(const Tensor& loss) const {
 
 NamedTensors FlowExperiment::step(const StepInfo& info) {
   const Tensor now = loss(info);
-  const optim::Schedule schedule =
-      settings_.schedule == "cosine"
-          ? optim::warm_up_cosine(settings_.lr_warmup,
-                                  std::max(info.steps, settings_.lr_warmup + 1))
-          : optim::linear_warm_up(std::max<std::int64_t>(settings_.lr_warmup, 1));
-  optimizer_->scale_learning_rate(schedule(info.step));
+  optimizer_->scale_learning_rate(rate_factor(settings_.schedule, info, settings_.lr_warmup));
   optimizer_->step(gradients(now), {.average = average_ ? &*average_ : nullptr});
   return {{"loss", now}};
 }
@@ -137,11 +133,8 @@ void FlowExperiment::write_samples(const std::filesystem::path& path, const std:
 }
 
 io::Metadata FlowExperiment::description() const {
-  std::string extents;
-  const Shape& shape = model_->shape().example;
-  for (int axis = 0; axis < shape.rank(); ++axis)
-    extents += (axis > 0 ? "," : "") + std::to_string(shape[axis]);
-  return {{"program", "genera-flow"}, {shape.rank() == 3 ? "image" : "vector", extents}};
+  return {{"program", "genera-flow"},
+          {model_->is_image() ? "image" : "vector", extents_text(model_->shape().example)}};
 }
 
 std::int64_t FlowExperiment::parameter_count() const { return element_count(model_->parameters()); }

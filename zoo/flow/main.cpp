@@ -1,13 +1,11 @@
 // genera-flow: normalising flows. The verbs are thin: what they do is in the files named like it.
 
 #include <fmt/core.h>
-#include <genera/functions.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <vector>
 
-#include "zoo/common/dataset.h"
+#include "zoo/common/image_data.h"
 #include "zoo/common/program.h"
 #include "zoo/common/read_verbs.h"
 #include "zoo/common/saved_states.h"
@@ -85,11 +83,10 @@ int sample(const TrainedRun& run, const FlowSettings& settings, const FlowReadFl
 
 // Pairs of different test examples that the seed chooses.
 std::vector<std::int64_t> chosen_pairs(const Examples& examples, const FlowReadFlags& flags) {
-  const std::int64_t size = examples.size(data::Split::test);
-  const auto order = random_permutation(Key(flags.seed).fold_in(2), size).to_vector<std::int32_t>();
-  const std::int64_t count = std::min(2 * flags.count, size) / 2 * 2;
-  if (count == 0) throw DataError("an interpolation needs at least 2 test examples");
-  return {order.begin(), order.begin() + count};
+  auto indices = chosen_indices(examples.size(data::Split::test), 2 * flags.count, flags.seed);
+  indices.resize(indices.size() / 2 * 2);
+  if (indices.empty()) throw DataError("an interpolation needs at least 2 test examples");
+  return indices;
 }
 
 int interpolate(const TrainedRun& run, const FlowSettings& settings, const FlowReadFlags& flags) {

@@ -112,11 +112,7 @@ io::HostArray interpolated_examples(const FlowModel& model, const Examples& exam
   const std::size_t rows = indices.size() / 2;
   for (std::size_t row = 0; row < rows; ++row) {
     const std::vector<float> a = latent(indices[2 * row]), b = latent(indices[2 * row + 1]);
-    for (std::int64_t k = 0; k < steps; ++k) {
-      const double t = steps > 1 ? static_cast<double>(k) / static_cast<double>(steps - 1) : 0.5;
-      for (const double value : interpolate(a, b, t, true))
-        path.push_back(static_cast<float>(value));
-    }
+    append_path(path, a, b, steps, true);
   }
   return decoded(model, path, static_cast<std::int64_t>(rows) * steps);
 }

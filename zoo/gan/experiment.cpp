@@ -1,11 +1,11 @@
 #include "zoo/gan/experiment.h"
 
-#include <fmt/core.h>
 #include <genera/functions.h>
 
 #include <algorithm>
 
-#include "zoo/common/failure.h"
+#include "zoo/common/extents.h"
+#include "zoo/common/learning_rate.h"
 #include "zoo/common/saved_states.h"
 
 namespace genera::zoo {
@@ -100,10 +100,7 @@ GanExperiment::GeneratorTerms GanExperiment::generator_terms(std::int64_t step) 
 }
 
 NamedTensors GanExperiment::step(const StepInfo& info) {
-  const double rate = settings_.schedule == "linear"
-                          ? 1 - static_cast<double>(info.step) /
-                                    static_cast<double>(std::max<std::int64_t>(info.steps, 1))
-                          : 1;
+  const double rate = rate_factor(settings_.schedule, info);
   critic_adam_.scale_learning_rate(rate);
   generator_adam_.scale_learning_rate(rate);
   NamedTensors figures;
@@ -156,11 +153,9 @@ void GanExperiment::write_samples(const std::filesystem::path& path, const std::
 }
 
 io::Metadata GanExperiment::description() const {
-  std::string example;
   const Shape shape = examples_->example();
-  for (int axis = 0; axis < shape.rank(); ++axis)
-    example += fmt::format("{}{}", axis > 0 ? "," : "", shape[axis]);
-  io::Metadata all = {{"program", "genera-gan"}, {shape.rank() == 1 ? "points" : "image", example}};
+  io::Metadata all = {{"program", "genera-gan"},
+                      {shape.rank() == 1 ? "points" : "image", extents_text(shape)}};
   if (gan_.generator.shape().classes > 0)
     all["classes"] = std::to_string(gan_.generator.shape().classes);
   return all;

@@ -37,9 +37,7 @@ class ImageExamples : public Examples {
  public:
   explicit ImageExamples(const TrainFlags& flags) : data_(flags) {}
 
-  Shape example() const override {
-    return {data_.train().channels(), data_.train().height(), data_.train().width()};
-  }
+  Shape example() const override { return data_.shape(); }
   std::int64_t classes() const override {
     return data_.train().has_labels() ? data_.train().classes() : 0;
   }

@@ -74,13 +74,10 @@ Samples interpolated_samples(const Generator& generator, std::int64_t rows, std:
   std::vector<float> path;
   Samples samples;
   for (std::int64_t row = 0; row < rows; ++row) {
-    const auto a = end_of(2 * row), b = end_of(2 * row + 1);
-    for (std::int64_t step = 0; step < steps; ++step) {
-      const double t = steps > 1 ? static_cast<double>(step) / static_cast<double>(steps - 1) : 0.5;
-      for (double value : interpolate(a, b, t, true)) path.push_back(static_cast<float>(value));
-      if (generator.shape().classes > 0)
-        samples.labels.push_back(label_of(generator, options, row));
-    }
+    append_path(path, end_of(2 * row), end_of(2 * row + 1), steps, true);
+    if (generator.shape().classes > 0)
+      samples.labels.insert(samples.labels.end(), static_cast<std::size_t>(steps),
+                            label_of(generator, options, row));
   }
   const Tensor z = Tensor::from(path, Shape{rows * steps, generator.shape().latent});
   samples.values = generated(generator, z, samples.labels);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "zoo/common/failure.h"
+#include "zoo/common/learning_rate.h"
 #include "zoo/common/saved_states.h"
 #include "zoo/text/held_out.h"
 #include "zoo/text/recurrent.h"
@@ -95,11 +96,7 @@ double TextExperiment::rate(const StepInfo& info) const {
   constexpr double last = 0.05;
   const std::int64_t warm_up =
       std::clamp<std::int64_t>(info.steps / 10, 1, std::max<std::int64_t>(settings_.lr_warmup, 1));
-  const optim::Schedule schedule =
-      settings_.schedule == "cosine"
-          ? optim::warm_up_cosine(warm_up, std::max(info.steps, warm_up + 1), last)
-          : optim::linear_warm_up(warm_up);
-  return schedule(info.step);
+  return rate_factor(settings_.schedule, info, warm_up, last);
 }
 
 NamedTensors TextExperiment::step(const StepInfo& info) {

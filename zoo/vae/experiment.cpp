@@ -5,8 +5,10 @@
 
 #include <algorithm>
 
+#include "zoo/common/extents.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/image_grid.h"
+#include "zoo/common/learning_rate.h"
 #include "zoo/common/saved_states.h"
 #include "zoo/vae/evaluation.h"
 #include "zoo/vae/pictures.h"
@@ -101,12 +103,7 @@ Gradients VaeExperiment::gradients(const Terms& terms) const {
 
 NamedTensors VaeExperiment::step(const StepInfo& info) {
   Terms now = terms(info);
-  const optim::Schedule schedule =
-      settings_.schedule == "cosine"
-          ? optim::warm_up_cosine(settings_.lr_warmup,
-                                  std::max(info.steps, settings_.lr_warmup + 1))
-          : optim::linear_warm_up(std::max<std::int64_t>(settings_.lr_warmup, 1));
-  adam_.scale_learning_rate(schedule(info.step));
+  adam_.scale_learning_rate(rate_factor(settings_.schedule, info, settings_.lr_warmup));
   std::vector<Tensor> along = {now.loss};
   for (const auto& [name, part] : now.parts) along.push_back(part);
   adam_.step(gradients(now), {.updates = std::move(now.updates),
@@ -156,7 +153,7 @@ std::string VaeExperiment::loss_label() const {
 }
 
 io::Metadata VaeExperiment::description() const {
-  io::Metadata description = {{"program", "genera-vae"}, {"image", data_.extents()}};
+  io::Metadata description = {{"program", "genera-vae"}, {"image", extents_text(data_.shape())}};
   if (objective_.model().conditional())
     description["classes"] = std::to_string(objective_.model().shape().classes);
   return description;

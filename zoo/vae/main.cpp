@@ -75,7 +75,7 @@ int sample(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlag
 int reconstruct(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
   const VaeObjective objective = trained_objective(run, settings);
   const data::Images images = test_images(run, settings, flags);
-  const auto indices = chosen_images(images, flags.count, flags.seed);
+  const auto indices = chosen_indices(images.size(), flags.count, flags.seed);
   const std::int64_t columns =
       std::min<std::int64_t>(flags.columns > 0 ? flags.columns : 12, std::ssize(indices));
   return finish_picture(run, flags, "reconstructions.png",
@@ -86,7 +86,7 @@ int reconstruct(const TrainedRun& run, const VaeSettings& settings, const VaeRea
 int interpolate(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
   const VaeObjective objective = trained_objective(run, settings);
   const data::Images images = test_images(run, settings, flags);
-  auto indices = chosen_images(images, 2 * flags.count, flags.seed);
+  auto indices = chosen_indices(images.size(), 2 * flags.count, flags.seed);
   indices.resize(indices.size() / 2 * 2);
   if (indices.empty()) throw DataError("an interpolation needs at least 2 test images");
   return finish_picture(

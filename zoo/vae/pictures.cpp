@@ -86,11 +86,7 @@ io::HostArray interpolated_images(const VaeObjective& objective, const data::Ima
   std::vector<float> path;
   for (std::int64_t r = 0; r < rows; ++r) {
     const auto a = row(points, 2 * r, latent), b = row(points, 2 * r + 1, latent);
-    for (std::int64_t k = 0; k < steps; ++k) {
-      const double t = steps > 1 ? static_cast<double>(k) / static_cast<double>(steps - 1) : 0.5;
-      for (double value : interpolate(a, b, t, spherical))
-        path.push_back(static_cast<float>(value));
-    }
+    append_path(path, a, b, steps, spherical);
   }
   const Tensor z = Tensor::from(path, Shape{rows * steps, latent});
   const Tensor decoded = objective.mean_image(model.decode(z));
