@@ -94,6 +94,10 @@ Verb& add_data_flag(Verb& verb, ReadFlags& flags) {
       .not_in_environment("data");
 }
 
+Verb& add_scores_flag(Verb& verb, ReadFlags& flags) {
+  return add_out_flag(verb, flags, "NAME.csv or NAME.npy to write; default RUN/scores.csv");
+}
+
 Verb& add_record_flag(Verb& verb, ReadFlags& flags) {
   return verb.option("record", flags.record, "JSON file to write with the figures and their origin",
                      Kept::nowhere);

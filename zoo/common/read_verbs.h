@@ -33,6 +33,8 @@ Verb& add_out_flag(Verb& verb, ReadFlags& flags, const std::string& help);
 Verb& add_seed_flag(Verb& verb, ReadFlags& flags);
 /// --data: another data set than the run's.
 Verb& add_data_flag(Verb& verb, ReadFlags& flags);
+/// --out of a verb that ends with finish_scores().
+Verb& add_scores_flag(Verb& verb, ReadFlags& flags);
 /// --record: where finish_eval() writes a record for zoo/results.
 Verb& add_record_flag(Verb& verb, ReadFlags& flags);
 /// --out, --seed, --count and --columns of a verb that shows samples with finish_samples().

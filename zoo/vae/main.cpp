@@ -168,8 +168,7 @@ int run(int argc, char** argv) {
       .option("iwae", measured.iwae, "Draws of the importance-weighted bound; 0: none",
               Range{0, 1e6});
   Verb& rate = reader("score", "Bounds -log p(x) of each test image, in nats", scored, score);
-  add_out_flag(rate, scored, "NAME.csv or NAME.npy to write; default RUN/scores.csv");
-  add_data_flag(rate, scored)
+  add_scores_flag(add_data_flag(rate, scored), scored)
       .option("iwae", scored.iwae, "Draws of the importance-weighted bound; 0: the ELBO",
               Range{0, 1e6});
   reader("info", "Says what a run or a checkpoint holds", shown, info);

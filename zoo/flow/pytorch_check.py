@@ -1,35 +1,21 @@
 #!/usr/bin/env python3
 """A trained RealNVP of genera-flow, opened by PyTorch: the same log-likelihoods within 1e-5.
 
-    python3 tests/pytorch_flow_test.py PATH/TO/genera-flow     (needs torch; the test suite does not run it)
+    python3 zoo/flow/pytorch_check.py PATH/TO/genera-flow     # needs PyTorch and safetensors
 """
 
 import csv
-import json
 import math
 import pathlib
 import random
-import struct
 import subprocess
 import sys
 import tempfile
 
 import torch
+from safetensors.torch import load_file
 
 LAYERS, BOUND = 4, 3.0
-
-
-def read_safetensors(path):
-    data = path.read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    tensors = {}
-    for name, entry in json.loads(data[8 : 8 + length]).items():
-        if name == "__metadata__" or entry["dtype"] != "F32":
-            continue
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        flat = torch.frombuffer(bytearray(data[begin:end]), dtype=torch.float32)
-        tensors[name] = flat.reshape(entry["shape"])
-    return tensors
 
 
 def log_likelihood(states, x):
@@ -75,8 +61,8 @@ def main():
             "--batch", "64", "--out", "run")
         run("score", "run", "--out", "scores.csv")
         with open(folder / "scores.csv", newline="") as file:
-            ours = torch.tensor([float(row[0]) for row in list(csv.reader(file))[1:]])
-        states = read_safetensors(folder / "run/checkpoints/best.safetensors")
+            ours = torch.tensor([float(row["log_likelihood"]) for row in csv.DictReader(file)])
+        states = load_file(folder / "run/checkpoints/best.safetensors")
         theirs = log_likelihood(states, torch.tensor(rows, dtype=torch.float32))
     worst = ((ours - theirs).abs() / theirs.abs().clamp(min=1)).max().item()
     print(f"largest difference of {len(ours)} log-likelihoods: {worst:.2g}")
