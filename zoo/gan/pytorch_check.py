@@ -5,34 +5,25 @@
     genera-gan sample RUN --noise z.npy --out x.npy
     python3 zoo/gan/pytorch_check.py compare RUN z.npy x.npy   # fails where the two differ by more than 1e-5
 
-Needs PyTorch and NumPy; reads the checkpoint with the safetensors format's own rules: a length, a
-JSON header, the bytes.
+Needs PyTorch, NumPy and safetensors.
 """
 
-import json
 import pathlib
-import struct
 import sys
 
 import numpy
 import torch
+from safetensors import safe_open
 from torch.nn import functional
 
 
 def generator_in(run):
-    content = (pathlib.Path(run) / "checkpoints" / "best.safetensors").read_bytes()
-    (length,) = struct.unpack("<Q", content[:8])
-    header = json.loads(content[8:8 + length])
-    data = content[8 + length:]
-    result = {}
-    for name, entry in header.items():
-        if name.startswith("generator.body."):
-            begin, end = entry["data_offsets"]
-            values = numpy.frombuffer(data[begin:end], dtype="<f4").reshape(entry["shape"])
-            result[name.removeprefix("generator.body.")] = torch.from_numpy(values.copy())
-    classes = int(header["__metadata__"].get("classes", 0))
-    height, width = (int(n) for n in header["__metadata__"]["image"].split(",")[1:])
-    return result, classes, height, width
+    prefix = "generator.body."
+    with safe_open(pathlib.Path(run) / "checkpoints" / "best.safetensors", "pt") as file:
+        tensors = {name.removeprefix(prefix): file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}
+        about = file.metadata()
+    height, width = (int(n) for n in about["image"].split(",")[1:])
+    return tensors, int(about.get("classes", 0)), height, width
 
 
 def images(t, z, classes, height, width):

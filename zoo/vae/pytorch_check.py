@@ -4,33 +4,17 @@
     genera-vae reconstruct RUN --count 48 --columns 48 --out both.npy
     python3 zoo/vae/pytorch_check.py RUN both.npy      # fails where the two differ by more than 1e-5
 
-both.npy holds the test images and below them what Genera made of them. Needs PyTorch and NumPy; reads
-the checkpoint with the safetensors format's own rules: a length, a JSON header, the bytes.
+both.npy holds the test images and below them what Genera made of them. Needs PyTorch, NumPy and
+safetensors.
 """
 
-import json
 import pathlib
-import struct
 import sys
 
 import numpy
 import torch
+from safetensors.torch import load_file
 from torch.nn import functional
-
-
-def tensors_in(path):
-    content = path.read_bytes()
-    (length,) = struct.unpack("<Q", content[:8])
-    header = json.loads(content[8:8 + length])
-    data = content[8 + length:]
-    result = {}
-    for name, entry in header.items():
-        if name == "__metadata__" or entry["dtype"] != "F32":
-            continue
-        begin, end = entry["data_offsets"]
-        values = numpy.frombuffer(data[begin:end], dtype="<f4").reshape(entry["shape"])
-        result[name] = torch.from_numpy(values.copy())
-    return result
 
 
 def linear(t, name, x):
@@ -63,7 +47,7 @@ def conv(t, x):
 
 def main():
     run, both = pathlib.Path(sys.argv[1]), numpy.load(sys.argv[2])
-    tensors = tensors_in(run / "checkpoints" / "best.safetensors")
+    tensors = load_file(run / "checkpoints" / "best.safetensors")
     x, expected = torch.from_numpy(both[:len(both) // 2]), both[len(both) // 2:]
     model = conv if tensors["encoder.0.weight" if "encoder.0.weight" in tensors else "encoder.1.weight"].dim() == 4 else mlp
     with torch.no_grad():
