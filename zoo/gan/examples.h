@@ -23,6 +23,9 @@ struct RealBatch {
   Tensor labels;  ///< i32 (B); empty where there are none
 };
 
+/// Of the samples that are validated and tested: they have nothing to do with the training's seed.
+inline constexpr std::uint64_t validation_seed = 0x9a11, test_seed = 0x7e57;
+
 /// Figures of something that is compared with the model: "train", "noise".
 using Reference = std::pair<std::string, std::vector<Figure>>;
 

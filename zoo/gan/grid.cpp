@@ -19,7 +19,6 @@ constexpr std::int64_t points_at_once = 2500;  // of one figure, as published
 constexpr int repeats = 10;
 // An epoch means nothing where examples are drawn anew for ever; published runs say 100,000 points.
 constexpr std::int64_t epoch_points = 100'000;
-constexpr std::uint64_t validation_seed = 0x9a11, test_seed = 0x7e57;
 
 double coordinate(std::int64_t index) {
   return grid_spacing * (static_cast<double>(index) - (grid_side - 1) / 2.0);

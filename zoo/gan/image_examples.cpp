@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::int64_t least_measured = 20;  // less say nothing of a distribution
 constexpr std::int64_t most_validated = 5000, most_evaluated = 10'000;
-constexpr std::uint64_t validation_seed = 0x9a11, test_seed = 0x7e57;
 // A class counts as present when samples of it are a tenth as frequent as in balanced data.
 constexpr double present = 0.1;
 
