@@ -75,7 +75,7 @@ def main():
             "--batch", "64", "--out", "run")
         run("score", "run", "--out", "scores.csv")
         with open(folder / "scores.csv", newline="") as file:
-            ours = torch.tensor([float(row[0]) for row in list(csv.reader(file))[1:]])
+            ours = torch.tensor([float(row[1]) for row in list(csv.reader(file))[1:]])
         states = read_safetensors(folder / "run/checkpoints/best.safetensors")
         theirs = log_likelihood(states, torch.tensor(rows, dtype=torch.float32))
     worst = ((ours - theirs).abs() / theirs.abs().clamp(min=1)).max().item()

@@ -30,6 +30,8 @@ for figure in frechet precision recall density coverage classes train.frechet no
 done
 check "the record has them" grep -q '"train.recall"' record.json
 check "eval beside the samples of others" gives 0 eval full --compare s.npy
+check "their figures are in the table" prints '^s  '
+check "and not below it" without '^s\.frechet' out
 check "a table" prints '^ *frechet *precision *recall *density *coverage'
 check "with a line for them" prints '^s  '
 check "info" gives 0 info full

@@ -10,7 +10,6 @@
 #include "zoo/boltzmann/experiment.h"
 #include "zoo/boltzmann/pictures.h"
 #include "zoo/common/image_data.h"
-#include "zoo/common/json_text.h"
 #include "zoo/common/program.h"
 #include "zoo/common/read_verbs.h"
 #include "zoo/common/saved_states.h"
@@ -77,20 +76,13 @@ int complete(const TrainedRun& run, const BoltzmannSettings& settings,
                         {.columns = columns});
 }
 
-// One line per image: its index, and what is known of the log of its probability.
 int score(const TrainedRun& run, const BoltzmannSettings& settings,
           const BoltzmannReadFlags& flags) {
   Console console(flags.compute.quiet);
   const Model model = trained_model(run, settings);
-  const std::vector<double> scores =
-      log_likelihoods(model, test_images(run, settings, flags),
-                      {.betas = flags.betas, .runs = flags.runs}, console);
-  if (flags.compute.json) {
-    fmt::print("{}\n", json_text({{figure_name(model), scores}}));
-    return exit_done;
-  }
-  for (std::size_t i = 0; i < scores.size(); ++i) fmt::print("{} {:.4f}\n", i, scores[i]);
-  return exit_done;
+  return finish_scores(run, flags, figure_name(model),
+                       log_likelihoods(model, test_images(run, settings, flags),
+                                       {.betas = flags.betas, .runs = flags.runs}, console));
 }
 
 int eval(const TrainedRun& run, const BoltzmannSettings& settings,
@@ -172,7 +164,8 @@ int run(int argc, char** argv) {
               Range{1, 1e6})
       .option("count", completed.count, "Test images", Range{1, 1e5})
       .option("columns", completed.columns, "Images in a row; 0: 12", Range{0, 1e4});
-  Verb& rate = reader("score", "Prints the log-likelihood of each test image", scored, score);
+  Verb& rate = reader("score", "Writes the log-likelihood of each test image", scored, score);
+  add_out_flag(rate, scored, "NAME.csv or NAME.npy to write; default RUN/scores.csv");
   add_ais_flags(add_data_flag(rate, scored), scored);
   Verb& measure = reader("eval", "Measures the likelihood of the test set", measured, eval);
   add_ais_flags(add_data_flag(add_record_flag(measure, measured), measured), measured);

@@ -123,10 +123,8 @@ int score(const TrainedRun& run, const FlowSettings& settings, const FlowReadFla
     opened = trained(run, settings, flags);
     list = split_of(*opened.examples, data::Split::test);
   }
-  std::vector<float> rows;
-  for (const double value : log_likelihoods(*opened.model, list, flags.draws, console))
-    rows.push_back(static_cast<float>(value));
-  return write_rows(run, flags, "scores.csv", {"log_likelihood"}, rows);
+  return finish_scores(run, flags, "log_likelihood",
+                       log_likelihoods(*opened.model, list, flags.draws, console));
 }
 
 int info(const TrainedRun& run, const FlowSettings& settings, const FlowReadFlags& flags) {
@@ -160,7 +158,8 @@ int run(int argc, char** argv) {
         [&, body](const TrainedRun& run) { return body(run, settings, flags); });
   };
   add_sample_flags(reader("sample", "Draws examples from the model", sampled, sample), sampled,
-                   "Examples")
+                   "Examples; pictures of vectors show as many as they need",
+                   "PNGs, of vectors a CSV file")
       .option("temperature", sampled.temperature, "Deviation of z; below 1: likelier examples",
               Range{0, 100});
   Verb& walk = reader("interpolate", "Walks between pairs of test examples in latent space",
@@ -177,7 +176,7 @@ int run(int argc, char** argv) {
   Verb& scorer =
       reader("score", "Writes the log-likelihood of each test example, or of each row of a table",
              scored, score);
-  add_out_flag(scorer, scored, "CSV file to write; default RUN/scores.csv");
+  add_out_flag(scorer, scored, "NAME.csv or NAME.npy to write; default RUN/scores.csv");
   add_draws(add_data_flag(scorer, scored), scored);
   reader("info", "Says what a run or a checkpoint holds", shown, info);
   return program.run(argc, argv);
