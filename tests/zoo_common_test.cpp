@@ -23,6 +23,7 @@
 #include "zoo/common/curve_plot.h"
 #include "zoo/common/duration.h"
 #include "zoo/common/failure.h"
+#include "zoo/common/help_page.h"
 #include "zoo/common/image_grid.h"
 #include "zoo/common/interpolation.h"
 #include "zoo/common/metrics.h"
@@ -391,6 +392,13 @@ TEST_CASE("progress_line: one layout that fits") {
   CHECK(usual.find("9876 images/s") != std::string::npos);
 }
 
+TEST_CASE("help: long descriptions are broken at blanks") {
+  CHECK(wrapped("ab cd ef", 5) == "ab cd\nef");
+  CHECK(wrapped("ab cd ef", 4) == "ab\ncd\nef");
+  CHECK(wrapped("abcdefgh i", 4) == "abcdefgh\ni");
+  CHECK(wrapped("", 4).empty());
+}
+
 TEST_CASE("run folder: made once, never overwritten, found again") {
   const TemporaryFolder scratch;
   const std::string out = (scratch / "deep/run/").string();
@@ -420,6 +428,11 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
   CHECK(fs::exists(previous));
   RunFolder second = RunFolder::open(folder.path().string());
   CHECK_THROWS_WITH_AS(second.claim(), doctest::Contains("another process"), Error);
+  second.check_program("prog");  // there is no manifest that says otherwise
+  write_text(folder.manifest(), R"({"program": "genera-gan"})");
+  second.check_program("genera-gan");
+  CHECK_THROWS_WITH_AS(second.check_program("genera-vae"), doctest::Contains("a run of genera-gan"),
+                       DataError);
 
   write_text(scratch / "file", "x");
   CHECK_THROWS_AS(RunFolder::create((scratch / "file").string(), "prog", "mlp"), UsageError);
@@ -573,6 +586,11 @@ TEST_CASE("figures: mean, standard error, and the same object in and out") {
   CHECK(figure.value == 2.5);
   CHECK(figure.standard_error == doctest::Approx(std::sqrt(5.0 / 3) / 2));
   CHECK(mean_figure("x", {7}, "", "").standard_error == 0);
+  const std::string text =
+      to_text({{figure, {"exact", 2, 0, "", "counted"}, {"train.elbo", 3, 0, "", ""}}});
+  CHECK(text.find("2.500 nats  standard error 0.645  (four numbers)") != std::string::npos);
+  CHECK(text.find("2.000       (counted)") != std::string::npos);
+  CHECK(text.find("train") == std::string::npos);
 
   const TemporaryFolder scratch;
   const Summary summary{{figure}, 12.34, 100, 7};

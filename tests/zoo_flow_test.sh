@@ -83,6 +83,8 @@ check "no such table" gives 3 train --data nowhere.csv
 printf 'a,b\n1,2\n3,x\n' >bad.csv
 check "a bad table" gives 3 train --data bad.csv
 check "its error names line and column" says "bad.csv: line 3 (byte 8): column 2 ('b'): 'x' is not a number"
+check "a misspelt density" gives 2 train --smoke --data ring --out never
+check "is nearly one" says 'did you mean rings?'
 check "a table of another width" gives 3 score spline --data table.csv
 check "it is named" says 'the model was trained on 2'
 cp table.csv LARGE.CSV

@@ -30,6 +30,8 @@ for figure in frechet precision recall density coverage classes train.frechet no
 done
 check "the record has them" grep -q '"train.recall"' record.json
 check "eval beside the samples of others" gives 0 eval full --compare s.npy
+check "their figures are in the table" prints '^s  '
+check "and not below it" without '^s\.frechet' out
 check "a table" prints '^ *frechet *precision *recall *density *coverage'
 check "with a line for them" prints '^s  '
 check "info" gives 0 info full
@@ -42,7 +44,7 @@ for model in gan lsgan sngan wgan-gp; do
 done
 check "conditional" gives 0 "${tiny[@]}" --model sngan --conditional --out conditional
 check "its labels are looked at" prints '^label_agreement'
-check "samples of a class" gives 0 sample conditional --count 6 --class 2 --out labels.npy
+check "samples of a class" gives 0 sample conditional --count 6 --label 2 --out labels.npy
 check "with their labels" test -s labels-labels.npy
 check "samples as a data set" gives 0 sample conditional --count 40 --out labelled
 check "a folder for each label" test -d labelled/2
@@ -52,8 +54,8 @@ check "measured by pooled pixels" prints '^frechet .*features of pooled pixels'
 check "too few samples to measure" gives 0 sample full --count 19 --out few.npy
 check "are refused" gives 3 eval full --compare few.npy
 check "eval of a conditional model" gives 0 eval conditional --quiet
-check "a class that is not there" gives 2 sample conditional --class 4
-check "a class of an unconditional model" gives 2 sample full --class 1
+check "a class that is not there" gives 2 sample conditional --label 4
+check "a class of an unconditional model" gives 2 sample full --label 1
 
 # --- The grid -------------------------------------------------------------------------------------------------
 grid=(train --data grid --batch 32 --steps 4 --validations 2 --width 8)

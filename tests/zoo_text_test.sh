@@ -84,6 +84,10 @@ check "stop" gives 0 sample ngram --prompt 'the king' --tokens 500 --stop 'zzz||
 check "at the end of the line" bytes out "$(head -1 out | wc -c)"
 check "an empty prompt" gives 0 sample gpt --tokens 3
 check "a text longer than the context" gives 0 sample gpt --tokens 200
+check "a prompt" gives 0 sample lstm --tokens 40 --prompt 'the '
+mv out bare
+check "a prompt after a newline" gives 0 sample lstm --tokens 40 --prompt $'\nthe '
+check "is continued in the same way: prompts begin lines" cmp -s bare <(tail -n +2 out)
 check "a prompt longer than the context" gives 0 sample gpt --tokens 9 --prompt 'the king sees the moon, and the sea'
 check "a prompt that is no UTF-8" gives 0 sample byte --tokens 3 --prompt $'\xff' --json
 check "byte tokens give whole characters" gives 0 sample byte --temperature 50 --tokens 300 --prompt 'x'
@@ -121,6 +125,7 @@ check "bytes are bytes" gives 0 train --data ./noise --tokenizer byte --model ng
 check "no folder for what failed" test ! -e never
 check "a character that the model does not know" gives 3 sample gpt --prompt 'é'
 check "is named" says 'tokenizer byte'
+check "before the prompt is shown" test ! -s out
 
 # --- Other programs' models ------------------------------------------------------------------------------------
 check "a GGUF file" gives 0 sample "$golden/llama.gguf" --prompt 'the tokens' --tokens 8
@@ -135,6 +140,7 @@ cp "$golden/sentencepiece/tokenizer.json" with-tokenizer
 check "with its tokenizer" gives 0 sample with-tokenizer --tokens 8
 check "by one of its files" gives 0 sample with-tokenizer/model-00001-of-00003.safetensors --tokens 8
 check "no tokenizer" gives 3 sample "$golden/llama" --tokens 8
+check "it tells which files would be one" says 'tokenizer.json'
 check "asks for one" says 'name its file by --tokenizer'
 check "a tokenizer of another model" gives 3 sample "$golden/mistral" --tokenizer "$golden/sentencepiece/tokenizer.json"
 check "tells both sizes" says 'the tokenizer has 400 tokens and the model 120'

@@ -65,6 +65,19 @@ check "its numbers are numbers" prints '"step": [0-9]'
 check "eval of one checkpoint" gives 0 eval full/checkpoints/last.safetensors --quiet
 check "--quiet prints no log" test ! -s err
 check "help" gives 0 train --help
+check "the model's flags come first" bash -c 'grep -n "^Flags" out | cut -d: -f2 | head -1 | grep -qx Flags'
+check "no line is longer than the page" bash -c '! grep -q "^.\{101\}" out'
+check "help of a reader" gives 0 sample --help
+check "what must be given has no brackets" prints '^Usage: genera-vae sample RUN \[FLAGS\]$'
+check "help of the program" gives 0 --help
+check "it says how to begin" prints '^  genera-vae train --time 1m'
+check "no such verb" gives 2 help
+check "there are others" says 'train, sample'
+check "a flag without its value" gives 2 train --out
+check "needs one" says '--out needs a value'
+check "a picture of another kind" gives 2 sample full --out picture.jpg
+check "is none of ours" says 'NAME.png'
+check "nothing is written" test ! -e picture.jpg
 check "--version" gives 0 --version
 check "--plan" gives 0 "${tiny[@]}" --plan --out planned
 check "--plan prints the parameters" prints '^parameters *[0-9]'
@@ -76,11 +89,11 @@ check "cvae" gives 0 train --smoke --model cvae --hidden 16 --steps 2 --out cvae
 check "cvae: eval asks a classifier" bash -c 'XDG_CACHE_HOME=$PWD/cache "$0" eval cvae --quiet >out 2>err' "$program"
 check "how many classes it sees" prints '^class_agreement .* in the eyes of the classifier'
 check "its classes, each in turn" gives 0 sample cvae --count 8
-check "a class, with its labels" gives 0 sample cvae --class 2 --count 6 --out two.npy
+check "a class, with its labels" gives 0 sample cvae --label 2 --count 6 --out two.npy
 check "the labels are there" test -s two-labels.npy
-check "a class that is not there" gives 2 sample cvae --class 4
+check "a class that is not there" gives 2 sample cvae --label 4
 check "it says which are" says '0 to 3'
-check "a class of a model without" gives 2 sample full --class 0
+check "a class of a model without" gives 2 sample full --label 0
 check "reconstruct with labels" gives 0 reconstruct cvae --count 4 --out r.png
 check "ladder" gives 0 train --smoke --model ladder --layers 3 --latent 8 --hidden 16 --steps 4 --stop-after 2 --out ladder
 check "ladder goes on" gives 0 train --resume ladder

@@ -45,7 +45,7 @@ std::unique_ptr<const DatasetSource> open_path(const std::string& path,
   if (is_folder(path)) return open_folder(path, options);
   throw DataError(
       fs::exists(path, ignored)
-          ? fmt::format("[data] {}: is not a folder; name the folder that it is in", path)
+          ? fmt::format("[data] {}: is not a folder; a data set is a folder of IDX files or PNGs", path)
           : fmt::format("[data] {}: no such folder; check the path", path));
 }
 

@@ -17,6 +17,7 @@
 #include "zoo/common/console.h"
 #include "zoo/common/dataset.h"
 #include "zoo/common/failure.h"
+#include "zoo/common/help_page.h"
 #include "zoo/common/shell.h"
 #include "zoo/common/spelling.h"
 #include "zoo/common/version.h"
@@ -65,6 +66,7 @@ struct Verb::Impl {
   std::map<std::string, Bound> bound;
   std::vector<std::string> arguments;
   std::vector<std::vector<std::string>> exclusive_groups;
+  std::string heading = own_flags;  // of the options that are added
 
   CLI::Option* find(const std::string& name) const { return app->get_option_no_throw("--" + name); }
 
@@ -75,6 +77,7 @@ struct Verb::Impl {
     bound[name] = {[&value, initial = value] { value = initial; },
                    [&value, initial = value] { return value != initial; }};
     option->configurable(how != Kept::nowhere);
+    option->group(heading);
     option->take_last();  // of a flag given twice, as in an alias and after it
     return option;
   }
@@ -257,6 +260,11 @@ Verb& Verb::argument(const std::string& name, std::string& value, const std::str
   return *this;
 }
 
+Verb& Verb::under(const char* heading) {
+  impl_->heading = heading;
+  return *this;
+}
+
 Verb& Verb::exclusive(const std::vector<std::string>& names) {
   impl_->exclusive_groups.push_back(names);
   for (const std::string& name : names) impl_->find(name)->default_str("");
@@ -390,23 +398,34 @@ UsageError unknown_flag(const std::string& text, const std::vector<std::string>&
 
 // The verb on the line; what stands before it is an error.
 Verb& CommandLine::Impl::chosen_verb() const {
+  std::string names;
+  for (const std::string& name : verb_names()) names += (names.empty() ? "" : ", ") + name;
   for (const std::string& extra : app.remaining()) {
     if (extra.starts_with("-")) throw unknown_flag(extra, {"help", "version"});
-    throw UsageError(
-        fmt::format("unknown verb '{}'{}", extra, suggestion(extra, verb_names(), "")));
+    const std::string nearest = suggestion(extra, verb_names(), "");
+    throw UsageError(fmt::format(
+        "unknown verb '{}'{}", extra,
+        nearest.empty() ? fmt::format("; there are {} (--help explains)", names) : nearest));
   }
   for (const auto& verb : verbs)
     if (app.got_subcommand(verb->impl_->app)) return *verb;
-  std::string names;
-  for (const std::string& name : verb_names()) names += (names.empty() ? "" : ", ") + name;
   throw UsageError(fmt::format("say what to do: {} (--help explains)", names));
 }
 
 CommandLine::CommandLine(const std::string& program, const std::string& description)
     : impl_(std::make_unique<Impl>()) {
+  impl_->app.formatter(std::make_shared<HelpPage>());  // the verbs inherit it
+  impl_->app.option_defaults()->group(own_flags);
+  impl_->app.set_help_flag("-h,--help", "Print this page");
   impl_->app.name(program);
   impl_->app.description(description);
-  impl_->app.set_version_flag("--version", program + " " + program_version());
+  impl_->app.set_version_flag("--version", program + " " + program_version(), "Print the version");
+  impl_->app.footer(
+      fmt::format("{0} VERB --help explains a verb. To begin with:\n"
+                  "  {0} train --time 1m    # says into which folder it writes: that is RUN below\n"
+                  "  {0} sample RUN\n"
+                  "  {0} eval RUN",
+                  program));
   impl_->app.allow_extras();
 }
 
@@ -414,7 +433,7 @@ CommandLine::~CommandLine() = default;
 
 Verb& CommandLine::verb(const std::string& name, const std::string& description) {
   auto impl = std::make_unique<Verb::Impl>();
-  impl->app = impl_->app.add_subcommand(name, description);
+  impl->app = impl_->app.add_subcommand(name, description)->group("Verbs");
   impl->app->allow_extras();
   impl->app->footer(
       "A flag --some-name can also be given in the environment, as GENERA_SOME_NAME.");
@@ -429,6 +448,9 @@ Verb* CommandLine::parse(int argc, const char* const* argv) {
   } catch (const CLI::Success& help) {  // --help, --version: not an error
     app.exit(help);
     return nullptr;
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string_view text = error.what();
+    throw UsageError(fmt::format("{} needs a value", text.substr(0, text.find(':'))));
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }

@@ -54,6 +54,8 @@ class Verb {
              Kept kept = Kept::nowhere);
   /// An argument without a flag, which must be given.
   Verb& argument(const std::string& name, std::string& value, const std::string& help);
+  /// The options added from here on stand under this heading in the help (help_page.h).
+  Verb& under(const char* heading);
   /// Of these options the one from the strongest source counts; two from the same source are an
   /// error.
   Verb& exclusive(const std::vector<std::string>& names);

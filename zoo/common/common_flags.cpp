@@ -7,24 +7,28 @@
 
 #include "zoo/common/command_line.h"
 #include "zoo/common/failure.h"
+#include "zoo/common/help_page.h"
 #include "zoo/common/machine.h"
 
 namespace genera::zoo {
 
 void add_compute_flags(Verb& verb, ComputeFlags& flags) {
-  verb.option("device", flags.device, "cpu, vulkan[:N|:NAME] or auto", Kept::changeable)
+  verb.under(common_flags)
+      .option("device", flags.device, "cpu, vulkan[:N|:NAME] or auto", Kept::changeable)
       .option("threads", flags.threads,
               "Threads; 0: one per processor. Results do not depend on it", Range{0, 256},
               Kept::changeable)
       .flag("quiet", flags.quiet, "Print results and warnings only")
-      .flag("json", flags.json, "Print the results as JSON");
+      .flag("json", flags.json, "Print the results as JSON")
+      .under(own_flags);
 }
 
 void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words) {
   std::string capital = words.items;
   if (!capital.empty())
     capital.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(capital.front())));
-  verb.option("data", flags.data, words.data)
+  verb.under(training_flags)
+      .option("data", flags.data, words.data)
       .not_in_environment("data")  // GENERA_DATA is the folder in which names are looked up
       .option("out", flags.out, "Run folder to make; default runs/<program>-<model>-<n>",
               Kept::nowhere)
@@ -38,7 +42,7 @@ void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words) {
       .option("batch", flags.batch, capital + " of a step", Range{1, 1e6})
       .option("seed", flags.seed, "Seed of all random numbers", Range{0, 1.8e19})
       .option("validations", flags.validations, "Validations in the whole run", Range{1, 1e6})
-      .option("save-every", flags.save_every, "Steps between checkpoints; 0: a minute",
+      .option("save-every", flags.save_every, "Steps between checkpoints; 0: one every minute",
               Range{0, 1e12}, Kept::changeable)
       .option("stop-after", flags.stop_after,
               "Save and stop after this many steps of this call; --resume goes on", Range{1, 1e12},

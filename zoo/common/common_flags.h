@@ -38,7 +38,10 @@ struct TrainFlags {
 void add_compute_flags(Verb& verb, ComputeFlags& flags);
 /// What the help of a family's flags calls its data.
 struct DataWords {
-  std::string data = "Data set: a name, or a folder of IDX or PNG files";
+  std::string data =
+      "Images: a name (fashion-mnist, sprites, a folder in $GENERA_DATA), or the path of a folder "
+      "of "
+      "IDX or PNG files";
   std::string items = "images";  ///< what a batch and an epoch are made of
 };
 void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words = {});

@@ -88,6 +88,7 @@ Verb& Program::add_reader(const std::string& name, const std::string& help, std:
 
 TrainedRun Program::open(const std::string& run, const Verb& verb) {
   RunFolder folder = RunFolder::open(run);
+  folder.check_program(name_);
   train_->restore(folder.config());
   std::string file = folder.checkpoint_to_read().string();
   io::Checkpoint checkpoint = io::read_checkpoint(file);

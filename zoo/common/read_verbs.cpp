@@ -52,6 +52,15 @@ void write_arrays(const fs::path& path, const io::HostArray& images,
   io::write_npy(labels_path(path), io::HostArray::of<std::int32_t>(shape, labels));
 }
 
+// A name that ends like a kind of file which nothing here writes is a slip.
+void check_kind(const fs::path& path) {
+  const std::vector<std::string> others = {".jpg", ".jpeg", ".gif", ".bmp", ".webp",
+                                           ".tif", ".tiff", ".svg", ".pdf", ".npz"};
+  if (std::find(others.begin(), others.end(), path.extension()) != others.end())
+    throw UsageError(fmt::format("--out {}: pictures are written as NAME.png, arrays as NAME.npy",
+                                 path.string()));
+}
+
 void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -85,8 +94,7 @@ Verb& add_out_flag(Verb& verb, ReadFlags& flags, const std::string& help) {
 }
 
 Verb& add_seed_flag(Verb& verb, ReadFlags& flags) {
-  return verb.option("seed", flags.seed, "Seed of the noise, or of the choice of images",
-                     Range{0, 1.8e19});
+  return verb.option("seed", flags.seed, "Seed of all that is drawn at random", Range{0, 1.8e19});
 }
 
 Verb& add_data_flag(Verb& verb, ReadFlags& flags) {
@@ -103,11 +111,12 @@ Verb& add_record_flag(Verb& verb, ReadFlags& flags) {
                      Kept::nowhere);
 }
 
-Verb& add_sample_flags(Verb& verb, ReadFlags& flags, const std::string& what) {
+Verb& add_sample_flags(Verb& verb, ReadFlags& flags, const std::string& what,
+                       const std::string& folder_of) {
   add_out_flag(
       verb, flags,
-      "What to write: NAME.png, a picture; NAME.npy, an array; any other name, a folder of "
-      "PNGs; default RUN/samples.png");
+      "What to write: NAME.png, a picture; NAME.npy, an array; any other name, a folder of " +
+          folder_of + "; default RUN/samples.png");
   return add_seed_flag(verb, flags)
       .option("count", flags.count, what, Range{1, 1e6})
       .option("columns", flags.columns, "Images in a row of the picture; 0: as many as rows",
@@ -125,6 +134,7 @@ int finish_file(const ReadFlags& flags, const fs::path& path) {
 int finish_picture(const TrainedRun& run, const ReadFlags& flags, const std::string& file,
                    const io::HostArray& images, const GridOptions& options) {
   const fs::path path = flags.out.empty() ? run.folder.path() / file : fs::path(flags.out);
+  check_kind(path);
   if (path.extension() == ".npy")
     io::write_npy(path, images);
   else
@@ -135,6 +145,7 @@ int finish_picture(const TrainedRun& run, const ReadFlags& flags, const std::str
 int finish_samples(const TrainedRun& run, const ReadFlags& flags, const io::HostArray& images,
                    const std::vector<std::int32_t>& labels) {
   const fs::path path = flags.out;
+  check_kind(path);
   if (flags.out.empty() || path.extension() == ".png")
     return finish_picture(run, flags, "samples.png", images, {.columns = flags.columns});
   if (path.extension() == ".npy")

@@ -29,7 +29,7 @@ struct ReadFlags {
 
 /// --out: `help` says what is written, and where without it.
 Verb& add_out_flag(Verb& verb, ReadFlags& flags, const std::string& help);
-/// --seed of the noise, or of the choice of images.
+/// --seed of the noise, of the choice of images, of what a text goes on with.
 Verb& add_seed_flag(Verb& verb, ReadFlags& flags);
 /// --data: another data set than the run's.
 Verb& add_data_flag(Verb& verb, ReadFlags& flags);
@@ -38,14 +38,17 @@ Verb& add_scores_flag(Verb& verb, ReadFlags& flags);
 /// --record: where finish_eval() writes a record for zoo/results.
 Verb& add_record_flag(Verb& verb, ReadFlags& flags);
 /// --out, --seed, --count and --columns of a verb that shows samples with finish_samples().
-Verb& add_sample_flags(Verb& verb, ReadFlags& flags, const std::string& what = "Images");
+/// `folder_of` says what a name without a kind gets.
+Verb& add_sample_flags(Verb& verb, ReadFlags& flags, const std::string& what = "Images",
+                       const std::string& folder_of = "PNGs");
 
 /// Says on stdout which file was written: the one result of a verb that writes a file. With --json
 /// as {"file": PATH}.
 int finish_file(const ReadFlags& flags, const std::filesystem::path& path);
 
 /// Writes images (N,C,H,W) f32 as one picture with the run's recipe in it: to --out, or to `file` in
-/// the run folder. --out NAME.npy gets the array as it is.
+/// the run folder. --out NAME.npy gets the array as it is. UsageError for the name of another kind of
+/// file.
 int finish_picture(const TrainedRun& run, const ReadFlags& flags, const std::string& file,
                    const io::HostArray& images, const GridOptions& options = {});
 

@@ -23,8 +23,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 using Row = std::vector<std::string>;
 
-constexpr std::size_t shown_samples = 2;
-
 constexpr const char* style = R"(
 body { font: 15px/1.5 sans-serif; color: #222; max-width: 1000px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
@@ -76,7 +74,8 @@ std::string figures_table(const RunFolder& folder) {
   std::vector<Row> rows;
   for (const Figure& figure : summary.figures)
     rows.push_back({figure.name, fmt::format("{:.5g} {}", figure.value, figure.unit),
-                    fmt::format("{:.2g}", figure.standard_error), figure.protocol});
+                    figure.standard_error > 0 ? fmt::format("{:.2g}", figure.standard_error) : "",
+                    figure.protocol});
   return table({"figure", "value", "standard error", "protocol"}, rows);
 }
 
@@ -108,14 +107,17 @@ std::vector<fs::path> sample_files(const RunFolder& folder) {
   return files;
 }
 
+// The newest samples, those of half the way, and the first: from the same noise, so that one sees
+// what was learned.
 std::string samples(const RunFolder& folder) {
   const std::vector<fs::path> files = sample_files(folder);
   std::string html;
-  for (auto file = files.rbegin(); file != files.rend(); ++file) {
-    if (file - files.rbegin() == std::ptrdiff_t{shown_samples}) break;
-    const std::string content = content_of(*file);
-    const std::string caption = escaped_markup(file->stem().string());
-    html += file->extension() == ".png"
+  for (std::size_t i = files.size(); i-- > 0;) {
+    if (i != 0 && i + 1 != files.size() && i != (files.size() - 1) / 2) continue;
+    const fs::path& file = files[i];
+    const std::string content = content_of(file);
+    const std::string caption = escaped_markup(file.stem().string());
+    html += file.extension() == ".png"
                 ? fmt::format(
                       "<figure><img alt=\"{0}\" src=\"data:image/png;base64,{1}\">"
                       "<figcaption>{0}</figcaption></figure>\n",

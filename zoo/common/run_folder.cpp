@@ -9,6 +9,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <span>
 
 #include "zoo/common/failure.h"
@@ -97,6 +99,15 @@ fs::path RunFolder::checkpoint_to_read() const {
 
 fs::path RunFolder::checkpoint_to_resume() const {
   return given_checkpoint_.empty() ? last_checkpoint() : given_checkpoint_;
+}
+
+void RunFolder::check_program(const std::string& program) const {
+  std::ifstream file(manifest());
+  const auto found = nlohmann::json::parse(file, nullptr, false);
+  if (!found.is_object() || !found.contains("program") || !found["program"].is_string()) return;
+  if (const std::string maker = found["program"]; maker != program)
+    throw DataError(
+        fmt::format("{} is a run of {}: {} cannot read it", path_.string(), maker, program));
 }
 
 void RunFolder::claim() {

@@ -42,6 +42,8 @@ class RunFolder {
   /// here, and deletes the half-written files of one that was killed. Error when another process
   /// trains here.
   void claim();
+  /// DataError when the manifest says that another program than `program` made the run.
+  void check_program(const std::string& program) const;
 
  private:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}

@@ -87,12 +87,20 @@ Summary read_summary(const std::filesystem::path& path) {
 
 std::string to_text(const Summary& summary) {
   std::size_t width = 15;
-  for (const Figure& figure : summary.figures) width = std::max(width, figure.name.size());
-  std::string text;
+  const auto of_another = [](const Figure& figure) {
+    return figure.name.find('.') != std::string::npos;
+  };
   for (const Figure& figure : summary.figures)
-    text += fmt::format("{:<{}} {:>10} {:<4}  standard error {}  ({})\n", figure.name, width,
-                        number_text(figure.value), figure.unit, number_text(figure.standard_error),
-                        figure.protocol);
+    if (!of_another(figure)) width = std::max(width, figure.name.size());
+  std::string text;
+  for (const Figure& figure : summary.figures) {
+    if (of_another(figure)) continue;
+    const std::string error = figure.standard_error > 0
+                                  ? "standard error " + number_text(figure.standard_error) + "  "
+                                  : "";
+    text += fmt::format("{:<{}} {:>10} {:<4}  {}({})\n", figure.name, width,
+                        number_text(figure.value), figure.unit, error, figure.protocol);
+  }
   return text;
 }
 

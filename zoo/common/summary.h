@@ -38,7 +38,8 @@ Figure mean_figure(const std::string& name, const std::vector<double>& values,
 std::string to_json(const Summary& summary);
 /// Reads summary.json; of a file that is missing or damaged, an empty summary.
 Summary read_summary(const std::filesystem::path& path);
-/// One line per figure, for people.
+/// One line per figure, for people. Those of references (`train.frechet`) are left out: the programs
+/// that have such show them side by side.
 std::string to_text(const Summary& summary);
 
 /// Writes a record of a run for zoo/results: what was run, from which source, on which kind of

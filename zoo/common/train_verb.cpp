@@ -139,7 +139,8 @@ int report(const RunFolder& folder, std::vector<Figure> figures, const Trainable
   if (!unwritten.empty())
     throw DiskError(fmt::format("the training is done, but in {} could not be written: {}",
                                 folder.path().string(), unwritten));
-  console.note(fmt::format("the run is in {}", folder.path().string()));
+  console.note(fmt::format("the run is in {}; to look at: {}", folder.path().string(),
+                           folder.report().string()));
   return exit_done;
 }
 
@@ -173,6 +174,7 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
           "--resume goes on in its own folder with its own configuration: leave out "
           "--out and --config");
     folder = RunFolder::open(flags.resume);
+    folder->check_program(program);
     verb.restore(folder->config());
   }
   const std::string command = shown_command(program, verb);

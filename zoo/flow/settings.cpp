@@ -4,6 +4,8 @@
 
 #include "zoo/common/command_line.h"
 #include "zoo/common/failure.h"
+#include "zoo/common/spelling.h"
+#include "zoo/flow/densities.h"
 
 namespace genera::zoo {
 namespace {
@@ -19,6 +21,21 @@ void check_image(const FlowShape& shape) {
         shape.levels, shape.levels, factor, shape.example[1], shape.example[2]));
 }
 
+std::string no_vectors(const FlowSettings& settings) {
+  std::vector<std::string> names;
+  std::string list;
+  for (const Density2d& density : densities()) {
+    names.emplace_back(density.name);
+    list += names.back() + ", ";
+  }
+  const std::string nearest = nearest_name(settings.train.data, names);
+  return fmt::format(
+      "--model {} is for vectors: {}or a .csv file; --data {} is none of them{} (images: --model "
+      "glow)",
+      settings.model, list, settings.train.data,
+      nearest.empty() ? "" : "; did you mean " + nearest + "?");
+}
+
 }  // namespace
 
 void add_flags(Verb& verb, FlowSettings& s) {
@@ -26,8 +43,10 @@ void add_flags(Verb& verb, FlowSettings& s) {
   s.train.batch = 256;
   add_train_flags(
       verb, s.train,
-      {.data = "8-gaussians, moons, rings, circles or checkerboard; a .csv file; or images: a "
-               "name, or a folder of IDX or PNG files",
+      {.data =
+           "8-gaussians, moons, rings, circles or checkerboard; a .csv file; or images: a "
+           "name (fashion-mnist, sprites, a folder in $GENERA_DATA), or the path of a folder of "
+           "IDX or PNG files",
        .items = "examples"});
   verb.choice("model", s.model, {"realnvp", "glow", "maf", "spline"},
               "The flow: glow for images, maf and spline for vectors, realnvp for both")
@@ -63,11 +82,7 @@ bool on_images(const FlowSettings& settings) {
                       settings.train.data));
     return true;
   }
-  if (settings.model != "realnvp" && images)
-    throw UsageError(fmt::format(
-        "--model {} is for vectors (a density, or a .csv file), --data {} are images; use --model "
-        "glow",
-        settings.model, settings.train.data));
+  if (settings.model != "realnvp" && images) throw UsageError(no_vectors(settings));
   return images;
 }
 

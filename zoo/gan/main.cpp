@@ -46,9 +46,9 @@ Gan trained_gan(const TrainedRun& run, const GanSettings& settings) {
 SampleOptions sample_options(const Generator& generator, const GanReadFlags& flags) {
   const std::int64_t classes = generator.shape().classes;
   if (flags.label >= 0 && classes == 0)
-    throw UsageError("--class: the model was trained without --conditional");
+    throw UsageError("--label: the model was trained without --conditional");
   if (flags.label >= 0 && flags.label >= classes)
-    throw UsageError(fmt::format("--class {}: the classes are 0 to {}", flags.label, classes - 1));
+    throw UsageError(fmt::format("--label {}: the classes are 0 to {}", flags.label, classes - 1));
   return {flags.count, flags.seed, static_cast<std::int32_t>(flags.label)};
 }
 
@@ -153,7 +153,7 @@ int run(int argc, char** argv) {
   const char* class_help = "Of a conditional model: the class of all samples; -1: each in turn";
   add_sample_flags(reader("sample", "Draws samples from the generator", sampled, sample), sampled,
                    "Samples")
-      .option("class", sampled.label, class_help, Range{-1, 1e9})
+      .option("label", sampled.label, class_help, Range{-1, 1e9})
       .option("noise", sampled.noise,
               "Points of the latent space in place of --count and --seed: an .npy file, f32 (N,Z)");
   Verb& walk =
@@ -162,7 +162,7 @@ int run(int argc, char** argv) {
   add_seed_flag(walk, between)
       .option("count", between.count, "Walks, one row each", Range{1, 1e4})
       .option("steps", between.steps, "Samples of a walk", Range{1, 1e3})
-      .option("class", between.label, class_help, Range{-1, 1e9});
+      .option("label", between.label, class_help, Range{-1, 1e9});
   Verb& measure =
       reader("eval", "Measures samples against the test set, beside references", measured, eval);
   add_data_flag(add_record_flag(measure, measured), measured)

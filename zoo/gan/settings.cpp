@@ -34,7 +34,10 @@ GanRecipe recipe_of(const std::string& model) {
 }  // namespace
 
 void add_flags(Verb& verb, GanSettings& s) {
-  add_train_flags(verb, s.train);
+  add_train_flags(verb, s.train,
+                  {.data = "grid (25 normal distributions in the plane), or images: a name "
+                           "(fashion-mnist, sprites, a folder in $GENERA_DATA), or the path of a "
+                           "folder of IDX or PNG files"});
   verb.choice("model", s.model, {"gan", "dcgan", "lsgan", "sngan", "wgan-gp"},
               "Objective and normalisation")
       .choice("network", s.network, {"auto", "conv", "mlp"},

@@ -48,14 +48,6 @@ std::vector<std::string> stop_texts(const std::string& flag) {
   return stops;
 }
 
-// The prompt's tokens after the begin token, or what a text begins with.
-std::vector<Token> prompt_tokens(const Tokenizer& tokenizer, const std::string& prompt) {
-  std::vector<Token> tokens = tokenizer.encode(prompt);
-  if (tokens.empty()) return text_beginning(tokenizer);
-  if (tokenizer.begin()) tokens.insert(tokens.begin(), *tokenizer.begin());
-  return tokens;
-}
-
 void print_now(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
@@ -80,17 +72,31 @@ Opened open_path(Program& program, const Verb& verb, const TextSettings& setting
   return {trained_text(run, settings), run, ""};
 }
 
+// The prompt's tokens after the begin token. A run learned one endless text, without such a token: its
+// prompt begins a line, as the lines of `score` do. No training goes on from an empty memory in the
+// middle of a line, and some recurrent models babble there.
+std::vector<Token> prompt_tokens(const Opened& opened, const std::string& prompt) {
+  const Tokenizer& tokenizer = *opened.trained.tokenizer;
+  const std::vector<Token> rest = tokenizer.encode(prompt);
+  if (rest.empty()) return text_beginning(tokenizer);
+  std::vector<Token> tokens;
+  if (tokenizer.begin() || (opened.run && prompt.front() != '\n'))
+    tokens = text_beginning(tokenizer);
+  tokens.insert(tokens.end(), rest.begin(), rest.end());
+  return tokens;
+}
+
 int sample(const Opened& opened, const TextSettings&, const TextReadFlags& flags) {
   const TrainedText& trained = opened.trained;
   const GenerationOptions options{flags.sampling, flags.tokens, stop_texts(flags.stop), flags.seed,
                                   flags.count};
   const bool stream = flags.count == 1 && flags.out.empty() && !flags.compute.json;
+  const std::vector<Token> prompt = prompt_tokens(opened, flags.prompt);
   if (stream) print_now(flags.prompt);
-  const auto texts =
-      generate(*trained.model, *trained.tokenizer, prompt_tokens(*trained.tokenizer, flags.prompt),
-               options, [&](std::int64_t, std::string_view characters) {
-                 if (stream) print_now(characters);
-               });
+  const auto texts = generate(*trained.model, *trained.tokenizer, prompt, options,
+                              [&](std::int64_t, std::string_view characters) {
+                                if (stream) print_now(characters);
+                              });
   if (stream) return print_now("\n"), exit_done;
   if (!flags.out.empty()) {
     std::string all;

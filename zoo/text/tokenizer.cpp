@@ -48,8 +48,8 @@ class CharTokenizer : public Tokenizer {
       const auto found = tokens_.find(character);
       if (length == 0 || found == tokens_.end())
         throw DataError(fmt::format(
-            "the character {} at byte {} is not among the {} that the model knows; --tokenizer "
-            "byte knows every text",
+            "the character {} at byte {} is not among the {} that the model knows; train with "
+            "--tokenizer byte to know every text",
             json_text(character), at, characters_.size()));
       tokens.push_back(found->second);
       at += length;

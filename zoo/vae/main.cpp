@@ -47,17 +47,17 @@ data::Images test_images(const TrainedRun& run, const VaeSettings& settings,
   return images;
 }
 
-// The labels of what `sample` draws: all of --class, or every class in turn; none of a model that
+// The labels of what `sample` draws: all of --label, or every class in turn; none of a model that
 // takes none.
 std::vector<std::int32_t> wanted_labels(const LatentModel& model, const VaeReadFlags& flags) {
   if (!model.conditional()) {
-    if (flags.label >= 0) throw UsageError("--class: this model was trained without classes");
+    if (flags.label >= 0) throw UsageError("--label: this model was trained without classes");
     return {};
   }
   if (flags.label < 0) return cycled_labels(flags.count, model.shape().classes);
   if (flags.label >= model.shape().classes)
     throw UsageError(
-        fmt::format("--class {}: the classes are 0 to {}", flags.label, model.shape().classes - 1));
+        fmt::format("--label {}: the labels are 0 to {}", flags.label, model.shape().classes - 1));
   return std::vector<std::int32_t>(static_cast<std::size_t>(flags.count),
                                    static_cast<std::int32_t>(flags.label));
 }
@@ -150,7 +150,8 @@ int run(int argc, char** argv) {
   add_sample_flags(reader("sample", "Draws images from the model", sampled, sample), sampled)
       .flag("draws", sampled.draws, "Draw each pixel from p(x|z) instead of showing its mean",
             Kept::in_config)
-      .option("class", sampled.label, "cvae: the class to draw; -1: each in turn", Range{-1, 1e9});
+      .option("label", sampled.label, "cvae: the label of all samples; -1: each in turn",
+              Range{-1, 1e9});
   Verb& rebuild =
       reader("reconstruct", "Shows test images and their reconstructions", rebuilt, reconstruct);
   add_out_flag(rebuild, rebuilt, "PNG file to write; default RUN/reconstructions.png");

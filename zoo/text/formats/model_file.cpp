@@ -36,11 +36,11 @@ std::shared_ptr<const Tokenizer> fitting(std::unique_ptr<Tokenizer> tokenizer,
   return tokenizer;
 }
 
-[[noreturn]] void no_tokenizer(const fs::path& path) {
-  throw DataError(
-      fmt::format("[open_model_file] {}: there is no tokenizer beside the model; name "
-                  "its file by --tokenizer",
-                  path.native()));
+[[noreturn]] void no_tokenizer(const fs::path& path, const char* names) {
+  throw DataError(fmt::format(
+      "[open_model_file] {}: there is no tokenizer beside the model ({}); name its file "
+      "by --tokenizer FILE",
+      path.native(), names));
 }
 
 ModelFile open_gguf(const fs::path& path, const fs::path& tokenizer) {
@@ -53,7 +53,8 @@ ModelFile open_gguf(const fs::path& path, const fs::path& tokenizer) {
 
 ModelFile open_safetensors(const fs::path& path, const fs::path& tokenizer) {
   const fs::path folder = fs::is_directory(path) ? path : fs::absolute(path).parent_path();
-  if (tokenizer.empty() && !holds_tokenizer(folder)) no_tokenizer(path);
+  if (tokenizer.empty() && !holds_tokenizer(folder))
+    no_tokenizer(path, "tokenizer.json, tokenizer.model, or vocab.json with merges.txt");
   const ImportedModel imported = import_hugging_face(path);
   auto found = open_tokenizer(tokenizer.empty() ? folder : tokenizer, {.end = imported.end});
   return {imported.model, fitting(std::move(found), *imported.model, path), "safetensors"};
@@ -62,7 +63,7 @@ ModelFile open_safetensors(const fs::path& path, const fs::path& tokenizer) {
 ModelFile open_llama2c(const fs::path& path, const fs::path& tokenizer) {
   const fs::path beside = fs::absolute(path).parent_path() / "tokenizer.bin";
   const ImportedModel imported = import_llama2c(path);
-  if (tokenizer.empty() && !fs::exists(beside)) no_tokenizer(path);
+  if (tokenizer.empty() && !fs::exists(beside)) no_tokenizer(path, "tokenizer.bin");
   auto found = open_tokenizer(tokenizer.empty() ? beside : tokenizer,
                               {.vocabulary = imported.model->vocabulary()});
   return {imported.model, fitting(std::move(found), *imported.model, path), "llama2.c"};
