@@ -1,0 +1,176 @@
+#include "backends/vulkan/executable.h"
+
+#include <genera/error.h>
+
+#include "backends/primitive_operands.h"
+#include "backends/vulkan/print_kernel.h"
+#include "engine/plan/lower.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace genera::vulkan {
+namespace {
+
+/// Buffers of outputs that take over a donated leaf's memory are seen as that leaf's, so that a kernel which reads the one and
+/// writes the other binds the memory once.
+std::vector<int> shared_memory(const Plan& plan) {
+  std::vector<int> same(plan.buffers.size());
+  for (std::size_t b = 0; b < same.size(); ++b) same[b] = static_cast<int>(b);
+  for (std::size_t b = 0; b < same.size(); ++b) {
+    const PlanBuffer& buffer = plan.buffers[b];
+    if (buffer.place != PlanBuffer::Place::output) continue;
+    const int donor = plan.output_memory[static_cast<std::size_t>(buffer.where)].donor;
+    for (std::size_t leaf = 0; donor >= 0 && leaf < same.size(); ++leaf)
+      if (plan.buffers[leaf].place == PlanBuffer::Place::leaf && plan.buffers[leaf].where == donor)
+        same[b] = static_cast<int>(leaf);
+  }
+  return same;
+}
+
+}  // namespace
+
+VulkanExecutable::VulkanExecutable(Context& context, std::shared_ptr<const Plan> plan)
+    : context_(context), plan_(std::move(plan)), same_memory_(shared_memory(*plan_)) {
+  for (const PlanStep& step : plan_->steps) {
+    check_operands(step);
+    steps_.push_back(compile(step));
+  }
+  if (!plan_->scalars.empty())
+    scalars_ = as_address(context_.allocate(plan_->scalars.size() * 4 * sizeof(std::uint32_t)));
+}
+
+VulkanExecutable::~VulkanExecutable() {
+  if (scalars_) context_.allocator.release(scalars_);
+  try {
+    context_.recorder.finish("the end of a plan");  // its pipelines may be in use
+  } catch (const Error&) {                          // a lost device uses nothing
+  }
+}
+
+void VulkanExecutable::check_operands(const PlanStep& step) const {
+  const StepAccess access = access_of(step);
+  for (const auto* list : {&access.reads, &access.writes})
+    for (const int b : *list) {
+      const PlanBuffer& buffer = plan_->buffers[static_cast<std::size_t>(b)];
+      check_dtype(buffer.dtype, context_.device.limits());
+      if (static_cast<std::uint64_t>(buffer.bytes) > context_.device.limits().binding_bytes)
+        throw DeviceError(
+            fmt::format("[vulkan] {} needs {} of {}, {} bytes; shaders see at most {} bytes of one "
+                        "tensor on {}",
+                        step.label, name(buffer.dtype), to_string(buffer.shape), buffer.bytes,
+                        context_.device.limits().binding_bytes, context_.device.name()));
+    }
+}
+
+VulkanExecutable::Step VulkanExecutable::compile(const PlanStep& step) {
+  Step result;
+  std::vector<Dispatch> dispatches;
+  const Limits& limits = context_.device.limits();
+  if (step.kind == PlanStep::Kind::kernel) {
+    dispatches = print_kernel(step.kernel, same_memory_, limits);
+  } else {
+    const KernelStep kernel = kernel_of(step.primitive);
+    result.on_host = kernel.kernel.code.empty();
+    if (!result.on_host) dispatches = print_kernel(kernel, same_memory_, limits);
+  }
+  for (const Dispatch& dispatch : dispatches)
+    if (dispatch.groups > 0) result.commands.push_back(compile(dispatch));
+  return result;
+}
+
+VulkanExecutable::Command VulkanExecutable::compile(const Dispatch& dispatch) {
+  for (const BufferUse& use : dispatch.uses)
+    if (use.buffer == BufferUse::scratch)
+      scratch_bytes_ = std::max(scratch_bytes_, static_cast<std::uint64_t>(use.offset + use.bytes));
+  return {context_.pipelines.get(dispatch.text, dispatch.uses.size()), dispatch.uses,
+          static_cast<std::uint32_t>(std::min<std::int64_t>(
+              dispatch.groups, std::int64_t{context_.device.limits().groups}))};
+}
+
+void VulkanExecutable::upload_scalars(std::span<const ScalarBinding> scalars) {
+  if (scalars.empty()) return;
+  std::vector<std::uint32_t> words;
+  for (const ScalarBinding& scalar : scalars) {
+    const auto bits = static_cast<std::uint64_t>(scalar.integer);
+    words.insert(words.end(),
+                 {std::bit_cast<std::uint32_t>(static_cast<float>(scalar.floating)),
+                  static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32), 0u});
+  }
+  context_.recorder.upload(scalars_, words.data(), words.size() * sizeof(std::uint32_t));
+}
+
+void VulkanExecutable::record(const Command& command, std::span<void* const> addresses) {
+  bindings_.clear();
+  for (const BufferUse& use : command.uses) {
+    Address address = 0;
+    std::uint64_t bytes = 0;
+    if (use.buffer >= 0) {
+      address = as_address(addresses[static_cast<std::size_t>(use.buffer)]);
+      bytes =
+          static_cast<std::uint64_t>(plan_->buffers[static_cast<std::size_t>(use.buffer)].bytes);
+    } else if (use.buffer == BufferUse::scalars) {
+      address = scalars_;
+      bytes = plan_->scalars.size() * 4 * sizeof(std::uint32_t);
+    } else {
+      address = context_.scratch(scratch_bytes_) + static_cast<std::uint64_t>(use.offset);
+      bytes = static_cast<std::uint64_t>(use.bytes);
+    }
+    bindings_.push_back({address, bytes, use.reads, use.writes});
+  }
+  context_.recorder.dispatch(*command.pipeline, bindings_, command.groups);
+}
+
+void VulkanExecutable::run_on_host(const PlanStep& step, std::span<void* const> addresses,
+                                   std::span<const ScalarBinding> scalars) {
+  const PrimitiveStep& primitive = step.primitive;
+  ++context_.host_steps[std::string(name(primitive.op))];
+  std::vector<void*> host(addresses.size(), nullptr);
+  std::vector<StorageRef> memory;
+  const auto room = [&](const PlanOperand& operand) {
+    const auto b = static_cast<std::size_t>(operand.buffer);
+    memory.emplace_back(Storage::allocate(static_cast<std::size_t>(plan_->buffers[b].bytes)));
+    host[b] = memory.back()->data();
+    return std::pair(host[b], static_cast<std::size_t>(plan_->buffers[b].bytes));
+  };
+  for (const PlanOperand& input : primitive.inputs) {
+    const auto [to, bytes] = room(input);
+    context_.download(to, addresses[static_cast<std::size_t>(input.buffer)], bytes);
+  }
+  for (const PlanOperand& output : primitive.outputs) room(output);
+  run_by_reference(primitive, host, scalars);
+  for (const PlanOperand& output : primitive.outputs) {
+    const auto b = static_cast<std::size_t>(output.buffer);
+    context_.upload(addresses[b], host[b], static_cast<std::size_t>(plan_->buffers[b].bytes));
+  }
+}
+
+void VulkanExecutable::run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
+                           const StepHook& hook) {
+  Recorder& recorder = context_.recorder;
+  upload_scalars(scalars);
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    const PlanStep& step = plan_->steps[s];
+    if (hook) {
+      recorder.finish(step.label);
+      hook(static_cast<int>(s), false);
+    }
+    if (steps_[s].on_host) run_on_host(step, addresses, scalars);
+    for (const Command& command : steps_[s].commands) record(command, addresses);
+    recorder.pending_work += static_cast<std::uint64_t>(step.flops + step.bytes);
+    if (recorder.pending_work > context_.device.limits().segment_work) {
+      recorder.submit(step.label);
+      ++context_.segments;
+    }
+    if (hook) {
+      recorder.finish(step.label);
+      hook(static_cast<int>(s), true);
+    }
+  }
+  recorder.submit(plan_->steps.empty() ? "nothing" : plan_->steps.back().label);
+  if (context_.device.limits().red_zones) context_.check_red_zones();
+}
+
+}  // namespace genera::vulkan
