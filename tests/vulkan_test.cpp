@@ -83,17 +83,16 @@ TEST_CASE("vulkan: values move between devices and back, whole") {
 
 TEST_CASE("vulkan: reductions of every form, over several passes") {
   // Rows, columns, few long rows (in chunks), single numbers.
-  const std::vector<std::pair<Shape, std::vector<int>>> shapes{
+  const std::vector<std::pair<Shape, Axes>> shapes{
       {Shape{5, 3}, {1}},     {Shape{3, 70}, {1}},    {Shape{2, 9000}, {1}},
       {Shape{2000, 40}, {0}}, {Shape{40, 1100}, {0}}, {Shape{3, 50, 4}, {0, 2}},
       {Shape{17000}, {0}},    {Shape{1, 1}, {0}},     {Shape{9000, 2}, {0}}};
   for (const auto& [shape, axes] : shapes) {
     const Tensor x = random_normal(Key{3}, shape);
-    const auto build = [&, &shape = shape, &axes = axes] {
-      const std::vector<std::int64_t> over(axes.begin(), axes.end());
-      const Tensor centred = x - mean(x, over, true);
-      const Tensor spread = sqrt(mean(centred * centred, over, true) + 1e-5);
-      return centred / spread + max(x, over, true);
+    const std::function<Tensor()> build = [&, &axes = axes] {
+      const Tensor centred = x - mean(x, axes, true);
+      const Tensor spread = sqrt(mean(centred * centred, axes, true) + 1e-5);
+      return centred / spread + max(x, axes, true);
     };
     const auto got = run_on<float>("vulkan", build), expected = run_on<float>("cpu", build);
     for (std::size_t i = 0; i < got.size(); ++i) {

@@ -4,6 +4,8 @@
 
 #include "backends/primitive_operands.h"
 #include "backends/vulkan/print_kernel.h"
+#include "backends/vulkan/print_movement.h"
+#include "backends/vulkan/print_product.h"
 #include "engine/plan/lower.h"
 
 #include <fmt/format.h>
@@ -13,6 +15,9 @@
 
 namespace genera::vulkan {
 namespace {
+
+constexpr std::size_t status_bytes =
+    Allocator::alignment;  // of a checked step: a binding of its own
 
 /// Buffers of outputs that take over a donated leaf's memory are seen as that leaf's, so that a kernel which reads the one and
 /// writes the other binds the memory once.
@@ -38,11 +43,13 @@ VulkanExecutable::VulkanExecutable(Context& context, std::shared_ptr<const Plan>
     check_operands(step);
     steps_.push_back(compile(step));
   }
+  if (!checked_.empty()) status_ = as_address(context_.allocate(checked_.size() * status_bytes));
   if (!plan_->scalars.empty())
     scalars_ = as_address(context_.allocate(plan_->scalars.size() * 4 * sizeof(std::uint32_t)));
 }
 
 VulkanExecutable::~VulkanExecutable() {
+  if (status_) context_.allocator.release(status_);
   if (scalars_) context_.allocator.release(scalars_);
   try {
     context_.recorder.finish("the end of a plan");  // its pipelines may be in use
@@ -71,10 +78,18 @@ VulkanExecutable::Step VulkanExecutable::compile(const PlanStep& step) {
   const Limits& limits = context_.device.limits();
   if (step.kind == PlanStep::Kind::kernel) {
     dispatches = print_kernel(step.kernel, same_memory_, limits);
+  } else if (step.primitive.op == Op::MatMul || step.primitive.op == Op::Conv) {
+    dispatches = print_product(step, same_memory_);
   } else {
     const KernelStep kernel = kernel_of(step.primitive);
-    result.on_host = kernel.kernel.code.empty();
-    if (!result.on_host) dispatches = print_kernel(kernel, same_memory_, limits);
+    dispatches = kernel.kernel.code.empty() ? print_movement(step.primitive, same_memory_)
+                                            : print_kernel(kernel, same_memory_, limits);
+    result.on_host = dispatches.empty();
+    const auto offset = static_cast<std::int64_t>(checked_.size() * status_bytes);
+    if (auto check = print_check(step.primitive, offset, same_memory_)) {
+      dispatches.insert(dispatches.begin(), std::move(*check));
+      checked_.push_back(steps_.size());
+    }
   }
   for (const Dispatch& dispatch : dispatches)
     if (dispatch.groups > 0) result.commands.push_back(compile(dispatch));
@@ -114,6 +129,9 @@ void VulkanExecutable::record(const Command& command, std::span<void* const> add
     } else if (use.buffer == BufferUse::scalars) {
       address = scalars_;
       bytes = plan_->scalars.size() * 4 * sizeof(std::uint32_t);
+    } else if (use.buffer == BufferUse::status) {
+      address = status_ + static_cast<std::uint64_t>(use.offset);
+      bytes = static_cast<std::uint64_t>(use.bytes);
     } else {
       address = context_.scratch(scratch_bytes_) + static_cast<std::uint64_t>(use.offset);
       bytes = static_cast<std::uint64_t>(use.bytes);
@@ -121,6 +139,18 @@ void VulkanExecutable::record(const Command& command, std::span<void* const> add
     bindings_.push_back({address, bytes, use.reads, use.writes});
   }
   context_.recorder.dispatch(*command.pipeline, bindings_, command.groups);
+}
+
+/// The planner puts these steps before any memory is overwritten that was there before: nothing is lost when one throws.
+void VulkanExecutable::check_indices() {
+  std::vector<std::uint32_t> words(checked_.size() * status_bytes / sizeof(std::uint32_t));
+  context_.recorder.download(words.data(), status_, checked_.size() * status_bytes);
+  for (std::size_t c = 0; c < checked_.size(); ++c) {
+    const std::uint32_t* const found = &words[c * status_bytes / sizeof(std::uint32_t)];
+    if (found[0] != 0)
+      throw ArgumentError(bad_index(plan_->steps[checked_[c]].primitive, found[0] - 1,
+                                    static_cast<std::int32_t>(found[1])));
+  }
 }
 
 void VulkanExecutable::run_on_host(const PlanStep& step, std::span<void* const> addresses,
@@ -159,6 +189,7 @@ void VulkanExecutable::run(std::span<void* const> addresses, std::span<const Sca
     }
     if (steps_[s].on_host) run_on_host(step, addresses, scalars);
     for (const Command& command : steps_[s].commands) record(command, addresses);
+    if (!checked_.empty() && s == checked_.back()) check_indices();
     recorder.pending_work += static_cast<std::uint64_t>(step.flops + step.bytes);
     if (recorder.pending_work > context_.device.limits().segment_work) {
       recorder.submit(step.label);

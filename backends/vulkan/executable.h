@@ -37,6 +37,7 @@ class VulkanExecutable final : public Executable {
   Command compile(const Dispatch& dispatch);
   void upload_scalars(std::span<const ScalarBinding> scalars);
   void record(const Command& command, std::span<void* const> addresses);
+  void check_indices();
   void run_on_host(const PlanStep& step, std::span<void* const> addresses,
                    std::span<const ScalarBinding> scalars);
 
@@ -44,6 +45,9 @@ class VulkanExecutable final : public Executable {
   std::shared_ptr<const Plan> plan_;
   std::vector<int> same_memory_;  // by buffer: the one whose memory it takes over, or itself
   std::vector<Step> steps_;
+  std::vector<std::size_t>
+      checked_;  // steps that look for bad indices, in order; two words of status each
+  Address status_ = 0;
   Address scalars_ = 0;
   std::uint64_t scratch_bytes_ = 0;
   std::vector<Binding> bindings_;

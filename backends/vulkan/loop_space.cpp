@@ -16,7 +16,7 @@ bool has_view(KernelOp op) {
 
 }  // namespace
 
-LoopSpace::LoopSpace(const KernelStep& step) {
+LoopSpace::LoopSpace(const KernelStep& step, Joining joining) {
   const Kernel& kernel = step.kernel;
   for (std::size_t d = 0; d < static_cast<std::size_t>(kernel.rank); ++d) {
     const std::int64_t extent = kernel.extents[d];
@@ -31,7 +31,7 @@ LoopSpace::LoopSpace(const KernelStep& step) {
         "[vulkan] a kernel over {} x {} elements is more than the 2^30 that one may have: use "
         "smaller batches",
         kept_, reduced_));
-  join(step);
+  if (joining == joined) join(step);
 }
 
 void LoopSpace::join(const KernelStep& step) {
@@ -70,6 +70,13 @@ std::string LoopSpace::indices(const std::string& flat, bool kept, bool reduced)
       rest = fmt::format("rest_{}", d);
     }
   }
+  return text;
+}
+
+std::string LoopSpace::assigned(const std::vector<std::string>& expressions) const {
+  std::string text;
+  for (std::size_t d = 0; d < dimensions_.size(); ++d)
+    text += fmt::format("int i{} = {};\n", d, expressions[dimensions_[d].axis]);
   return text;
 }
 

@@ -13,8 +13,10 @@ namespace genera::vulkan {
 /// is left as dimension d.
 class LoopSpace {
  public:
+  /// Whether neighbours are joined.
+  enum Joining { joined, separate };
   /// DeviceError for more than 2^30 iterations.
-  explicit LoopSpace(const KernelStep& step);
+  explicit LoopSpace(const KernelStep& step, Joining joining = joined);
 
   std::int64_t kept_count() const { return kept_; }
   std::int64_t reduced_count() const { return reduced_; }
@@ -26,6 +28,9 @@ class LoopSpace {
   std::string all_indices(const std::string& flat) const { return indices(flat, true, true); }
   std::string kept_indices(const std::string& flat) const { return indices(flat, true, false); }
   std::string reduced_indices(const std::string& flat) const { return indices(flat, false, true); }
+
+  /// Statements that declare the indices from one expression per dimension of the kernel; for a space that is not joined.
+  std::string assigned(const std::vector<std::string>& expressions) const;
 
   /// The element number that the view gives, as an expression of the indices.
   std::string index(const AffineView& view) const;

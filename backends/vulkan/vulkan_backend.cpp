@@ -1,6 +1,7 @@
 #include "backends/backend.h"
 #include "backends/vulkan/context.h"
 #include "backends/vulkan/executable.h"
+#include "backends/vulkan/print_product.h"
 
 #include <algorithm>
 #include <map>
@@ -38,8 +39,10 @@ class VulkanBackend final : public Backend {
     return std::all_of(types.begin(), types.end(),
                        [&](DType t) { return has_lanes(t) || (moves && is_stored_only(t)); });
   }
-  bool can_attach_epilogue(const PrimitiveStep&) const override { return false; }
-  bool strided_matmul(DType) const override { return false; }
+  bool can_attach_epilogue(const PrimitiveStep& step) const override {
+    return takes_epilogue(step);
+  }
+  bool strided_matmul(DType) const override { return true; }
 
   DeviceMemory* memory() override { return &context_; }
   ArenaLayout arena_layout() const override { return {Allocator::alignment, 0}; }
