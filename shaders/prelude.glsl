@@ -11,12 +11,33 @@ float g_relu(float x) { return g_isnan(x) || x > 0.0 ? x : 0.0; }
 int g_relu(int x) { return max(x, 0); }
 uint g_relu(uint x) { return x; }
 
+float g_upper_half(float x) { return uintBitsToFloat(floatBitsToUint(x) & 0xfffff000u); }
+
+// a b + c rounded once, but for ties: a driver's fma may round twice. The product's error from halves of the factors (Dekker, "A
+// floating-point technique for extending the available precision", 1971), the sum's as Knuth; scaled where the product could overflow.
+float g_fma(float a, float b, float c) {
+  bool far = !(abs(a * b) < 1e37 && abs(c) < 1e37);
+  if (far) {
+    a *= 2.3283064365386963e-10;
+    c *= 2.3283064365386963e-10;
+  }
+  float p = a * b, s = p + c;
+  if (abs(s) <= 3.4028234e38) {
+    float a1 = g_upper_half(a), a0 = a - a1, b1 = g_upper_half(b), b0 = b - b1;
+    float lost_product = ((a1 * b1 - p) + a1 * b0 + a0 * b1) + a0 * b0;
+    float z = s - p;
+    float lost = ((p - (s - z)) + (c - z)) + lost_product;
+    if (lost != 0.0) s += lost;
+  }
+  return far ? s * 4294967296.0 : s;
+}
+
 // Drivers may be 2.5 ulp off; one step of Newton's iteration on the exact remainder mends what is in the middle of the range.
 float g_div(float a, float b) {
   float q = a / b;
-  float magnitude = abs(q), divisor = abs(b), dividend = abs(a);
-  if (magnitude > 1e-30 && magnitude < 1e30 && divisor > 1e-30 && divisor < 1e30 && dividend > 1e-30)
-    q = fma(fma(-q, b, a), 1.0 / b, q);
+  float quotient = abs(q), divisor = abs(b), dividend = abs(a);
+  if (quotient > 1e-15 && quotient < 1e15 && divisor > 1e-15 && divisor < 1e15 && dividend > 1e-15)
+    q = q + g_fma(-q, b, a) * (1.0 / b);
   return q;
 }
 int g_div(int a, int b) {
@@ -29,7 +50,7 @@ uint g_div(uint a, uint b) { return b == 0u ? 0u : a / b; }
 
 float g_sqrt(float x) {
   float y = sqrt(x);
-  if (x > 1e-30 && x < 1e30) y = fma(fma(-y, y, x), 0.5 / y, y);
+  if (x > 1e-15 && x < 1e30) y = y + g_fma(-y, y, x) * (0.5 / y);
   return y;
 }
 
@@ -235,9 +256,9 @@ float g_sin(float x) {
     float shifted = fma(x, 0.318309886184, 12582912.0);
     float n = shifted - 12582912.0;
     sign = floatBitsToUint(shifted) << 31;
-    r = fma(-n, uintBitsToFloat(0x40490fdbu), x);
-    r = fma(-n, uintBitsToFloat(0xb3bbbd2eu), r);
-    r = fma(-n, uintBitsToFloat(0xa7772cedu), r);
+    r = g_fma(-n, uintBitsToFloat(0x40490fdbu), x);
+    r = g_fma(-n, uintBitsToFloat(0xb3bbbd2eu), r);
+    r = g_fma(-n, uintBitsToFloat(0xa7772cedu), r);
   }
   float s = r * r;
   float p = fma(-2.4022192272e-8, s, 2.75338818816e-6);

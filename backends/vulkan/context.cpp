@@ -1,13 +1,8 @@
 #include "backends/vulkan/context.h"
 
-#include <genera/error.h>
-
 #include "backends/vulkan/shader_compiler.h"
 
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <vector>
 
 namespace genera::vulkan {
 
@@ -15,19 +10,14 @@ Context::Context(std::string_view selector)
     : device(selector),
       recorder(device),
       allocator(device, [this] { recorder.finish("making room"); }),
-      pipelines(device) {
+      pipelines(device),
+      red_zones(allocator, recorder) {
   recorder.set_allocator(allocator);
 }
 
 void* Context::allocate(std::size_t bytes) {
   const Address address = allocator.allocate(bytes);
-  if (device.limits().red_zones) {
-    const std::uint64_t inside = (std::max<std::uint64_t>(bytes, 1) + 3) / 4 * 4;
-    const std::uint64_t end =
-        (inside + Allocator::alignment - 1) / Allocator::alignment * Allocator::alignment +
-        Allocator::alignment;
-    recorder.fill(address + inside, 0xffffffffu, end - inside);
-  }
+  if (device.limits().red_zones) red_zones.fill_slice(address, bytes);
   return as_pointer(address);
 }
 
@@ -40,20 +30,6 @@ Address Context::scratch(std::uint64_t bytes) {
     scratch_bytes_ = bytes;
   }
   return scratch_;
-}
-
-void Context::check_red_zones() {
-  std::vector<std::uint32_t> zone(Allocator::alignment / 4);
-  std::vector<std::pair<Address, std::uint64_t>> slices;
-  allocator.visit([&](Address address, std::uint64_t bytes, bool used) {
-    if (used) slices.emplace_back(address, bytes);
-  });
-  for (const auto& [address, bytes] : slices) {
-    const Address begin = address + bytes - Allocator::alignment;
-    recorder.download(zone.data(), begin, Allocator::alignment);
-    if (std::any_of(zone.begin(), zone.end(), [](std::uint32_t w) { return w != 0xffffffffu; }))
-      throw DeviceError(fmt::format("[vulkan] something wrote behind a slice of {} bytes", bytes));
-  }
 }
 
 std::string Context::report() const {

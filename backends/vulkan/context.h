@@ -5,6 +5,7 @@
 #include "backends/vulkan/device.h"
 #include "backends/vulkan/pipeline.h"
 #include "backends/vulkan/recorder.h"
+#include "backends/vulkan/red_zones.h"
 #include "engine/core/storage.h"
 
 #include <cstdint>
@@ -26,6 +27,7 @@ class Context final : public DeviceMemory {
   Recorder recorder;
   Allocator allocator;
   PipelineCache pipelines;
+  RedZones red_zones;  ///< used where limits().red_zones says so
 
   // --- the engine's memory; calls but release() are made under graph_mutex() ---
   void* allocate(std::size_t bytes) override;
@@ -47,8 +49,6 @@ class Context final : public DeviceMemory {
   std::map<std::string, std::uint64_t, std::less<>> host_steps;
   std::uint64_t segments = 0;  ///< submissions more than runs, for watchdogs
 
-  /// With red zones: throws DeviceError where something was written behind a slice.
-  void check_red_zones();
   std::string report() const;
 
  private:

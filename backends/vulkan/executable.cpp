@@ -187,8 +187,11 @@ void VulkanExecutable::run(std::span<void* const> addresses, std::span<const Sca
       recorder.finish(step.label);
       hook(static_cast<int>(s), false);
     }
+    const bool guarded = context_.device.limits().red_zones;
+    if (guarded) context_.red_zones.fill_arena(*plan_, step, addresses);
     if (steps_[s].on_host) run_on_host(step, addresses, scalars);
     for (const Command& command : steps_[s].commands) record(command, addresses);
+    if (guarded) context_.red_zones.check_arena(*plan_, step, addresses);
     if (!checked_.empty() && s == checked_.back()) check_indices();
     recorder.pending_work += static_cast<std::uint64_t>(step.flops + step.bytes);
     if (recorder.pending_work > context_.device.limits().segment_work) {
@@ -201,7 +204,7 @@ void VulkanExecutable::run(std::span<void* const> addresses, std::span<const Sca
     }
   }
   recorder.submit(plan_->steps.empty() ? "nothing" : plan_->steps.back().label);
-  if (context_.device.limits().red_zones) context_.check_red_zones();
+  if (context_.device.limits().red_zones) context_.red_zones.check_slices();
 }
 
 }  // namespace genera::vulkan

@@ -45,7 +45,10 @@ class VulkanBackend final : public Backend {
   bool strided_matmul(DType) const override { return true; }
 
   DeviceMemory* memory() override { return &context_; }
-  ArenaLayout arena_layout() const override { return {Allocator::alignment, 0}; }
+  ArenaLayout arena_layout() const override {
+    return {Allocator::alignment,
+            context_.device.limits().red_zones ? std::int64_t{Allocator::alignment} : 0};
+  }
   std::unique_ptr<Executable> compile(std::shared_ptr<const Plan> plan) override {
     return std::make_unique<VulkanExecutable>(context_, std::move(plan));
   }
