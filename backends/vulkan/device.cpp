@@ -214,6 +214,9 @@ void Device::read_limits() {
   limits_.bytes = features12.storageBuffer8BitAccess;
   limits_.half_words = features11.storageBuffer16BitAccess;
   limits_.keeps_nan = properties12.shaderSignedZeroInfNanPreserveFloat32;
+  // Drivers of GPUs reset a device whose work takes seconds: at most some 20 ms on a GPU of a few TFLOP/s at once.
+  if (properties.properties.deviceType != VK_PHYSICAL_DEVICE_TYPE_CPU)
+    limits_.segment_work = std::uint64_t{1} << 36;
   for (std::uint32_t h = 0; h < memory_.memoryHeapCount; ++h)
     if (memory_.memoryHeaps[h].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
       limits_.heap_bytes = std::max<std::uint64_t>(limits_.heap_bytes, memory_.memoryHeaps[h].size);

@@ -2,8 +2,6 @@
 
 #include <genera/error.h>
 
-#include "backends/vulkan/limits.h"
-
 #include <fmt/format.h>
 
 namespace genera::vulkan {

@@ -3,6 +3,8 @@
 
 #include <genera/dtype.h>
 
+#include "backends/vulkan/limits.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -59,7 +61,6 @@ class ShaderText {
 const char* lane_name(DType dtype);
 
 /// Throws DeviceError unless shaders can hold elements of the type.
-struct Limits;
 void check_dtype(DType dtype, const Limits& limits);
 
 }  // namespace genera::vulkan

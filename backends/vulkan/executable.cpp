@@ -63,7 +63,9 @@ void VulkanExecutable::check_operands(const PlanStep& step) const {
     for (const int b : *list) {
       const PlanBuffer& buffer = plan_->buffers[static_cast<std::size_t>(b)];
       check_dtype(buffer.dtype, context_.device.limits());
-      if (static_cast<std::uint64_t>(buffer.bytes) > context_.device.limits().binding_bytes)
+      constexpr std::int64_t countable = (std::int64_t{1} << 31) - 1;  // by shaders' integers
+      if (static_cast<std::uint64_t>(buffer.bytes) > context_.device.limits().binding_bytes ||
+          buffer.shape.elements() > countable)
         throw DeviceError(
             fmt::format("[vulkan] {} needs {} of {}, {} bytes; shaders see at most {} bytes of one "
                         "tensor on {}",

@@ -44,8 +44,11 @@ VkPipelineLayout PipelineCache::layout(std::size_t bindings) {
 }
 
 std::shared_ptr<const Pipeline> PipelineCache::get(const std::string& text, std::size_t bindings) {
+  constexpr std::size_t many = 4096;
+  if (pipelines_.size() > many)
+    std::erase_if(pipelines_, [](const auto& entry) { return entry.second.expired(); });
   std::weak_ptr<const Pipeline>& known = pipelines_[text];
-  if (auto kernel = known.lock()) return kernel;
+  if (auto pipeline = known.lock()) return pipeline;
   const std::vector<std::uint32_t> words = compile_shader(text, device_.limits());
   VkShaderModuleCreateInfo module{VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
   module.codeSize = words.size() * sizeof(std::uint32_t);
@@ -64,9 +67,9 @@ std::shared_ptr<const Pipeline> PipelineCache::get(const std::string& text, std:
   check(result, "vkCreateComputePipelines");
   device_.check_messages();
   ++made_;
-  auto kernel = std::make_shared<const Pipeline>(device_, info.layout, pipeline);
-  known = kernel;
-  return kernel;
+  auto made = std::make_shared<const Pipeline>(device_, info.layout, pipeline);
+  known = made;
+  return made;
 }
 
 }  // namespace genera::vulkan
