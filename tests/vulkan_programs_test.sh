@@ -16,6 +16,10 @@ check "shaders are kept" test -n "$(ls "$scratch/shaders" 2>/dev/null)"
 for file in "$scratch"/shaders/*; do echo junk >"$file"; done
 check "a corrupt cache is only slower" gives 0 "${tiny[@]}" --device vulkan --out again
 check "the same bits" same_bits vulkan again
+GENERA_VULKAN_LIMITS=barrier-always check "a barrier before everything" gives 0 "${tiny[@]}" --device vulkan --out barriers
+check "changes no bit" same_bits vulkan barriers
+GENERA_VULKAN_LIMITS=segment=40K,groups=2 check "many submissions, few workgroups" gives 0 "${tiny[@]}" --device vulkan --out segments
+check "change no bit" same_bits vulkan segments
 GENERA_VULKAN_MODULE=nowhere check "no module" gives 5 "${tiny[@]}" --device vulkan --out none
 check "it says what to install" says 'libvulkan-dev'
 check "no such device number" gives 5 "${tiny[@]}" --device vulkan:99 --out none

@@ -9,7 +9,6 @@
 #include <genera/random.h>
 
 #include "backends/backend.h"
-#include "engine/graph/node.h"
 #include "engine/plan/evaluate.h"
 #include "tests/conformance_check.h"
 #include "tests/random_graphs.h"
@@ -203,7 +202,9 @@ TEST_CASE("vulkan: every primitive, every dtype that the device holds, against t
             on_device(dtype) && std::all_of(outputs.begin(), outputs.end(),
                                             [](const Tensor& y) { return on_device(y.dtype()); });
         if (!held) {
-          if (refused++ % 16 != 0 || outputs[0].node()->op() == Op::Leaf) continue;
+          ++refused;
+          if (op != Op::Add || outputs[0].elements() == 0)
+            continue;  // all are refused in one place
           const OnBackend vulkan("vulkan");
           CHECK_THROWS_AS(eval(outputs), DeviceError);
           continue;
@@ -218,7 +219,7 @@ TEST_CASE("vulkan: every primitive, every dtype that the device holds, against t
     executed += of_this;
   }
   MESSAGE(executed << " cases, " << refused << " of types that the device does not hold");
-  CHECK(executed > 1000);
+  CHECK(executed >= 5900);
   CHECK(counter("validation_messages") == 0);
 }
 
