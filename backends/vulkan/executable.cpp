@@ -128,6 +128,7 @@ void VulkanExecutable::record(const Command& command, std::span<void* const> add
       address = as_address(addresses[static_cast<std::size_t>(use.buffer)]);
       bytes =
           static_cast<std::uint64_t>(plan_->buffers[static_cast<std::size_t>(use.buffer)].bytes);
+      if (context_.device.limits().red_zones) bytes = RedZones::with_zone(bytes);
     } else if (use.buffer == BufferUse::scalars) {
       address = scalars_;
       bytes = plan_->scalars.size() * 4 * sizeof(std::uint32_t);

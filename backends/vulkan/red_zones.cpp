@@ -35,6 +35,11 @@ void for_each_arena_buffer(const Plan& plan, const PlanStep& step, const See& se
 
 }  // namespace
 
+std::uint64_t RedZones::with_zone(std::uint64_t bytes) {
+  const Zone zone = zone_of(bytes);
+  return zone.begin + zone.bytes;
+}
+
 void RedZones::fill_slice(Address address, std::uint64_t bytes) {
   const Zone zone = zone_of(bytes);
   recorder_.fill(address + zone.begin, nan_word, zone.bytes);

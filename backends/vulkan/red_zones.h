@@ -16,6 +16,8 @@ class RedZones {
  public:
   RedZones(Allocator& allocator, Recorder& recorder) : allocator_(allocator), recorder_(recorder) {}
 
+  /// Bytes of a tensor of `bytes` bytes with its zone: shaders must see the zone, or the driver drops what they write there.
+  static std::uint64_t with_zone(std::uint64_t bytes);
   /// Fills the zone of a new slice of `bytes` bytes.
   void fill_slice(Address address, std::uint64_t bytes);
   /// Throws DeviceError where a slice's zone is not as it was filled.
