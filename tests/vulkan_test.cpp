@@ -190,7 +190,7 @@ TEST_CASE("vulkan: random graphs, fused = unfused = again, near the reference") 
 TEST_SUITE_END();
 
 TEST_CASE("vulkan: every primitive, every dtype that the device holds, against the reference") {
-  int executed = 0, refused = 0;
+  int executed = 0, wide = 0;
   for (int i = 0; i < op_count; ++i) {
     const Op op = static_cast<Op>(i);
     int of_this = 0;
@@ -202,12 +202,8 @@ TEST_CASE("vulkan: every primitive, every dtype that the device holds, against t
             on_device(dtype) && std::all_of(outputs.begin(), outputs.end(),
                                             [](const Tensor& y) { return on_device(y.dtype()); });
         if (!held) {
-          ++refused;
-          if (op != Op::Add || outputs[0].elements() == 0)
-            continue;  // all are refused in one place
-          const OnBackend vulkan("vulkan");
-          CHECK_THROWS_AS(eval(outputs), DeviceError);
-          continue;
+          ++wide;  // on the host, by the reference itself: a few show the way there and back
+          if (op != Op::Add && op != Op::MatMul && op != Op::Cast) continue;
         }
         ++of_this;
         const std::string difference = compare("vulkan", c, dtype);
@@ -218,7 +214,7 @@ TEST_CASE("vulkan: every primitive, every dtype that the device holds, against t
     CHECK_MESSAGE(of_this > 0, "no case");
     executed += of_this;
   }
-  MESSAGE(executed << " cases, " << refused << " of types that the device does not hold");
+  MESSAGE(executed << " cases, " << wide << " with f64 or i64");
   CHECK(executed >= 5900);
   CHECK(counter("validation_messages") == 0);
 }

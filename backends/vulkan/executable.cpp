@@ -19,6 +19,15 @@ namespace {
 constexpr std::size_t status_bytes =
     Allocator::alignment;  // of a checked step: a binding of its own
 
+/// Whether the step's values are of types that shaders compute with; what is not runs on the host.
+bool held(const PrimitiveStep& step) {
+  const auto wide = [](const PlanOperand& operand) {
+    return operand.dtype == DType::f64 || operand.dtype == DType::i64;
+  };
+  return std::none_of(step.inputs.begin(), step.inputs.end(), wide) &&
+         std::none_of(step.outputs.begin(), step.outputs.end(), wide);
+}
+
 /// Buffers of outputs that take over a donated leaf's memory are seen as that leaf's, so that a kernel which reads the one and
 /// writes the other binds the memory once.
 std::vector<int> shared_memory(const Plan& plan) {
@@ -40,8 +49,9 @@ std::vector<int> shared_memory(const Plan& plan) {
 VulkanExecutable::VulkanExecutable(Context& context, std::shared_ptr<const Plan> plan)
     : context_(context), plan_(std::move(plan)), same_memory_(shared_memory(*plan_)) {
   for (const PlanStep& step : plan_->steps) {
-    check_operands(step);
-    steps_.push_back(compile(step));
+    const bool on_host = step.kind == PlanStep::Kind::primitive && !held(step.primitive);
+    if (!on_host) check_operands(step);
+    steps_.push_back(on_host ? Step{{}, true} : compile(step));
   }
   if (!checked_.empty()) status_ = as_address(context_.allocate(checked_.size() * status_bytes));
   if (!plan_->scalars.empty())
@@ -159,7 +169,7 @@ void VulkanExecutable::check_indices() {
 void VulkanExecutable::run_on_host(const PlanStep& step, std::span<void* const> addresses,
                                    std::span<const ScalarBinding> scalars) {
   const PrimitiveStep& primitive = step.primitive;
-  ++context_.host_steps[std::string(name(primitive.op))];
+  ++context_.host_steps[fmt::format("{} {}", name(primitive.op), name(primitive.outputs[0].dtype))];
   std::vector<void*> host(addresses.size(), nullptr);
   std::vector<StorageRef> memory;
   const auto room = [&](const PlanOperand& operand) {

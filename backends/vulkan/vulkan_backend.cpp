@@ -31,7 +31,7 @@ class VulkanBackend final : public Backend {
   bool can_fuse(Op op, std::span<const DType> types) const override {
     const DType result = types.back();
     // Keys are numbers of 64 bits that the host gives.
-    if (op == Op::Random || op == Op::Scalar) return true;
+    if (op == Op::Random || (op == Op::Scalar && result == DType::i64)) return true;
     if (op == Op::Cast)
       return has_lanes(result) && (has_lanes(types[0]) || is_stored_only(types[0]));
     const OpClass kind = info(op).op_class;
@@ -42,7 +42,10 @@ class VulkanBackend final : public Backend {
   bool can_attach_epilogue(const PrimitiveStep& step) const override {
     return takes_epilogue(step);
   }
-  bool strided_matmul(DType) const override { return true; }
+  bool strided_matmul(DType dtype) const override {
+    return dtype != DType::f64 &&
+           dtype != DType::i64;  // those run on the host, which wants them contiguous
+  }
 
   DeviceMemory* memory() override { return &context_; }
   ArenaLayout arena_layout() const override {
