@@ -4,12 +4,14 @@
 
 #include <genera/dtype.h>
 
+#include "engine/core/storage.h"
 #include "engine/plan/plan.h"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace genera {
@@ -26,7 +28,7 @@ class Executable {
   virtual ~Executable() = default;
   /// Called before and after step number i when set; for the profiler and the hunt for NaN.
   using StepHook = std::function<void(int step, bool done)>;
-  /// Runs all steps. addresses[b] is where buffer b of the plan lies.
+  /// Runs all steps. addresses[b] is where buffer b of the plan lies, in the backend's memory.
   virtual void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
                    const StepHook& hook) = 0;
 };
@@ -35,6 +37,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string_view name() const = 0;
+  /// For people: the device and what it did, as lines of "name value".
+  virtual std::string report() const { return {}; }
   /// Whether a fused kernel may compute `op` with these element types (inputs and output). Where false, the plan holds
   /// the primitive as a step of its own.
   virtual bool can_fuse(Op op, std::span<const DType> types) const = 0;
@@ -42,14 +46,25 @@ class Backend {
   virtual bool can_attach_epilogue(const PrimitiveStep& step) const = 0;
   /// Whether MatMul steps take strided inputs.
   virtual bool strided_matmul(DType dtype) const = 0;
+  /// Where this backend's values lie; null: in the host's memory. Backends on one device share it.
+  virtual DeviceMemory* memory() { return nullptr; }
+  /// How the arena is cut: offsets are multiples of `alignment`, and at least `gap` bytes after each buffer stay unused.
+  struct ArenaLayout {
+    std::int64_t alignment = 64;
+    std::int64_t gap = 0;
+  };
+  virtual ArenaLayout arena_layout() const { return {}; }
   /// Throws DeviceError when it cannot run a step of the plan.
   virtual std::unique_ptr<Executable> compile(std::shared_ptr<const Plan> plan) = 0;
 };
 
-/// The backend called "cpu" or "reference"; ArgumentError for another name.
+/// The backend called "cpu" or "reference", or "vulkan", "vulkan:N", "vulkan:NAME" on the device of that number or with NAME in its
+/// name, which opens the module (DeviceError where that fails); ArgumentError for another name.
 Backend& find_backend(std::string_view name);
 /// The backend that evaluation uses; "cpu" at first.
 Backend& current_backend();
 void set_current_backend(std::string_view name);
+/// Tells backends apart in the keys of plans; below 64.
+int backend_number(const Backend& backend);
 
 }  // namespace genera

@@ -1,25 +1,62 @@
+#include <genera/device.h>
 #include <genera/error.h>
 
 #include "backends/backend.h"
 #include "backends/cpu/cpu_backend.h"
+#include "backends/module.h"
 #include "backends/reference/reference_backend.h"
+#include "engine/graph/node.h"
 
 #include <fmt/format.h>
 
+#include <mutex>
+#include <vector>
+
 namespace genera {
 namespace {
+
 Backend*& current() {
   static Backend* backend = &cpu::backend();
   return backend;
 }
+
+/// All that were asked for; a backend's place here is its number.
+std::vector<const Backend*>& known() {
+  static auto* list = new std::vector<const Backend*>{&reference::backend(), &cpu::backend()};
+  return *list;
+}
+
+bool is_vulkan(std::string_view name) { return name == "vulkan" || name.substr(0, 7) == "vulkan:"; }
+
 }  // namespace
 
 Backend& find_backend(std::string_view name) {
   if (name == "cpu") return cpu::backend();
   if (name == "reference") return reference::backend();
-  throw ArgumentError(fmt::format("[backend] there is no '{}'; use 'cpu' or 'reference'", name));
+  if (is_vulkan(name)) return open_vulkan(name.size() > 7 ? name.substr(7) : "");
+  throw ArgumentError(
+      fmt::format("[backend] there is no '{}'; use 'cpu', 'reference' or 'vulkan'", name));
 }
 Backend& current_backend() { return *current(); }
 void set_current_backend(std::string_view name) { current() = &find_backend(name); }
+
+int backend_number(const Backend& backend) {
+  std::vector<const Backend*>& list = known();
+  for (std::size_t i = 0; i < list.size(); ++i)
+    if (list[i] == &backend) return static_cast<int>(i);
+  list.push_back(&backend);
+  if (list.size() > 64) throw DeviceError("[backend] more than 64 backends");
+  return static_cast<int>(list.size()) - 1;
+}
+
+void set_device(std::string_view name) {
+  if (name != "cpu" && !is_vulkan(name))
+    throw ArgumentError(
+        fmt::format("[device] there is no '{}'; use cpu, vulkan, vulkan:N or vulkan:NAME", name));
+  Backend& backend = find_backend(name);
+  std::lock_guard lock(graph_mutex());
+  current() = &backend;
+}
+std::string device_report() { return current_backend().report(); }
 
 }  // namespace genera

@@ -47,6 +47,8 @@ struct Outcome {
 };
 /// Runs the graph in every mode and on the reference backend.
 Outcome check(const Recipe& recipe);
+/// Runs the graph on the named backend, fused, unfused, without sharing memory and a second time: the same bits; and near the reference backend.
+Outcome check_backend(const Recipe& recipe, const char* backend);
 /// The failing recipe's smallest failing prefix, its graph and plan as text.
 std::string explain(const Recipe& recipe);
 

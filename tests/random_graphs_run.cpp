@@ -166,6 +166,30 @@ Outcome check(const Recipe& recipe) {
   return outcome;
 }
 
+Outcome check_backend(const Recipe& recipe, const char* backend) {
+  Outcome outcome;
+  try {
+    const Graph graph = build(recipe);
+    const std::vector<Tensor> tensors = all_of(graph);
+    set_current_backend(backend);
+    const Values first = run(recipe, modes()[0]);
+    for (const Mode& mode : {modes()[1], modes()[2], modes()[0]}) {
+      const std::string what = difference(tensors, first, run(recipe, mode));
+      if (!what.empty() && outcome.failure.empty())
+        outcome.failure = fmt::format("seed {}, mode \"{}\": {}", recipe.seed, mode.name, what);
+    }
+    set_current_backend("reference");
+    const Values reference = run(recipe, modes()[0]);
+    const std::string what = far_apart(graph, first, reference, outcome.compared_with_reference);
+    if (!what.empty() && outcome.failure.empty())
+      outcome.failure = fmt::format("seed {}: {}", recipe.seed, what);
+  } catch (const std::exception& error) {
+    outcome.failure = fmt::format("seed {}: threw {}", recipe.seed, error.what());
+  }
+  set_current_backend("cpu");
+  return outcome;
+}
+
 std::string explain(const Recipe& recipe) {
   Recipe smallest = recipe;
   for (smallest.operations = 1; smallest.operations < 64; ++smallest.operations)

@@ -17,7 +17,8 @@ esac
 install_missing() {
   local packages=(g++ meson ninja-build pkg-config cmake libhwy-dev libopenblas-pthread-dev libfmt-dev
     nlohmann-json3-dev libxxhash-dev zlib1g-dev libspng-dev libcli11-dev libprotozero-dev libpcre2-dev doctest-dev librapidcheck-dev
-    libbenchmark-dev dataset-fashion-mnist bible-kjv strace)
+    libbenchmark-dev dataset-fashion-mnist bible-kjv strace
+    libvulkan-dev libvulkan-volk-dev glslang-dev spirv-tools mesa-vulkan-drivers vulkan-validationlayers)
   local missing=() package
   command -v dpkg-query >/dev/null || return 0  # not Debian: Meson says what is missing
   for package in "${packages[@]}"; do

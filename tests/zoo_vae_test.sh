@@ -234,7 +234,7 @@ check "misspelt data: did you mean" says 'did you mean fashion-mnist'
 check "a folder that cannot be made" gives 7 "${tiny[@]}" --out /dev/null/run
 check "no such run" gives 3 eval nowhere
 check "a folder that is no run" gives 3 eval .
-check "vulkan" gives 5 train --smoke --device vulkan
+GENERA_VULKAN_MODULE=nowhere check "no Vulkan module" gives 5 train --smoke --device vulkan
 check "no such device" gives 2 train --smoke --device abacus
 check "NaN" gives 4 train --smoke --steps 8 --lr 1e30 --out nan
 check "NaN names the step and the operation" says '\(en\|de\)coder.* step [0-9]'

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <bit>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -167,7 +168,32 @@ class StoragePool {
 };
 
 Storage* Storage::allocate(std::size_t bytes) { return StoragePool::instance().allocate(bytes); }
-void Storage::free_block(Storage* storage) { StoragePool::instance().free_block(storage); }
+Storage* Storage::allocate_in(DeviceMemory* memory, std::size_t bytes) {
+  if (!memory) return allocate(bytes);
+  auto storage = std::make_unique<Storage>();
+  storage->data_ = memory->allocate(bytes);
+  storage->memory_ = memory;
+  storage->bytes_ = bytes;
+  return storage.release();
+}
+void Storage::free_block(Storage* storage) {
+  if (!storage->memory_) return StoragePool::instance().free_block(storage);
+  storage->memory_->release(storage->data_);
+  delete storage;
+}
+
+StorageRef in_memory(const StorageRef& storage, DeviceMemory* memory) {
+  if (!storage || storage->memory() == memory) return storage;
+  StorageRef on_host = storage;
+  if (DeviceMemory* from = storage->memory()) {
+    on_host = StorageRef(Storage::allocate(storage->bytes()));
+    from->download(on_host->data(), storage->data(), storage->bytes());
+  }
+  if (!memory) return on_host;
+  StorageRef moved(Storage::allocate_in(memory, storage->bytes()));
+  memory->upload(moved->data(), on_host->data(), storage->bytes());
+  return moved;
+}
 
 void* map_memory(std::size_t bytes) { return StoragePool::instance().map(bytes); }
 void unmap_memory(void* data, std::size_t bytes) { StoragePool::instance().unmap(data, bytes); }

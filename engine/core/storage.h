@@ -10,13 +10,31 @@
 
 namespace genera {
 
-/// A block of host memory, aligned to 64 bytes. Freed blocks are kept for reuse by size class.
+/// Memory that a backend's device has for itself. An address may be added to and compared, never followed by the host. Calls are
+/// made in the order in which their effects show.
+class DeviceMemory {
+ public:
+  virtual ~DeviceMemory() = default;
+  /// MemoryError when there is no more. An address even for 0 bytes.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* address) noexcept = 0;
+  virtual void upload(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void download(void* to, const void* from, std::size_t bytes) = 0;
+  /// Sets `bytes`, a multiple of 4, to `word` over and over.
+  virtual void fill(void* to, std::uint32_t word, std::size_t bytes) = 0;
+};
+
+/// A block of host memory, aligned to 64 bytes, or of a device's. Freed host blocks are kept for reuse by size class.
 class Storage {
  public:
   /// Throws MemoryError when the system has no more, or the cap (memory_cap) would be passed.
   static Storage* allocate(std::size_t bytes);
+  /// In `memory`, which must outlive it; null: the host's.
+  static Storage* allocate_in(DeviceMemory* memory, std::size_t bytes);
 
   void* data() const { return data_; }
+  /// Whose memory data() is an address in; null: the host's.
+  DeviceMemory* memory() const { return memory_; }
   std::size_t bytes() const { return bytes_; }
   std::uint32_t references() const { return references_.load(std::memory_order_relaxed); }
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -32,6 +50,7 @@ class Storage {
   int size_class_ = 0;
   std::size_t bytes_ = 0;
   void* data_ = nullptr;
+  DeviceMemory* memory_ = nullptr;
 };
 
 /// Owning pointer to a Storage.
@@ -60,6 +79,9 @@ class StorageRef {
  private:
   Storage* storage_ = nullptr;
 };
+
+/// The same bytes in `memory` (null: the host's): `storage` itself where it lies there.
+StorageRef in_memory(const StorageRef& storage, DeviceMemory* memory);
 
 /// Memory straight from the system on huge pages where there are any, for arenas and large blocks. Never null.
 void* map_memory(std::size_t bytes);

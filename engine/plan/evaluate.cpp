@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 namespace genera {
 namespace {
@@ -25,30 +26,48 @@ PlanOptions options;
 
 std::uint8_t option_bits() {
   return static_cast<std::uint8_t>((options.fuse ? 1 : 0) | (options.plan_memory ? 2 : 0) |
-                                   (&current_backend() == &find_backend("cpu") ? 4 : 0));
+                                   (backend_number(current_backend()) << 2));
 }
 
 /// The memory that intermediates live in: as large as the largest plan so far, never given back.
 class Arena {
  public:
-  static Arena& instance() {
-    static auto* arena = new Arena;
-    return *arena;
+  /// The arena in `memory` (null: the host's).
+  static Arena& of(DeviceMemory* memory) {
+    static auto* arenas = new std::map<DeviceMemory*, Arena>;
+    Arena& arena = (*arenas)[memory];
+    arena.memory_ = memory;
+    return arena;
   }
   std::byte* reserve(std::int64_t bytes) {
     const auto wanted = static_cast<std::size_t>(bytes);
     if (wanted > bytes_) {
-      if (data_) unmap_memory(data_, bytes_);
+      if (data_) give_back();
       data_ = nullptr;
       bytes_ = 0;
-      data_ = static_cast<std::byte*>(map_memory(wanted));
+      data_ = static_cast<std::byte*>(memory_ ? memory_->allocate(wanted) : map_memory(wanted));
       bytes_ = wanted;
     }
     return data_;
   }
+  void poison(std::int64_t bytes) {
+    const auto count = static_cast<std::size_t>(bytes);
+    if (memory_)
+      memory_->fill(data_, 0xffffffffu, count / 4 * 4);
+    else
+      std::memset(data_, 0xff, count);
+  }
   std::size_t bytes() const { return bytes_; }
 
  private:
+  void give_back() {
+    if (memory_)
+      memory_->release(data_);
+    else
+      unmap_memory(data_, bytes_);
+  }
+
+  DeviceMemory* memory_ = nullptr;
   std::byte* data_ = nullptr;
   std::size_t bytes_ = 0;
 };
@@ -85,19 +104,28 @@ void bind_scalars(const Plan& plan, Binding& b) {
   }
 }
 
-void bind_buffers(const Plan& plan, Binding& b) {
+/// Leaves move to the memory of the backend that reads them, and stay there.
+void move_leaves(const Plan& plan, const Binding& b, DeviceMemory* memory) {
+  for (const Plan::Leaf& leaf : plan.leaves) {
+    Node* node = b.graph.order[static_cast<std::size_t>(leaf.node)];
+    const StorageRef& value = node->value_ref(leaf.output);
+    if (value && value->memory() != memory) node->set_value(leaf.output, in_memory(value, memory));
+  }
+}
+
+void bind_buffers(const Plan& plan, Binding& b, DeviceMemory* device) {
   const auto leaf = [&](std::int64_t number) -> const StorageRef& {
     const Plan::Leaf& at = plan.leaves[static_cast<std::size_t>(number)];
     return b.graph.order[static_cast<std::size_t>(at.node)]->value_ref(at.output);
   };
+  move_leaves(plan, b, device);
   b.outputs.clear();
   for (const Plan::OutputMemory& memory : plan.output_memory)
-    b.outputs.push_back(
-        memory.donor >= 0 ? leaf(memory.donor)
-                          : StorageRef(Storage::allocate(static_cast<std::size_t>(memory.bytes))));
-  std::byte* arena = Arena::instance().reserve(plan.arena_bytes);
-  if (options.poison && plan.arena_bytes > 0)
-    std::memset(arena, 0xff, static_cast<std::size_t>(plan.arena_bytes));
+    b.outputs.push_back(memory.donor >= 0 ? leaf(memory.donor)
+                                          : StorageRef(Storage::allocate_in(
+                                                device, static_cast<std::size_t>(memory.bytes))));
+  std::byte* arena = Arena::of(device).reserve(plan.arena_bytes);
+  if (options.poison && plan.arena_bytes > 0) Arena::of(device).poison(plan.arena_bytes);
   b.addresses.resize(plan.buffers.size());
   for (std::size_t i = 0; i < plan.buffers.size(); ++i) {
     const PlanBuffer& buffer = plan.buffers[i];
@@ -147,9 +175,10 @@ void run(std::span<const Value> roots, std::span<const Donation> donations) {
   CachedPlan& cached = planned(b.graph);
   count_recomputed(b.graph);
   bind_scalars(*cached.plan, b);
-  bind_buffers(*cached.plan, b);
+  DeviceMemory* memory = current_backend().memory();
+  bind_buffers(*cached.plan, b, memory);
   try {
-    cached.executable->run(b.addresses, b.scalars, observe_hook(*cached.plan, b.addresses));
+    cached.executable->run(b.addresses, b.scalars, observe_hook(*cached.plan, b.addresses, memory));
   } catch (...) {
     b.outputs.clear();
     throw;
@@ -208,7 +237,7 @@ StorageRef evaluated_storage(const Tensor& x) {
     const Value root{node, x.output()};
     run({&root, 1}, {});
   }
-  return node->value_ref(x.output());
+  return in_memory(node->value_ref(x.output()), nullptr);
 }
 
 Tensor leaf_node(StorageRef value, DType dtype, const Shape& shape) {
@@ -252,6 +281,6 @@ void set_plan_options(PlanOptions wanted) {
   options = wanted;
 }
 
-std::size_t arena_bytes() { return Arena::instance().bytes(); }
+std::size_t arena_bytes() { return Arena::of(current_backend().memory()).bytes(); }
 
 }  // namespace genera

@@ -12,7 +12,7 @@ namespace genera {
 /// Computes every root (and whatever they depend on that has a live handle) and stores the values in the nodes.
 void evaluate(std::span<const Value> roots);
 
-/// The value of x, evaluating it if need be.
+/// The value of x in the host's memory, evaluating it if need be.
 StorageRef evaluated_storage(const Tensor& x);
 
 /// A leaf that holds `value`.

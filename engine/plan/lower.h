@@ -30,7 +30,7 @@ struct DonatedBuffer {
 void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated);
 
 /// Gives each arena buffer its offset; sets arena_bytes and arena_lower_bound. `share` false: no two share memory.
-void place_buffers(Plan& plan, bool share);
+void place_buffers(Plan& plan, bool share, const Backend::ArenaLayout& layout);
 
 /// Whether output buffer `output` may be written over leaf buffer `leaf` in the plan's order.
 bool may_overwrite(const Plan& plan, int leaf, int output);

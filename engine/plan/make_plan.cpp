@@ -77,7 +77,7 @@ std::shared_ptr<const Plan> make_plan(const CanonicalGraph& canonical, const Bac
   const std::vector<DonatedBuffer> donated = donated_buffers(canonical, *plan);
   order_steps(*plan, donated);
   assign_donors(*plan, donated);
-  place_buffers(*plan, options.plan_memory);
+  place_buffers(*plan, options.plan_memory, backend.arena_layout());
   return plan;
 }
 

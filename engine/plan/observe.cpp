@@ -79,10 +79,17 @@ std::int64_t first_bad(const void* data, std::int64_t count) {
   return -1;
 }
 
-void check_finite(const Plan& plan, const PlanStep& step, std::span<void* const> addresses) {
+void check_finite(const Plan& plan, const PlanStep& step, std::span<void* const> addresses,
+                  DeviceMemory* memory) {
+  std::vector<std::byte> copy;
   for (const int b : access_of(step).writes) {
     const PlanBuffer& buffer = plan.buffers[static_cast<std::size_t>(b)];
     const void* data = addresses[static_cast<std::size_t>(b)];
+    if (memory) {
+      copy.resize(static_cast<std::size_t>(buffer.bytes));
+      memory->download(copy.data(), data, copy.size());
+      data = copy.data();
+    }
     const std::int64_t count = buffer.shape.elements();
     const std::int64_t bad = buffer.dtype == DType::f32   ? first_bad<float>(data, count)
                              : buffer.dtype == DType::f64 ? first_bad<double>(data, count)
@@ -100,16 +107,17 @@ void check_finite(const Plan& plan, const PlanStep& step, std::span<void* const>
 
 }  // namespace
 
-Executable::StepHook observe_hook(const Plan& plan, std::span<void* const> addresses) {
+Executable::StepHook observe_hook(const Plan& plan, std::span<void* const> addresses,
+                                  DeviceMemory* memory) {
   if (!recording().on && !nan_check) return {};
-  return [&plan, addresses](int number, bool done) {
+  return [&plan, addresses, memory](int number, bool done) {
     const PlanStep& step = plan.steps[static_cast<std::size_t>(number)];
     if (!done) {
       recording().step_start = Clock::now();
       return;
     }
     if (recording().on) record(plan, step);
-    if (nan_check) check_finite(plan, step, addresses);
+    if (nan_check) check_finite(plan, step, addresses, memory);
   };
 }
 

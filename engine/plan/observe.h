@@ -8,7 +8,8 @@
 
 namespace genera {
 
-/// The hook for the next run of `plan`, whose buffers lie at `addresses`; empty when nobody watches.
-Executable::StepHook observe_hook(const Plan& plan, std::span<void* const> addresses);
+/// The hook for the next run of `plan`, whose buffers lie at `addresses` in `memory` (null: the host's); empty when nobody watches.
+Executable::StepHook observe_hook(const Plan& plan, std::span<void* const> addresses,
+                                  DeviceMemory* memory);
 
 }  // namespace genera

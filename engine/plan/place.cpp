@@ -6,9 +6,11 @@
 namespace genera {
 namespace {
 
-constexpr std::int64_t alignment = 64;
-
-std::int64_t aligned(std::int64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+/// Bytes that a buffer takes in the arena.
+std::int64_t taken(std::int64_t bytes, const Backend::ArenaLayout& layout) {
+  const std::int64_t wanted = std::max<std::int64_t>(bytes, 1) + layout.gap;
+  return (wanted + layout.alignment - 1) / layout.alignment * layout.alignment;
+}
 
 /// From the first write to the last use, in steps.
 struct Interval {
@@ -18,7 +20,7 @@ struct Interval {
   std::int64_t bytes = 0;
 };
 
-std::vector<Interval> arena_intervals(const Plan& plan) {
+std::vector<Interval> arena_intervals(const Plan& plan, const Backend::ArenaLayout& layout) {
   std::vector<Interval> by_buffer(plan.buffers.size());
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
     const StepAccess access = access_of(plan.steps[s]);
@@ -35,7 +37,7 @@ std::vector<Interval> arena_intervals(const Plan& plan) {
     const PlanBuffer& buffer = plan.buffers[b];
     if (buffer.place != PlanBuffer::Place::arena || by_buffer[b].first < 0) continue;
     by_buffer[b].buffer = static_cast<int>(b);
-    by_buffer[b].bytes = aligned(std::max<std::int64_t>(buffer.bytes, 1));
+    by_buffer[b].bytes = taken(buffer.bytes, layout);
     result.push_back(by_buffer[b]);
   }
   return result;
@@ -128,8 +130,8 @@ std::int64_t place_by_size(Plan& plan, std::vector<Interval>& intervals) {
 
 }  // namespace
 
-void place_buffers(Plan& plan, bool share) {
-  std::vector<Interval> intervals = arena_intervals(plan);
+void place_buffers(Plan& plan, bool share, const Backend::ArenaLayout& layout) {
+  std::vector<Interval> intervals = arena_intervals(plan, layout);
   plan.arena_lower_bound = most_alive(intervals, plan.steps.size());
   if (!share) {
     for (const Interval& i : intervals) {

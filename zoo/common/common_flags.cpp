@@ -1,6 +1,7 @@
 #include "zoo/common/common_flags.h"
 
 #include <fmt/core.h>
+#include <genera/device.h>
 #include <genera/stats.h>
 
 #include <cctype>
@@ -55,13 +56,11 @@ void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words) {
 
 void apply(const ComputeFlags& flags) {
   const std::string kind = flags.device.substr(0, flags.device.find(':'));
-  if (kind == "vulkan")
-    throw DeviceError(fmt::format("--device {}: this build has no Vulkan backend; use --device cpu",
-                                  flags.device));
-  if (flags.device != "cpu" && flags.device != "auto")
+  if (kind != "vulkan" && flags.device != "cpu" && flags.device != "auto")
     throw UsageError(
         fmt::format("--device '{}' is none of cpu, vulkan[:N|:NAME], auto", flags.device));
   refuse_more_than_available();
+  set_device(flags.device == "auto" ? "cpu" : flags.device);  // until Vulkan has been used on GPUs
   set_threads(flags.threads > 0 ? static_cast<int>(flags.threads) : core_count());
 }
 

@@ -4,6 +4,7 @@
 #include <genera/autodiff.h>
 #include <genera/checkpoint.h>
 #include <genera/data.h>
+#include <genera/device.h>
 #include <genera/dtype.h>
 #include <genera/error.h>
 #include <genera/functions.h>

@@ -1,0 +1,66 @@
+/// One dispatch before it is compiled: GLSL text and what it binds.
+#pragma once
+
+#include <genera/dtype.h>
+
+#include "backends/vulkan/limits.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace genera::vulkan {
+
+/// What a binding sees: a buffer of the plan (its number), or part of what the executable has besides.
+struct BufferUse {
+  static constexpr int scalars = -1;  ///< the run's scalars, four words each
+  static constexpr int scratch = -2;  ///< `bytes` from `offset` of the executable's scratch memory
+  static constexpr int status = -3;   ///< words that say what went wrong
+  int buffer = 0;
+  std::int64_t offset = 0;
+  std::int64_t bytes = 0;  ///< of the scratch part
+  bool reads = false, writes = false;
+};
+
+struct Dispatch {
+  std::string text;
+  std::vector<BufferUse> uses;
+  std::int64_t groups = 0;  ///< wanted; kernels do with fewer
+};
+
+/// Puts a shader's text together: bindings as they are asked for, then the body.
+class ShaderText {
+ public:
+  /// Threads in a workgroup.
+  explicit ShaderText(int threads) : threads_(threads) {}
+
+  /// The number of the binding of `use`, with elements of `dtype`; one binding for one buffer.
+  int bind(const BufferUse& use, DType dtype, bool reads, bool writes);
+  /// The element at `index` as a value of its lane type, by a binding that reads.
+  std::string load(int binding, const std::string& index) const;
+  /// The statement that stores `value` (of the lane type).
+  std::string store(int binding, const std::string& index, const std::string& value) const;
+
+  /// Lines at the top level, before main().
+  std::string declarations;
+  /// Lines of main().
+  std::string body;
+
+  Dispatch finish(std::int64_t groups) const;
+
+ private:
+  struct Bound {
+    BufferUse use;
+    DType dtype;
+  };
+  int threads_;
+  std::vector<Bound> bound_;
+};
+
+/// "float", "int" or "uint": what elements of the type are computed as.
+const char* lane_name(DType dtype);
+
+/// Throws DeviceError unless shaders can hold elements of the type.
+void check_dtype(DType dtype, const Limits& limits);
+
+}  // namespace genera::vulkan

@@ -1,0 +1,56 @@
+/// A plan as commands for the device.
+#pragma once
+
+#include "backends/backend.h"
+#include "backends/vulkan/context.h"
+#include "backends/vulkan/dispatch.h"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace genera::vulkan {
+
+class VulkanExecutable final : public Executable {
+ public:
+  /// Prints and compiles every step. DeviceError where the device cannot run one.
+  VulkanExecutable(Context& context, std::shared_ptr<const Plan> plan);
+  ~VulkanExecutable() override;
+
+  /// Records all steps and submits them at once. Returns before the device is done, unless a step runs on the host or `hook` wants to see
+  /// each step's end.
+  void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
+           const StepHook& hook) override;
+
+ private:
+  struct Command {
+    std::shared_ptr<const Pipeline> pipeline;
+    std::vector<BufferUse> uses;
+    std::uint32_t groups;
+  };
+  struct Step {
+    std::vector<Command> commands;
+    bool on_host = false;
+  };
+  Step compile(const PlanStep& step);
+  void check_operands(const PlanStep& step) const;
+  Command compile(const Dispatch& dispatch);
+  void upload_scalars(std::span<const ScalarBinding> scalars);
+  void record(const Command& command, std::span<void* const> addresses);
+  void check_indices();
+  void run_on_host(const PlanStep& step, std::span<void* const> addresses,
+                   std::span<const ScalarBinding> scalars);
+
+  Context& context_;
+  std::shared_ptr<const Plan> plan_;
+  std::vector<int> same_memory_;  // by buffer: the one whose memory it takes over, or itself
+  std::vector<Step> steps_;
+  std::vector<std::size_t>
+      checked_;  // steps that look for bad indices, in order; two words of status each
+  Address status_ = 0;
+  Address scalars_ = 0;
+  std::uint64_t scratch_bytes_ = 0;
+  std::vector<Binding> bindings_;
+};
+
+}  // namespace genera::vulkan

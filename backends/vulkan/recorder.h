@@ -1,0 +1,78 @@
+/// The open command buffer: what is recorded runs, in order, when it is submitted.
+#pragma once
+
+#include "backends/vulkan/allocator.h"
+#include "backends/vulkan/hazards.h"
+#include "backends/vulkan/pipeline.h"
+#include "backends/vulkan/staging.h"
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace genera::vulkan {
+
+/// A range of device memory that a kernel sees.
+struct Binding {
+  Address address;
+  std::uint64_t bytes;
+  bool reads, writes;
+};
+
+struct Counters {
+  std::uint64_t dispatches = 0, barriers = 0, submissions = 0, waits = 0;
+  std::uint64_t uploaded = 0, downloaded = 0;  ///< bytes
+};
+
+/// Two command buffers in turn. Every submission begins with a full barrier, so that whatever it uses may have been used by earlier ones.
+class Recorder {
+ public:
+  explicit Recorder(Device& device);
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+  ~Recorder();
+  /// Where addresses lie; before anything is recorded.
+  void set_allocator(const Allocator& allocator) { allocator_ = &allocator; }
+
+  void dispatch(const Pipeline& pipeline, std::span<const Binding> bindings, std::uint32_t groups);
+  void fill(Address to, std::uint32_t word, std::uint64_t bytes);
+  void copy(Address to, Address from, std::uint64_t bytes);
+  /// Records the copy; the bytes at `from` are free at once.
+  void upload(Address to, const void* from, std::uint64_t bytes);
+  /// Submits and waits.
+  void download(void* to, Address from, std::uint64_t bytes);
+
+  /// Hands over what was recorded, if anything; `what` names it in errors.
+  void submit(std::string_view what);
+  /// Submits, and returns when the device is done with everything.
+  void finish(std::string_view what);
+  /// Work recorded since the last submission, in operations and bytes.
+  std::uint64_t pending_work = 0;
+
+  const Counters& counters() const { return counters_; }
+
+ private:
+  struct Slot {
+    VkCommandBuffer commands = VK_NULL_HANDLE;
+    Tick tick = 0;
+  };
+  VkCommandBuffer open();
+  void barrier(bool to_host);
+  void order(const std::vector<Access>& accesses);
+  Staging::Part stage(std::uint64_t bytes);
+
+  Device& device_;
+  const Allocator* allocator_ = nullptr;
+  Staging staging_;
+  VkCommandPool pool_ = VK_NULL_HANDLE;
+  std::array<Slot, 2> slots_;
+  std::size_t slot_ = 0;
+  bool recording_ = false;
+  Hazards hazards_;
+  std::vector<Access> accesses_;
+  Counters counters_;
+};
+
+}  // namespace genera::vulkan
