@@ -5,6 +5,7 @@
 #include <genera/functions.h>
 #include <genera/optim.h>
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -13,8 +14,6 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
-#include <memory>
-#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -344,6 +343,7 @@ TEST_CASE("a run that is stopped, and whose checkpoint cannot be written, says s
   const TemporaryFolder scratch;
   const RunFolder folder = new_run(scratch / "run");
   Interrupting toy(folder.path() / "checkpoints");
+  std::signal(SIGHUP, SIG_DFL);  // under nohup it is ignored, and stays so
   try {
     run(toy, folder, 0, false);
     FAIL("not stopped");
@@ -369,11 +369,16 @@ TEST_CASE("more memory than there is is refused, not granted") {
   constexpr std::int64_t each = std::int64_t{1} << 30;  // never touched
   const std::int64_t there = available_memory() / each + 1;
   refuse_more_than_available();
-  std::vector<std::unique_ptr<char[]>> blocks;
-  CHECK_THROWS_AS(for (std::int64_t i = 0; i < 2 * there; ++i)
-                      blocks.emplace_back(new char[static_cast<std::size_t>(each)]),
-                  std::bad_alloc);
-  blocks.clear();
+  // Mapped, as malloc does for blocks of this size, which may be told to fill them.
+  std::vector<void*> blocks;
+  bool refused = false;
+  for (std::int64_t i = 0; i < 2 * there && !refused; ++i) {
+    void* block = mmap(nullptr, each, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    refused = block == MAP_FAILED;
+    if (!refused) blocks.push_back(block);
+  }
+  CHECK(refused);
+  for (void* block : blocks) munmap(block, each);
   setrlimit(RLIMIT_DATA, &before);
 }
 
