@@ -37,7 +37,7 @@ bool ConvShape::dense() const {
 }
 
 ConvShape conv_shape(const PrimitiveStep& step) {
-  const auto& attrs = *reinterpret_cast<const ConvAttrs*>(step.attrs.data());
+  const auto& attrs = step.attr<ConvAttrs>();
   const Shape& a = step.inputs[0].shape;
   const Shape& b = step.inputs[1].shape;
   const Shape& c = step.outputs[0].shape;

@@ -5,6 +5,7 @@
 #include "backends/cpu/kernel_executor.h"
 #include "backends/cpu/matmul_step.h"
 #include "backends/cpu/primitive_steps.h"
+#include "engine/plan/lanes.h"
 
 #include <algorithm>
 
@@ -105,28 +106,12 @@ class CpuExecutable final : public Executable {
   std::vector<std::unique_ptr<StepRunner>> steps_;
 };
 
-bool has_lanes(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::i32 || dtype == DType::u32 ||
-         dtype == DType::boolean;
-}
-/// What kernels can load and store, though not compute with: rounding between operations would be lost.
-bool is_stored_only(DType dtype) {
-  return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::u8;
-}
-
 class CpuBackend final : public Backend {
  public:
   std::string_view name() const override { return "cpu"; }
 
   bool can_fuse(Op op, std::span<const DType> types) const override {
-    const DType result = types.back();
-    if (op == Op::Random) return true;  // its key is a host number
-    if (op == Op::Cast)
-      return has_lanes(result) && (has_lanes(types[0]) || is_stored_only(types[0]));
-    const OpClass kind = info(op).op_class;
-    const bool moves = kind == OpClass::Movement || op == Op::SliceUpdate || op == Op::Barrier;
-    return std::all_of(types.begin(), types.end(),
-                       [&](DType t) { return has_lanes(t) || (moves && is_stored_only(t)); });
+    return op == Op::Random || fits_lanes(op, types);  // a random number's key is the host's
   }
   bool can_attach_epilogue(const PrimitiveStep& step) const override {
     if (step.outputs[0].dtype != DType::f32) return false;

@@ -7,18 +7,6 @@
 namespace genera::cpu {
 namespace {
 
-/// An operand's offset and its strides along its axes.
-AffineView view_of(const PlanOperand& operand) {
-  if (operand.strided) return operand.view;
-  AffineView view;
-  std::int64_t stride = 1;
-  for (int d = operand.shape.rank() - 1; d >= 0; --d) {
-    view.stride[static_cast<std::size_t>(d)] = stride;
-    stride *= operand.shape[d];
-  }
-  return view;
-}
-
 /// A batch axis with its strides in a, b and c.
 struct BatchAxis {
   std::int64_t extent;
@@ -30,8 +18,8 @@ class MatMulRunner final : public StepRunner {
   MatMulRunner(const PrimitiveStep& step, const GemmEpilogue* epilogue) : step_(step) {
     const int rank = step.outputs[0].shape.rank();
     const auto row = static_cast<std::size_t>(rank - 2), col = static_cast<std::size_t>(rank - 1);
-    const AffineView a = view_of(step.inputs[0]), b = view_of(step.inputs[1]),
-                     c = view_of(step.outputs[0]);
+    const AffineView a = step.inputs[0].layout(), b = step.inputs[1].layout(),
+                     c = step.outputs[0].layout();
     a_offset_ = a.offset;
     b_offset_ = b.offset;
     product_.m = step.outputs[0].shape[rank - 2];

@@ -115,4 +115,13 @@ Dispatch ShaderText::finish(std::int64_t groups) const {
   return dispatch;
 }
 
+Dispatch ShaderText::for_each(const std::string& variable, std::int64_t count,
+                              const std::string& lines) {
+  body = fmt::format(
+      "for (int {0} = int(gl_GlobalInvocationID.x); {0} < {1}; {0} += int(gl_NumWorkGroups.x) * "
+      "{2}) {{\n{3}}}\n",
+      variable, count, threads_, lines);
+  return finish((count + threads_ - 1) / threads_);
+}
+
 }  // namespace genera::vulkan

@@ -47,6 +47,8 @@ class ShaderText {
   std::string body;
 
   Dispatch finish(std::int64_t groups) const;
+  /// The kernel that runs `lines` for each of `count` numbers, one thread each, in `variable`.
+  Dispatch for_each(const std::string& variable, std::int64_t count, const std::string& lines);
 
  private:
   struct Bound {

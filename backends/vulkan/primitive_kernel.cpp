@@ -1,63 +1,12 @@
 // Primitives that the planner does not fuse, because rounding to their element type comes after each of them, as kernels of one instruction.
 #include "backends/vulkan/print_kernel.h"
 #include "engine/graph/attributes.h"
+#include "engine/plan/lanes.h"
 
 #include <optional>
 
 namespace genera::vulkan {
 namespace {
-
-LaneType lane_of(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-    case DType::f16:
-    case DType::bf16:
-      return LaneType::f32;
-    case DType::u32:
-      return LaneType::u32;
-    default:
-      return LaneType::i32;
-  }
-}
-
-std::optional<KernelOp> kernel_op(Op op) {
-  switch (op) {
-#define GENERA_UNARY(Name, ...) \
-  case Op::Name:                \
-    return KernelOp::Name;
-#define GENERA_BINARY(Name, ...) \
-  case Op::Name:                 \
-    return KernelOp::Name;
-#define GENERA_TERNARY(Name, ...) \
-  case Op::Name:                  \
-    return KernelOp::Name;
-#include "engine/graph/primitives.def"
-    case Op::Cast:
-      return KernelOp::Cast;
-    case Op::ReduceSum:
-      return KernelOp::ReduceSum;
-    case Op::ReduceMax:
-      return KernelOp::ReduceMax;
-    case Op::Const:
-      return KernelOp::Const;
-    case Op::Scalar:
-      return KernelOp::Scalar;
-    case Op::Iota:
-      return KernelOp::Iota;
-    default:
-      return std::nullopt;
-  }
-}
-
-AffineView contiguous(const Shape& shape) {
-  AffineView view;
-  std::int64_t stride = 1;
-  for (int d = shape.rank() - 1; d >= 0; --d) {
-    view.stride[static_cast<std::size_t>(d)] = stride;
-    stride *= shape[d];
-  }
-  return view;
-}
 
 KernelInstr instruction(KernelOp op, DType dtype) {
   KernelInstr instr;
@@ -67,22 +16,17 @@ KernelInstr instruction(KernelOp op, DType dtype) {
   return instr;
 }
 
-template <class Attrs>
-const Attrs& attributes(const PrimitiveStep& step) {
-  return *reinterpret_cast<const Attrs*>(step.attrs.data());
-}
-
 /// What makes the primitive's own instruction complete.
 void set_attributes(const PrimitiveStep& step, KernelStep& result, KernelInstr& instr) {
   if (step.op == Op::Const) {
-    const auto& literal = attributes<ConstAttrs>(step);
+    const auto& literal = step.attr<ConstAttrs>();
     instr.constant = is_floating(step.outputs[0].dtype) ? literal.floating
                                                         : static_cast<double>(literal.integer);
   } else if (step.op == Op::Scalar) {
     instr.imm = 0;
     result.scalars.push_back(step.scalar);
   } else if (step.op == Op::Iota) {
-    const auto axis = static_cast<std::size_t>(attributes<IotaAttrs>(step).axis);
+    const auto axis = static_cast<std::size_t>(step.attr<IotaAttrs>().axis);
     instr.imm = static_cast<std::int32_t>(axis);
     instr.view.stride[axis] = 1;
   }
@@ -101,14 +45,14 @@ KernelStep kernel_of(const PrimitiveStep& step) {
   for (int d = 0; d < space.rank(); ++d) {
     const auto at = static_cast<std::size_t>(d);
     kernel.extents[at] = space[d];
-    kernel.reduced[at] = reduces && (attributes<ReduceAttrs>(step).axes >> d & 1) != 0;
+    kernel.reduced[at] = reduces && (step.attr<ReduceAttrs>().axes >> d & 1) != 0;
   }
   KernelInstr instr = instruction(*op, step.outputs[0].dtype);
   std::int16_t* const operands[] = {&instr.a, &instr.b, &instr.c};
   for (std::size_t i = 0; i < step.inputs.size(); ++i) {
     KernelInstr load = instruction(KernelOp::Load, step.inputs[i].dtype);
     load.imm = static_cast<std::int32_t>(i);
-    load.view = contiguous(space);
+    load.view = row_major(space);
     result.buffers.push_back(step.inputs[i].buffer);
     kernel.buffers.push_back(step.inputs[i].dtype);
     *operands[i] = static_cast<std::int16_t>(i);
@@ -119,7 +63,7 @@ KernelStep kernel_of(const PrimitiveStep& step) {
   KernelStore store;
   store.value = static_cast<std::int16_t>(kernel.code.size() - 1);
   store.buffer = static_cast<std::int32_t>(result.buffers.size());
-  store.view = contiguous(step.outputs[0].shape);
+  store.view = row_major(step.outputs[0].shape);
   for (int d = 0; d < kernel.rank; ++d)
     if (kernel.reduced[static_cast<std::size_t>(d)])
       store.view.stride[static_cast<std::size_t>(d)] = 0;

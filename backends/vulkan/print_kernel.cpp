@@ -36,8 +36,8 @@ class KernelPrinter {
     const std::int64_t kept = space_.kept_count(), terms = space_.reduced_count();
     if (passes_ == 0) return {map(everything())};
     if (kept < few_kept && terms > many_terms) return split();
-    if (terms < few_terms || (!space_.row_form() && kept >= many_kept)) return {by_thread()};
-    return {by_group()};
+    if (terms < few_terms || (!space_.row_form() && kept >= many_kept)) return {by_kept(false)};
+    return {by_kept(true)};
   }
 
  private:
@@ -194,13 +194,6 @@ class KernelPrinter {
     out += "barrier();\n";
   }
 
-  static std::string per_thread(const std::string& variable, std::int64_t count,
-                                const std::string& body) {
-    return fmt::format(
-        "for (int {0} = int(gl_GlobalInvocationID.x); {0} < {1}; {0} += int(gl_NumWorkGroups.x) * "
-        "{2}) {3}",
-        variable, count, threads, indented(body));
-  }
   static std::string per_group(const std::string& variable, std::int64_t count,
                                const std::string& body) {
     return fmt::format(
@@ -208,7 +201,6 @@ class KernelPrinter {
         "for (int {0} = int(gl_WorkGroupID.x); {0} < {1}; {0} += int(gl_NumWorkGroups.x)) {2}",
         variable, count, indented(body));
   }
-  static std::int64_t groups_for(std::int64_t count) { return (count + threads - 1) / threads; }
 
   // --- the forms ---
 
@@ -219,43 +211,26 @@ class KernelPrinter {
     print_values(text, needed(values_of(list), std::vector<bool>(kernel_.code.size(), false)),
                  body);
     print_stores(text, list, body);
-    text.body = per_thread("i", space_.count(), body);
-    return text.finish(groups_for(space_.count()));
+    return text.for_each("i", space_.count(), body);
   }
 
-  /// One thread per kept index, which goes over all reduced ones.
-  Dispatch by_thread() const {
+  /// One thread per kept index, which goes over all reduced ones; or a workgroup, whose threads share them.
+  Dispatch by_kept(bool shared) const {
     ShaderText text(threads);
     std::vector<bool> known(kernel_.code.size(), false);
     std::string body = space_.kept_indices("k");
-    const std::string end = std::to_string(space_.reduced_count());
+    const std::string first = shared ? "lane" : "0";
+    const std::int64_t step = shared ? threads : 1;
     for (int pass = 1; pass <= passes_; ++pass) {
       const Numbers list = reductions(pass);
       print_kept(text, operands_of_all(list), known, body);
-      print_terms(text, list, known, "0", 1, end, body);
+      print_terms(text, list, known, first, step, std::to_string(space_.reduced_count()), body);
+      if (shared) print_tree(text, list, body);
       for (const int n : list) known[static_cast<std::size_t>(n)] = true;
     }
-    finish_kept(text, known, body, "");
-    print_full_stores(text, known, body, "0", 1);
-    text.body = per_thread("k", space_.kept_count(), body);
-    return text.finish(groups_for(space_.kept_count()));
-  }
-
-  /// One workgroup per kept index.
-  Dispatch by_group() const {
-    ShaderText text(threads);
-    std::vector<bool> known(kernel_.code.size(), false);
-    std::string body = space_.kept_indices("k");
-    const std::string end = std::to_string(space_.reduced_count());
-    for (int pass = 1; pass <= passes_; ++pass) {
-      const Numbers list = reductions(pass);
-      print_kept(text, operands_of_all(list), known, body);
-      print_terms(text, list, known, "lane", threads, end, body);
-      print_tree(text, list, body);
-      for (const int n : list) known[static_cast<std::size_t>(n)] = true;
-    }
-    finish_kept(text, known, body, "if (lane == 0) ");
-    print_full_stores(text, known, body, "lane", threads);
+    finish_kept(text, known, body, shared ? "if (lane == 0) " : "");
+    print_full_stores(text, known, body, first, step);
+    if (!shared) return text.for_each("k", space_.kept_count(), body);
     text.body = per_group("k", space_.kept_count(), body);
     return text.finish(space_.kept_count());
   }
@@ -376,8 +351,7 @@ class KernelPrinter {
           joined(n, fmt::format("v{}", n), text.load(from, fmt::format("k * {} + c", chunks))));
       body += text.store(to, "k", fmt::format("v{}", n));
     }
-    text.body = per_thread("k", space_.kept_count(), body);
-    return text.finish(groups_for(space_.kept_count()));
+    return text.for_each("k", space_.kept_count(), body);
   }
 
   Dispatch stores_of_kept() const {
@@ -388,8 +362,7 @@ class KernelPrinter {
     load_results(text, values_of(list), passes_ + 1, known, body);
     print_kept(text, values_of(list), known, body);
     print_stores(text, list, body);
-    text.body = per_thread("k", space_.kept_count(), body);
-    return text.finish(groups_for(space_.kept_count()));
+    return text.for_each("k", space_.kept_count(), body);
   }
 
   Dispatch stores_of_full() const {
@@ -401,8 +374,7 @@ class KernelPrinter {
     load_results(text, values_of(list), passes_ + 1, known, body);
     print_values(text, needed(values_of(list), known), body);
     print_stores(text, list, body);
-    text.body = per_thread("i", space_.count(), body);
-    return text.finish(groups_for(space_.count()));
+    return text.for_each("i", space_.count(), body);
   }
 
   const KernelStep& step_;

@@ -21,11 +21,6 @@ struct Split {
   }
 };
 
-template <class Attrs>
-const Attrs& attributes(const PrimitiveStep& step) {
-  return *reinterpret_cast<const Attrs*>(step.attrs.data());
-}
-
 class MovementPrinter {
  public:
   MovementPrinter(const PrimitiveStep& step, std::span<const int> same_memory)
@@ -73,11 +68,7 @@ class MovementPrinter {
 
   /// One thread for each of `count` numbers i.
   std::vector<Dispatch> each(std::int64_t count, const std::string& body) {
-    text_.body = fmt::format(
-        "for (int i = int(gl_GlobalInvocationID.x); i < {}; i += int(gl_NumWorkGroups.x) * {}) "
-        "{{\n{}}}\n",
-        count, threads, body);
-    return {text_.finish((count + threads - 1) / threads)};
+    return {text_.for_each("i", count, body)};
   }
 
   /// Declares <name><d>, the index along each axis of element `flat` of a tensor of `shape`.
@@ -108,7 +99,7 @@ class MovementPrinter {
   }
 
   std::vector<Dispatch> gather() {
-    const Split split(in(0), attributes<GatherAttrs>(step_).axis);
+    const Split split(in(0), step_.attr<GatherAttrs>().axis);
     const std::int64_t count = in(1).elements();
     if (split.extent == 0) return each(0, "");
     std::string body =
@@ -123,7 +114,7 @@ class MovementPrinter {
 
   /// Every element of the result goes over the indices and takes what is meant for it, in their order.
   std::vector<Dispatch> scatter() {
-    const auto& attrs = attributes<ScatterAttrs>(step_);
+    const auto& attrs = step_.attr<ScatterAttrs>();
     const Split split(in(0), attrs.axis);
     const std::int64_t count = in(1).elements();
     std::string body = fmt::format("{} value = {};\n", type(), load(0, "i"));
@@ -150,7 +141,7 @@ class MovementPrinter {
     if (step_.inputs.size() > 2) {
       body = starts(2, out(), update);
     } else {
-      const PerAxis& start = attributes<SliceUpdateAttrs>(step_).start;
+      const PerAxis& start = step_.attr<SliceUpdateAttrs>().start;
       for (int d = 0; d < out().rank(); ++d)
         body += fmt::format("int s{} = {};\n", d, start[static_cast<std::size_t>(d)]);
     }
@@ -169,7 +160,7 @@ class MovementPrinter {
 
   /// Every element of the result goes over its places in windows.
   std::vector<Dispatch> fold() {
-    const auto& attrs = attributes<WindowAttrs>(step_);
+    const auto& attrs = step_.attr<WindowAttrs>();
     const int rank = out().rank();
     std::string body = indices("i", "i", out()), loops, ends, at;
     std::string position = "0";
@@ -200,7 +191,7 @@ class MovementPrinter {
 
   /// One thread per line. Sums of floats carry what each addition lost (Kahan, "Further remarks on reducing truncation errors", 1965).
   std::vector<Dispatch> scan() {
-    const auto& attrs = attributes<ScanAttrs>(step_);
+    const auto& attrs = step_.attr<ScanAttrs>();
     const Split split(in(0), attrs.axis);
     if (out().elements() == 0) return each(0, "");
     std::string combine;
@@ -208,9 +199,9 @@ class MovementPrinter {
       combine = "total = g_max(total, x);\n";
     else if (attrs.kind == ScanAttrs::log_add_exp)
       combine =
-          "float high = g_max(total, x), low = total + x - high;\n"
+          "float high = g_max(total, x);\n"
           "if (!(abs(high) <= 3.4e38)) { total = high; } else {\n"
-          "low = total < x ? total : x;\nfloat y = g_log1p(g_exp(low - high)) - lost;\n"
+          "float low = total < x ? total : x;\nfloat y = g_log1p(g_exp(low - high)) - lost;\n"
           "float next = high + y;\nlost = (next - high) - y;\ntotal = next;\n}\n";
     else if (floating())
       combine =
@@ -230,7 +221,7 @@ class MovementPrinter {
   }
 
   std::vector<Dispatch> arg_max() {
-    const std::uint64_t axes = attributes<ReduceAttrs>(step_).axes;
+    const std::uint64_t axes = step_.attr<ReduceAttrs>().axes;
     int axis = 0;
     while (axis < Shape::max_rank - 1 && !(axes >> axis & 1)) ++axis;
     const Split split(in(0), axis);
@@ -249,7 +240,7 @@ class MovementPrinter {
 
   /// An element's place is the number of those before it.
   std::vector<Dispatch> arg_sort() {
-    const Split split(in(0), attributes<AxisAttrs>(step_).axis);
+    const Split split(in(0), step_.attr<AxisAttrs>().axis);
     if (split.extent > most_sorted) return {};
     const std::string before =
         floating() ? "other < own || (g_isnan(own) && !g_isnan(other)) || ((other == own || "
@@ -272,8 +263,8 @@ class MovementPrinter {
 };
 
 std::int64_t indexed_extent(const PrimitiveStep& step) {
-  const std::int64_t axis = step.op == Op::Gather ? attributes<GatherAttrs>(step).axis
-                                                  : attributes<ScatterAttrs>(step).axis;
+  const std::int64_t axis =
+      step.op == Op::Gather ? step.attr<GatherAttrs>().axis : step.attr<ScatterAttrs>().axis;
   return step.inputs[0].shape[static_cast<int>(axis)];
 }
 
@@ -309,9 +300,9 @@ std::optional<Dispatch> print_check(const PrimitiveStep& step, std::int64_t offs
 }
 
 std::string bad_index(const PrimitiveStep& step, std::uint32_t position, std::int32_t index) {
-  const char* caller = step.op == Op::Gather                                      ? "gather"
-                       : attributes<ScatterAttrs>(step).mode == ScatterAttrs::add ? "scatter_add"
-                                                                                  : "scatter_set";
+  const char* caller = step.op == Op::Gather                                 ? "gather"
+                       : step.attr<ScatterAttrs>().mode == ScatterAttrs::add ? "scatter_add"
+                                                                             : "scatter_set";
   return fmt::format("[{}] index {} at position {} is outside [0,{})", caller, index, position,
                      indexed_extent(step));
 }

@@ -9,17 +9,6 @@ namespace {
 
 using cpu::ConvShape;
 
-AffineView view_of(const PlanOperand& operand) {
-  if (operand.strided) return operand.view;
-  AffineView view;
-  std::int64_t stride = 1;
-  for (int d = operand.shape.rank() - 1; d >= 0; --d) {
-    view.stride[static_cast<std::size_t>(d)] = stride;
-    stride *= operand.shape[d];
-  }
-  return view;
-}
-
 /// offset + the sum of strides times the batch axes' indices, which g counts.
 std::string batch_offset(const AffineView& view, const Shape& shape) {
   std::string text = std::to_string(view.offset);
@@ -48,7 +37,7 @@ Product matrix_product(const PrimitiveStep& step, ShaderText& text,
   product.n = out[rank - 1];
   product.k = step.inputs[0].shape[rank - 1];
   for (int d = 0; d < rank - 2; ++d) product.batch *= out[d];
-  const AffineView a = view_of(step.inputs[0]), b = view_of(step.inputs[1]);
+  const AffineView a = step.inputs[0].layout(), b = step.inputs[1].layout();
   const int a_binding = bind(step.inputs[0], text, same_memory);
   const int b_binding = bind(step.inputs[1], text, same_memory);
   product.load_a = "return " +
@@ -106,6 +95,14 @@ std::string load_output(const ConvShape& s, ShaderText& text, int binding, const
          ";";
 }
 
+/// Rows are channels of each group, columns the pixels of all images, `plane` of one.
+void write_images(const ConvShape& s, Product& p, std::int64_t plane) {
+  p.place =
+      fmt::format("(n / {0} * {1} + g * {2} + m) * {0} + n % {0}", plane, s.groups * p.m, p.m);
+  p.loops = {fmt::format("n / {}", plane), fmt::format("g * {} + m", p.m),
+             fmt::format("n % {}", plane)};
+}
+
 /// y: rows are output channels, columns the pixels of all images, depth the taps of the input channels.
 void set_forward(const ConvShape& s, Product& p, ShaderText& text, int x, int w) {
   const std::int64_t taps = s.taps(), plane = s.out_plane();
@@ -116,10 +113,7 @@ void set_forward(const ConvShape& s, Product& p, ShaderText& text, int x, int w)
   p.load_b = split("o", fmt::format("n % {}", plane), s.out) +
              split("t", fmt::format("k % {}", taps), s.kernel) +
              load_input(s, text, x, fmt::format("n / {}", plane), fmt::format("k / {}", taps));
-  p.place =
-      fmt::format("(n / {0} * {1} + g * {2} + m) * {0} + n % {0}", plane, s.groups * p.m, p.m);
-  p.loops = {fmt::format("n / {}", plane), fmt::format("g * {} + m", p.m),
-             fmt::format("n % {}", plane)};
+  write_images(s, p, plane);
 }
 
 /// x: rows are input channels, columns the pixels of all images, depth the taps of the output channels.
@@ -135,10 +129,7 @@ void set_input_gradient(const ConvShape& s, Product& p, ShaderText& text, int y,
   p.load_b = split("i", fmt::format("n % {}", plane), s.in) +
              split("t", fmt::format("k % {}", taps), s.kernel) +
              load_output(s, text, y, fmt::format("n / {}", plane), fmt::format("k / {}", taps));
-  p.place =
-      fmt::format("(n / {0} * {1} + g * {2} + m) * {0} + n % {0}", plane, s.groups * p.m, p.m);
-  p.loops = {fmt::format("n / {}", plane), fmt::format("g * {} + m", p.m),
-             fmt::format("n % {}", plane)};
+  write_images(s, p, plane);
 }
 
 /// w: rows are output channels, columns the taps of the input channels, depth the pixels of all images.

@@ -2,22 +2,13 @@
 #include "backends/vulkan/context.h"
 #include "backends/vulkan/executable.h"
 #include "backends/vulkan/print_product.h"
+#include "engine/plan/lanes.h"
 
-#include <algorithm>
 #include <map>
 #include <mutex>
 
 namespace genera::vulkan {
 namespace {
-
-bool has_lanes(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::i32 || dtype == DType::u32 ||
-         dtype == DType::boolean;
-}
-/// What shaders load and store, though not compute with: rounding between operations would be lost.
-bool is_stored_only(DType dtype) {
-  return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::u8;
-}
 
 class VulkanBackend final : public Backend {
  public:
@@ -29,15 +20,9 @@ class VulkanBackend final : public Backend {
   std::string report() const override { return context_.report(); }
 
   bool can_fuse(Op op, std::span<const DType> types) const override {
-    const DType result = types.back();
     // Keys are numbers of 64 bits that the host gives.
-    if (op == Op::Random || (op == Op::Scalar && result == DType::i64)) return true;
-    if (op == Op::Cast)
-      return has_lanes(result) && (has_lanes(types[0]) || is_stored_only(types[0]));
-    const OpClass kind = info(op).op_class;
-    const bool moves = kind == OpClass::Movement || op == Op::SliceUpdate || op == Op::Barrier;
-    return std::all_of(types.begin(), types.end(),
-                       [&](DType t) { return has_lanes(t) || (moves && is_stored_only(t)); });
+    return op == Op::Random || (op == Op::Scalar && types.back() == DType::i64) ||
+           fits_lanes(op, types);
   }
   bool can_attach_epilogue(const PrimitiveStep& step) const override {
     return takes_epilogue(step);

@@ -40,6 +40,17 @@ struct AffineView {
   std::array<std::int64_t, Shape::max_rank> stride{};
 };
 
+/// The view of all elements of a tensor of `shape` that lies row-major.
+inline AffineView row_major(const Shape& shape) {
+  AffineView view;
+  std::int64_t stride = 1;
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    view.stride[static_cast<std::size_t>(d)] = stride;
+    stride *= shape[d];
+  }
+  return view;
+}
+
 /// One instruction; its value is named by its position in Kernel::code (SSA). Operands name earlier instructions.
 struct KernelInstr {
   KernelOp op{};

@@ -4,6 +4,7 @@
 
 #include "engine/core/joined.h"
 #include "engine/graph/attributes.h"
+#include "engine/plan/lanes.h"
 
 #include <fmt/format.h>
 
@@ -14,40 +15,10 @@
 namespace genera {
 namespace {
 
-LaneType lane_of(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-    case DType::f16:
-    case DType::bf16:
-      return LaneType::f32;
-    case DType::u32:
-      return LaneType::u32;
-    default:
-      return LaneType::i32;
-  }
-}
-
-KernelOp kernel_op(Op op) {
-  switch (op) {
-#define GENERA_UNARY(Name, ...) \
-  case Op::Name:                \
-    return KernelOp::Name;
-#define GENERA_BINARY(Name, ...) \
-  case Op::Name:                 \
-    return KernelOp::Name;
-#define GENERA_TERNARY(Name, ...) \
-  case Op::Name:                  \
-    return KernelOp::Name;
-#include "engine/graph/primitives.def"
-    case Op::Cast:
-      return KernelOp::Cast;
-    case Op::ReduceSum:
-      return KernelOp::ReduceSum;
-    case Op::ReduceMax:
-      return KernelOp::ReduceMax;
-    default:
-      throw Error(fmt::format("[plan] {} cannot be part of a kernel", name(op)));
-  }
+KernelOp instruction_of(Op op) {
+  const std::optional<KernelOp> known = kernel_op(op);
+  if (!known) throw Error(fmt::format("[plan] {} cannot be part of a kernel", name(op)));
+  return *known;
 }
 
 /// Numbers of buffers and scalars, handed out at first use.
@@ -280,7 +251,7 @@ class KernelWriter {
 
   int emit_operation(const PlanNode& node, const Place& place) {
     KernelInstr instr;
-    instr.op = kernel_op(node.op);
+    instr.op = instruction_of(node.op);
     instr.type = lane_of(node.dtype());
     instr.boolean = node.dtype() == DType::boolean;
     int operands[3] = {-1, -1, -1};

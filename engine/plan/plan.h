@@ -44,12 +44,22 @@ struct PlanOperand {
   DType dtype{};
   bool strided = false;
   AffineView view;
+
+  /// Where its elements lie, in either case.
+  AffineView layout() const { return strided ? view : row_major(shape); }
 };
 
 /// One primitive as it is.
 struct PrimitiveStep {
   Op op{};
   std::vector<std::byte> attrs;
+
+  /// The attributes as the type that belongs to the op.
+  template <class A>
+  const A& attr() const {
+    return *reinterpret_cast<const A*>(attrs.data());
+  }
+
   std::vector<PlanOperand> inputs;
   std::vector<PlanOperand> outputs;
   int scalar = -1;  ///< Op::Scalar: which of the plan's scalars fills the output
