@@ -254,8 +254,9 @@ TEST_CASE("names of optimiser states") {
   const optim::Adam adam({p}, {.name = "generator"});
   std::vector<std::string> names;
   for (const State& state : adam.states()) names.push_back(state.name());
-  CHECK(names == std::vector<std::string>{"generator.m.encoder.0.weight",
-                                          "generator.v.encoder.0.weight", "generator.step"});
+  CHECK(names == std::vector<std::string>{"generator.gradient_sum.encoder.0.weight",
+                                          "generator.square_sum.encoder.0.weight",
+                                          "generator.step"});
 }
 
 TEST_CASE("the loss and the metrics of a step stay readable") {

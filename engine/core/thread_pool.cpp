@@ -1,5 +1,7 @@
 #include "engine/core/thread_pool.h"
 
+#include "engine/core/floating_point_mode.h"
+
 #include <fmt/format.h>
 #include <genera/error.h>
 #include <pthread.h>
@@ -75,6 +77,7 @@ struct Range {
   const void* body = nullptr;
   std::int64_t begin = 0;
   std::int64_t end = 0;
+  FloatingPointMode mode = 0;  ///< the caller's
 };
 
 void run_range(const Range& range) {
@@ -119,6 +122,7 @@ class alignas(64) Worker {
   }
 
   void run() {
+    set_floating_point_mode(range_.mode);
     try {
       run_range(range_);
     } catch (...) {
@@ -189,12 +193,14 @@ bool Pool::run(std::int64_t tasks, detail::RangeFn call, const void* body) {
     return part * (tasks / parts) + std::min(part, tasks % parts);
   };
   const int helpers = static_cast<int>(parts) - 1;
+  const FloatingPointMode mode = floating_point_mode();
   pending_.store(helpers, std::memory_order_relaxed);
-  for (int i = 0; i < helpers; ++i) workers_[i]->post({call, body, start(i + 1), start(i + 2)});
+  for (int i = 0; i < helpers; ++i)
+    workers_[i]->post({call, body, start(i + 1), start(i + 2), mode});
 
   std::exception_ptr error;
   try {
-    run_range({call, body, 0, start(1)});
+    run_range({call, body, 0, start(1), mode});
   } catch (...) {
     error = std::current_exception();
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <bit>
+
 namespace genera {
 namespace {
 
@@ -31,6 +33,20 @@ std::uint64_t innermost_run(const Shape& shape, std::uint64_t set) {
   return run;
 }
 
+/// The axes that the gradient of a layer's bias is summed over at first: positions of images (N, C, H, W), else all but
+/// the last. Empty where they make few terms.
+std::uint64_t bias_axes(const Shape& shape) {
+  constexpr std::int64_t least_terms = 64;
+  const int rank = shape.rank(), first = rank >= 4 ? 2 : 0, end = rank >= 4 ? rank : rank - 1;
+  std::uint64_t axes = 0;
+  std::int64_t terms = 1;
+  for (int axis = first; axis < end; ++axis) {
+    axes |= std::uint64_t{1} << axis;
+    terms *= shape[axis];
+  }
+  return terms >= least_terms ? axes : 0;
+}
+
 Tensor reduce_kept(Op op, const Tensor& x, std::uint64_t set, DType dtype) {
   Shape kept = x.shape();
   for (int axis = 0; axis < x.rank(); ++axis)
@@ -47,6 +63,12 @@ Tensor reduce(Op op, std::string_view function, const Tensor& x, const Axes& axe
   // Sums over axes on both sides of a kept one (over N, H, W of N, C, H, W) go through memory in its
   // order, inner axes first. Not where the partial sums would be rounded to half precision.
   if (op == Op::ReduceSum && size_of(dtype) >= 4) {
+    // A sum over everything begins like the gradient of a bias, so that a loss shares its kernel with that.
+    const bool everything = std::popcount(set) == x.rank();
+    if (const std::uint64_t first = everything ? bias_axes(x.shape()) : 0; first != 0) {
+      result = reduce_kept(op, result, first, dtype);
+      left &= ~first;
+    }
     for (std::uint64_t run = innermost_run(x.shape(), left); run != left;
          run = innermost_run(x.shape(), left)) {
       result = reduce_kept(op, result, run, dtype);

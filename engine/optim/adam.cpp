@@ -10,20 +10,20 @@ namespace genera::optim {
 namespace {
 
 /// What changes from step to step, or from group to group, in
-///   p' = p - (lr sqrt(c2) / c1) m' / (sqrt(v') + eps sqrt(c2)),   c = 1 - beta^t,
-/// which is the paper's rule with its two corrections moved out of the tensors.
+///   p' = p - (lr a1 / a2) m' / (sqrt(v') + eps / a2),   m' = beta1 m + g,   v' = beta2 v + g^2,
+///   a1 = (1 - beta1) / (1 - beta1^t),   a2 = sqrt((1 - beta2) / (1 - beta2^t)),
+/// which is the paper's rule with sums in place of its averages, so that all factors but two are moved out of the tensors.
 struct Numbers {
-  double beta1, rest1, beta2, rest2, epsilon, rate, keep;
+  double beta1, beta2, epsilon, rate, keep;
 
   Numbers(const AdamOptions& o, double lr, std::int64_t step) {
-    const double c1 = 1 - std::pow(o.beta1, static_cast<double>(step));
-    const double root_c2 = std::sqrt(1 - std::pow(o.beta2, static_cast<double>(step)));
+    const auto t = static_cast<double>(step);
+    const double a1 = (1 - o.beta1) / (1 - std::pow(o.beta1, t));
+    const double a2 = std::sqrt((1 - o.beta2) / (1 - std::pow(o.beta2, t)));
     beta1 = o.beta1;
-    rest1 = 1 - o.beta1;
     beta2 = o.beta2;
-    rest2 = 1 - o.beta2;
-    epsilon = o.eps * root_c2;
-    rate = -lr * root_c2 / c1;
+    epsilon = o.eps / a2;
+    rate = -lr * a1 / a2;
     keep = 1 - lr * o.weight_decay;
   }
 };
@@ -40,8 +40,8 @@ Adam::Adam(std::vector<State> parameters, AdamOptions options,
     const AdamOptions& o = groups_[group_of(i)];
     decays_.push_back(o.weight_decay != 0 && (!o.decays || o.decays(this->parameters()[i])));
   }
-  m_ = zeros_per_parameter("m");
-  v_ = zeros_per_parameter("v");
+  m_ = zeros_per_parameter("gradient_sum");
+  v_ = zeros_per_parameter("square_sum");
 }
 
 void Adam::append_updates(std::int64_t step, std::span<const Tensor> gradients,
@@ -49,23 +49,21 @@ void Adam::append_updates(std::int64_t step, std::span<const Tensor> gradients,
   std::vector<Numbers> numbers;
   for (std::size_t k = 0; k < groups_.size(); ++k)
     numbers.emplace_back(groups_[k], effective_rate(k), step);
-  ConstantsByShape<6> constants;
+  ConstantsByShape<4> constants;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     const std::size_t group = group_of(i);
     const Numbers& n = numbers[group];
     const Tensor& p = parameters()[i].value();
-    const auto& [beta1, rest1, beta2, rest2, epsilon, rate] =
-        constants.get(p, group, [&](const Tensor& like) {
-          return std::array{full_like(like, n.beta1),   full_like(like, n.rest1),
-                            full_like(like, n.beta2),   full_like(like, n.rest2),
-                            slot_like(like, n.epsilon), slot_like(like, n.rate)};
-        });
+    const auto& [beta1, beta2, epsilon, rate] = constants.get(p, group, [&](const Tensor& like) {
+      return std::array{full_like(like, n.beta1), full_like(like, n.beta2),
+                        slot_like(like, n.epsilon), slot_like(like, n.rate)};
+    });
     const bool decays = decays_[i];
     Tensor g = gradients[i];
     if (decays && !decoupled_) g = g + p * full_like(p, groups_[group].weight_decay);
-    Tensor m = m_[i].value() * beta1 + g * rest1;
-    Tensor v = v_[i].value() * beta2 + g * g * rest2;
-    const Tensor move = m * rate / (sqrt(v) + epsilon);
+    Tensor m = m_[i].value() * beta1 + g;
+    Tensor v = v_[i].value() * beta2 + g * g;
+    const Tensor move = m / (sqrt(v) + epsilon) * rate;
     updates.push_back(
         {parameters()[i], decays && decoupled_ ? p * slot_like(p, n.keep) + move : p + move});
     updates.push_back({m_[i], std::move(m)});

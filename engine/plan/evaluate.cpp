@@ -4,6 +4,7 @@
 #include <genera/state.h>
 
 #include "backends/backend.h"
+#include "engine/core/floating_point_mode.h"
 #include "engine/core/scope.h"
 #include "engine/graph/attributes.h"
 #include "engine/graph/build.h"
@@ -178,6 +179,7 @@ void run(std::span<const Value> roots, std::span<const Donation> donations) {
   DeviceMemory* memory = current_backend().memory();
   bind_buffers(*cached.plan, b, memory);
   try {
+    const FlushSubnormals flush;
     cached.executable->run(b.addresses, b.scalars, observe_hook(*cached.plan, b.addresses, memory));
   } catch (...) {
     b.outputs.clear();

@@ -167,18 +167,31 @@ class Fuser {
     const Shape& space = graph_[input.node].shape(input.output);
     const std::uint64_t axes = n.attr<ReduceAttrs>().axes;
     result_.stored[at(node)] = true;
-    int home = -1;
-    if (enabled_)
-      for (const Use& use :
-           uses_[at(input.node)])  // a sibling that reduces the same value over the same axes
-        if (use.where >= 0 && use.map && cluster(use.where).reduced == axes &&
-            cluster(use.where).space == space && *use.map == identity_map(space.rank()) &&
-            used_only_as(node, use.where, kept_map(space.rank(), axes)) &&
-            has_room(node, use.where) && !reaches(node, use.where))
-          home = use.where;
+    int home = enabled_ ? sibling(node, space, axes) : -1;
     if (home < 0) home = new_cluster(space, axes);
     become_root(node, home);
     join(node, home, identity_map(space.rank()));
+  }
+
+  /// A cluster that reduces over the same axes and reads the reduction's input, or what that is computed from, so that one
+  /// pass over memory serves both; -1: none.
+  int sibling(int node, const Shape& space, std::uint64_t axes) {
+    constexpr std::size_t most = 32;
+    const IndexMap whole = identity_map(space.rank()), kept = kept_map(space.rank(), axes);
+    std::vector<int> read{graph_[node].inputs[0].node};
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      for (const Use& use : uses_[at(read[i])])
+        if (use.where >= 0 && use.map && *use.map == whole && cluster(use.where).reduced == axes &&
+            cluster(use.where).space == space && used_only_as(node, use.where, kept) &&
+            has_room(node, use.where) && !reaches(node, use.where))
+          return use.where;
+      if (kinds_[at(read[i])] != NodeKind::elementwise) continue;
+      for (const PlanValue& input : graph_[read[i]].inputs)
+        if (read.size() < most && std::find(read.begin(), read.end(), input.node) == read.end() &&
+            graph_[input.node].shape(input.output) == space)
+          read.push_back(input.node);
+    }
+    return -1;
   }
 
   void place_assembled(int node) {

@@ -52,7 +52,7 @@ class GENERA_API Optimizer {
 
   /// In the order in which step() wants the gradients.
   const std::vector<State>& parameters() const { return parameters_; }
-  /// What a checkpoint needs beside the parameters: the moments ("adam.m.encoder.0.weight") and the
+  /// What a checkpoint needs beside the parameters: the moments ("adam.gradient_sum.encoder.0.weight") and the
   /// step number
   /// ("adam.step", i32). Loading them brings the optimiser back exactly; learning rates are the
   /// program's.
@@ -123,7 +123,7 @@ class GENERA_API Sgd : public Optimizer {
 
 /// Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1), as
 /// torch.optim.Adam: m = beta1 m + (1-beta1) g; v = beta2 v + (1-beta2) g^2; p -= lr m/(1-beta1^t)
-/// / (sqrt(v/(1-beta2^t)) + eps).
+/// / (sqrt(v/(1-beta2^t)) + eps). Kept are the sums m / (1-beta1) and v / (1-beta2).
 struct AdamOptions {
   double lr = 1e-3;
   double beta1 = 0.9;
