@@ -22,7 +22,7 @@
 #include "zoo/text/text_data.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 using Context = std::vector<Token>;
@@ -357,4 +357,4 @@ TEST_CASE("a text that is continued depends on its number and the seed only") {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

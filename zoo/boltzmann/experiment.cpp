@@ -14,7 +14,7 @@
 #include "zoo/common/learning_rate.h"
 #include "zoo/common/saved_states.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 // The seed's derived keys: 0 initialises the model, 1 orders the data.
@@ -210,7 +210,7 @@ std::int64_t BoltzmannExperiment::parameter_count() const {
 }
 
 std::vector<Figure> BoltzmannExperiment::evaluate(Console& console) {
-  return zoo::evaluate(model_, data_.test(), annealing(settings_.betas), console);
+  return boltzmann::evaluate(model_, data_.test(), annealing(settings_.betas), console);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -13,7 +13,7 @@
 #include "zoo/common/image_data.h"
 #include "zoo/common/train_verb.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 class BoltzmannExperiment : public Trainable {
  public:
@@ -69,4 +69,4 @@ class BoltzmannExperiment : public Trainable {
   std::vector<Stage> stages_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

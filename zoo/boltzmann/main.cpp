@@ -12,7 +12,7 @@
 #include "zoo/common/read_verbs.h"
 #include "zoo/common/saved_states.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 struct BoltzmannReadFlags : ReadFlags {
@@ -171,8 +171,9 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann
 
 int main(int argc, char** argv) {
-  return genera::zoo::run_program("genera-boltzmann", [&] { return genera::zoo::run(argc, argv); });
+  return genera::zoo::run_program("genera-boltzmann",
+                                  [&] { return genera::zoo::boltzmann::run(argc, argv); });
 }

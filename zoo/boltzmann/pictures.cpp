@@ -8,7 +8,7 @@
 #include "zoo/boltzmann/ais.h"
 #include "zoo/boltzmann/visible_machine.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 io::HostArray on_host(const Tensor& images) {
@@ -158,4 +158,4 @@ io::HostArray completed_images(const Model& model, const Tensor& images, const T
   return on_host(model.images(concat(rows, 0)));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

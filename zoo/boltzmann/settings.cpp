@@ -7,7 +7,7 @@
 #include "zoo/common/extents.h"
 #include "zoo/common/failure.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 void add_flags(Verb& verb, BoltzmannSettings& s) {
   s.train.batch = 100;
@@ -126,4 +126,4 @@ SamplerOptions sampler_options(const BoltzmannSettings& s) {
   return {training, s.sweeps, s.chains, s.temperatures};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -9,8 +9,10 @@
 #include "zoo/common/common_flags.h"
 
 namespace genera::zoo {
-
 class Verb;
+}
+
+namespace genera::zoo::boltzmann {
 
 struct BoltzmannSettings {
   TrainFlags train;
@@ -42,4 +44,4 @@ Model make_model(const BoltzmannSettings& settings, std::int64_t channels, std::
 double learning_rate(const BoltzmannSettings& settings);
 SamplerOptions sampler_options(const BoltzmannSettings& settings);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -2,7 +2,7 @@
 
 #include <genera/functions.h>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 // A channel that is constant in the first batch has no variance to divide by.
@@ -63,4 +63,4 @@ Mapped Standardise::map(const Tensor& x, Context&) const {
 
 Tensor Standardise::inverse(const Tensor& z) const { return z * deviation_ + mean_; }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <ranges>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 Tensor sum_of_example(const Tensor& x) {
   Axes axes;
@@ -66,4 +66,4 @@ Mapped Logit::map(const Tensor& x, Context&) const {
 
 Tensor Logit::inverse(const Tensor& z) const { return (sigmoid(z) - alpha_) / (1 - 2 * alpha_); }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// f(x) of a batch, and log |det df/dx| of each example: value (B,…), log_det (B).
 struct Mapped {
@@ -91,4 +91,4 @@ Tensor sum_of_example(const Tensor& x);
 /// One number for each of the examples of x: (B).
 Tensor per_example(const Tensor& scalar, const Tensor& x);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -8,7 +8,7 @@
 #include <limits>
 #include <numbers>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 constexpr double pi = std::numbers::pi;
@@ -161,4 +161,4 @@ double entropy(const Density2d& density, std::int64_t cells) {
   return sum * width * height;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -13,7 +13,7 @@
 #include "zoo/common/image_data.h"
 #include "zoo/flow/table.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 using data::Split;
@@ -204,4 +204,4 @@ std::unique_ptr<Examples> open_examples(const TrainFlags& flags) {
   return std::make_unique<Pictures>(flags);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

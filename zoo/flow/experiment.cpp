@@ -12,7 +12,7 @@
 #include "zoo/flow/evaluation.h"
 #include "zoo/flow/pictures.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 // Of the validation split that many examples choose the best weights: enough to tell them apart.
@@ -140,7 +140,7 @@ io::Metadata FlowExperiment::description() const {
 std::int64_t FlowExperiment::parameter_count() const { return element_count(model_->parameters()); }
 
 std::vector<Figure> FlowExperiment::evaluate(Console& console) {
-  return zoo::evaluate(*model_, *examples_, 1, console);
+  return flow::evaluate(*model_, *examples_, 1, console);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -9,7 +9,7 @@
 #include "zoo/common/train_verb.h"
 #include "zoo/flow/settings.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 class FlowExperiment : public Trainable {
  public:
@@ -50,4 +50,4 @@ class FlowExperiment : public Trainable {
   std::optional<optim::Ema> average_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -2,7 +2,7 @@
 
 #include <genera/functions.h>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 // W (C,C) at every position of x (B,C) or (B,C,H,W).
@@ -60,4 +60,4 @@ Mapped LuLinear::map(const Tensor& x, Context&) const {
 
 Tensor LuLinear::inverse(const Tensor& z) const { return solved(weight(), z); }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -14,7 +14,7 @@
 #include "zoo/flow/pictures.h"
 #include "zoo/flow/table.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 struct FlowReadFlags : ReadFlags {
@@ -178,8 +178,9 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow
 
 int main(int argc, char** argv) {
-  return genera::zoo::run_program("genera-flow", [&] { return genera::zoo::run(argc, argv); });
+  return genera::zoo::run_program("genera-flow",
+                                  [&] { return genera::zoo::flow::run(argc, argv); });
 }

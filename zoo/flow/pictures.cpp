@@ -9,7 +9,7 @@
 #include "zoo/common/density_picture.h"
 #include "zoo/common/interpolation.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 constexpr std::int64_t cells = 160;
@@ -117,4 +117,4 @@ io::HostArray interpolated_examples(const FlowModel& model, const Examples& exam
   return decoded(model, path, static_cast<std::int64_t>(rows) * steps);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

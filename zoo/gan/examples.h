@@ -16,7 +16,7 @@
 #include "zoo/common/summary.h"
 #include "zoo/gan/sampling.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 struct RealBatch {
   Tensor x;       ///< (B,E…); images in [-1,1]
@@ -63,4 +63,4 @@ std::unique_ptr<Examples> make_image_examples(const TrainFlags& flags);
 /// Points of the mixture of 25 normal distributions on a grid (grid.cpp).
 std::unique_ptr<Examples> make_grid_examples(const TrainFlags& flags);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

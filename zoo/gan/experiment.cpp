@@ -8,7 +8,7 @@
 #include "zoo/common/learning_rate.h"
 #include "zoo/common/saved_states.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 // Labels drawn evenly: i32 (B); empty without classes.
@@ -169,4 +169,4 @@ std::int64_t GanExperiment::parameter_count() const {
   return element_count(nn::parameters(gan_.generator, gan_.discriminator));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

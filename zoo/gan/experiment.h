@@ -9,7 +9,7 @@
 #include "zoo/common/train_verb.h"
 #include "zoo/gan/settings.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 class GanExperiment : public Trainable {
  public:
@@ -77,4 +77,4 @@ class GanExperiment : public Trainable {
   std::optional<optim::Ema> average_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -11,7 +11,7 @@
 #include "zoo/common/failure.h"
 #include "zoo/gan/examples.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 constexpr std::int64_t modes = grid_side * grid_side;
@@ -159,4 +159,4 @@ std::unique_ptr<Examples> make_grid_examples(const TrainFlags& flags) {
   return std::make_unique<GridExamples>(flags);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

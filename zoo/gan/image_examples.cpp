@@ -17,7 +17,7 @@
 #include "zoo/common/sample_quality.h"
 #include "zoo/gan/examples.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 constexpr std::int64_t least_measured = 20;  // less say nothing of a distribution
@@ -177,4 +177,4 @@ std::unique_ptr<Examples> make_image_examples(const TrainFlags& flags) {
   return std::make_unique<ImageExamples>(flags);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

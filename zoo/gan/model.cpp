@@ -4,7 +4,7 @@
 
 #include "zoo/gan/spectral_norm.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 Tensor Generator::generate(const Tensor& z, const Tensor& labels, Context& context) const {
   if (shape_.classes == 0) return body_(z, context);
@@ -37,4 +37,4 @@ void Discriminator::visit(nn::Visitor& visitor) const {
   if (embedding_) visitor(embedding_);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -8,7 +8,7 @@
 #include "zoo/common/interpolation.h"
 #include "zoo/gan/grid.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 constexpr std::int64_t samples_at_once = 250;
@@ -93,4 +93,4 @@ void write_samples_picture(const std::filesystem::path& path, const Samples& sam
                {.columns = 1, .padding = 0, .scale = 1});
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -6,7 +6,7 @@
 
 #include "zoo/text/byte_level_bpe.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // A different word of the text, as the tokens that it consists of so far.
@@ -160,4 +160,4 @@ ByteLevelVocabulary train_byte_level_bpe(std::string_view text, std::int64_t siz
   return vocabulary;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -11,7 +11,7 @@
 #include "zoo/text/language_model.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// How a text is evaluated.
 struct EvaluationOptions {
@@ -48,4 +48,4 @@ double mean_loss(const std::vector<double>& losses);
 std::vector<Figure> figures(const std::vector<double>& losses, std::string_view text,
                             std::int64_t block, const std::string& protocol);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -11,7 +11,7 @@
 #include "zoo/text/held_out.h"
 #include "zoo/text/recurrent.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // The seed's derived key; key 0 initialises the model.
@@ -142,4 +142,4 @@ std::vector<Figure> TextExperiment::evaluate(Console& console) {
   return test_figures(*model_, *tokenizer_, text_, console);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

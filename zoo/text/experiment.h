@@ -9,7 +9,7 @@
 #include "zoo/common/train_verb.h"
 #include "zoo/text/settings.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 class TextExperiment : public Trainable {
  public:
@@ -50,4 +50,4 @@ class TextExperiment : public Trainable {
   optim::AdamW adam_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

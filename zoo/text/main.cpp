@@ -20,7 +20,7 @@
 #include "zoo/text/text_data.h"
 #include "zoo/text/trained.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -241,8 +241,9 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text
 
 int main(int argc, char** argv) {
-  return genera::zoo::run_program("genera-text", [&] { return genera::zoo::run(argc, argv); });
+  return genera::zoo::run_program("genera-text",
+                                  [&] { return genera::zoo::text::run(argc, argv); });
 }

@@ -11,7 +11,7 @@
 #include "zoo/common/log_sum_exp.h"
 #include "zoo/vae/pictures.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 constexpr std::int64_t images_at_once = 100;
@@ -153,4 +153,4 @@ Figure class_agreement(const VaeObjective& objective, const Classifier& classifi
                   of_each, classes, classifier.digest()));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -11,7 +11,7 @@
 #include "zoo/common/summary.h"
 #include "zoo/vae/objective.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 /// The training or evaluation target of grey images: they themselves, or with `binarize` a draw
 /// with each pixel's value as probability.
@@ -44,4 +44,4 @@ std::vector<Figure> evaluate(const VaeObjective& objective, const data::Images& 
 /// classifier takes for the class that was asked for.
 Figure class_agreement(const VaeObjective& objective, const Classifier& classifier);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -13,7 +13,7 @@
 #include "zoo/vae/evaluation.h"
 #include "zoo/vae/pictures.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 const VaeSettings& consistent(const VaeSettings& settings) {
@@ -164,7 +164,7 @@ std::int64_t VaeExperiment::parameter_count() const {
 }
 
 std::vector<Figure> VaeExperiment::evaluate(Console& console) {
-  return zoo::evaluate(objective_, data_.test(), binarize(), 0, console);
+  return vae::evaluate(objective_, data_.test(), binarize(), 0, console);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

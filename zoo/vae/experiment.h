@@ -10,7 +10,7 @@
 #include "zoo/common/train_verb.h"
 #include "zoo/vae/settings.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 class VaeExperiment : public Trainable {
  public:
@@ -54,4 +54,4 @@ class VaeExperiment : public Trainable {
   std::optional<optim::Ema> average_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -15,7 +15,7 @@
 #include "zoo/vae/experiment.h"
 #include "zoo/vae/pictures.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 struct VaeReadFlags : ReadFlags {
@@ -177,8 +177,8 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae
 
 int main(int argc, char** argv) {
-  return genera::zoo::run_program("genera-vae", [&] { return genera::zoo::run(argc, argv); });
+  return genera::zoo::run_program("genera-vae", [&] { return genera::zoo::vae::run(argc, argv); });
 }

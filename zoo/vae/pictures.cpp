@@ -7,7 +7,7 @@
 
 #include "zoo/common/interpolation.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 // Of samples: memory for any --count.
@@ -99,4 +99,4 @@ io::HostArray interpolated_images(const VaeObjective& objective, const data::Ima
   return on_host(concat(parts, 0));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

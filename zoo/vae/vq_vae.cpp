@@ -6,7 +6,7 @@
 
 #include "zoo/common/failure.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 constexpr double decay = 0.99;         // gamma of appendix A.1
@@ -134,4 +134,4 @@ std::unique_ptr<LatentModel> make_vq_vae(const VaeShape& shape, const Key& key) 
   return std::make_unique<VqVae>(shape, std::move(encoder), std::move(decoder), key.fold_in(6));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

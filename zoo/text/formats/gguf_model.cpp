@@ -2,7 +2,7 @@
 
 #include "zoo/text/formats/model_formats.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // Reads the keys "architecture.name".
@@ -119,4 +119,4 @@ ImportedModel import_gguf(const io::GgufFile& file) {
   return {import_transformer(shape, *weights, map), std::nullopt};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -6,7 +6,7 @@
 
 #include "zoo/text/formats/model_formats.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // A feature that changes the model's function and that the Transformer does not have.
@@ -184,4 +184,4 @@ ImportedModel import_hugging_face(const std::filesystem::path& path) {
   return {import_transformer(shape, *weights, map), end_token(config)};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text
