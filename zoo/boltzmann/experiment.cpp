@@ -209,6 +209,15 @@ std::int64_t BoltzmannExperiment::parameter_count() const {
   return element_count(nn::parameters(model_));
 }
 
+std::vector<std::pair<std::string, std::string>> BoltzmannExperiment::chosen() const {
+  std::vector<std::pair<std::string, std::string>> all = {
+      {"shrink", std::to_string(model_.shape().shrink)},
+      {"lr", fmt::format("{}", learning_rate(settings_))}};
+  if (const std::string hidden = hidden_text(settings_); !hidden.empty())
+    all.emplace_back("hidden", hidden);
+  return all;
+}
+
 std::vector<Figure> BoltzmannExperiment::evaluate(Console& console) {
   return boltzmann::evaluate(model_, data_.test(), annealing(settings_.betas), console);
 }

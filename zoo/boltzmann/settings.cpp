@@ -63,9 +63,8 @@ ImageShape image_shape(const BoltzmannSettings& s, std::int64_t channels, std::i
 // Layers of the model: what --hidden says, in the number that the model has.
 std::vector<std::int64_t> hidden_layers(const BoltzmannSettings& s) {
   const bool deep = s.model == "dbn" || s.model == "dbm";
-  const std::string own = s.model == "dbm" ? "500,1000" : deep ? "500,500" : "500";
   constexpr std::int64_t most = 100'000;
-  const auto parsed = parse_extents(s.hidden.empty() ? own : s.hidden, most);
+  const auto parsed = parse_extents(hidden_text(s), most);
   if (!parsed)
     throw UsageError(
         fmt::format("--hidden {}: wants the units of each layer, from 1 to {}, as in 500,1000",
@@ -112,6 +111,11 @@ Model make_model(const BoltzmannSettings& s, std::int64_t channels, std::int64_t
   std::shared_ptr<const Machine> top = layers.back();
   layers.pop_back();
   return {shape, std::move(layers), std::move(top)};
+}
+
+std::string hidden_text(const BoltzmannSettings& s) {
+  if (!s.hidden.empty() || s.model == "visible") return s.hidden;
+  return s.model == "dbm" ? "500,1000" : s.model == "dbn" ? "500,500" : "500";
 }
 
 double learning_rate(const BoltzmannSettings& s) {

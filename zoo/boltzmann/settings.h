@@ -41,6 +41,8 @@ void add_flags(Verb& verb, BoltzmannSettings& settings);
 Model make_model(const BoltzmannSettings& settings, std::int64_t channels, std::int64_t height,
                  std::int64_t width);
 
+/// Units of the hidden layers, "500,1000"; empty where the model has none.
+std::string hidden_text(const BoltzmannSettings& settings);
 double learning_rate(const BoltzmannSettings& settings);
 SamplerOptions sampler_options(const BoltzmannSettings& settings);
 

@@ -1,5 +1,6 @@
 #include "zoo/flow/experiment.h"
 
+#include <fmt/core.h>
 #include <genera/functions.h>
 
 #include <algorithm>
@@ -89,10 +90,13 @@ Tensor FlowExperiment::loss(const StepInfo& info) {
   return mean(log_likelihood) * -loss_unit(*model_);
 }
 
+double FlowExperiment::clip() const {
+  return settings_.clip >= 0 ? settings_.clip : model_->is_image() ? image_clip : 0;
+}
+
 Gradients FlowExperiment::gradients(const Tensor& loss) const {
   Gradients gradients = grad(loss, optimizer_->parameters());
-  const double clip = settings_.clip >= 0 ? settings_.clip : model_->is_image() ? image_clip : 0;
-  if (clip > 0) gradients = optim::clip_by_global_norm(std::move(gradients), clip);
+  if (clip() > 0) gradients = optim::clip_by_global_norm(std::move(gradients), clip());
   return gradients;
 }
 
@@ -138,6 +142,14 @@ io::Metadata FlowExperiment::description() const {
 }
 
 std::int64_t FlowExperiment::parameter_count() const { return element_count(model_->parameters()); }
+
+std::vector<std::pair<std::string, std::string>> FlowExperiment::chosen() const {
+  const FlowShape& shape = model_->shape();
+  return {{"layers", std::to_string(shape.layers)},
+          {"hidden", std::to_string(shape.hidden)},
+          {"logit", fmt::format("{}", shape.logit)},
+          {"clip", fmt::format("{}", clip())}};
+}
 
 std::vector<Figure> FlowExperiment::evaluate(Console& console) {
   return flow::evaluate(*model_, *examples_, 1, console);

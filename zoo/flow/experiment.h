@@ -28,6 +28,7 @@ class FlowExperiment : public Trainable {
   std::int64_t steps_per_epoch() const override { return examples_->steps_per_epoch(); }
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 1 : 10; }
   std::int64_t parameter_count() const override;
+  std::vector<std::pair<std::string, std::string>> chosen() const override;
   std::string item_name() const override { return "examples"; }
   std::string data_name() const override { return examples_->name(); }
   std::string data_digest() const override { return examples_->digest(); }
@@ -41,6 +42,7 @@ class FlowExperiment : public Trainable {
   void start(const StepInfo& info);
   Tensor loss(const StepInfo& info);
   Gradients gradients(const Tensor& loss) const;
+  double clip() const;
 
   FlowSettings settings_;
   std::unique_ptr<Examples> examples_;

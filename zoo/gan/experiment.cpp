@@ -1,5 +1,6 @@
 #include "zoo/gan/experiment.h"
 
+#include <fmt/core.h>
 #include <genera/functions.h>
 
 #include <algorithm>
@@ -163,6 +164,16 @@ io::Metadata GanExperiment::description() const {
 
 std::int64_t GanExperiment::steps_per_epoch() const {
   return std::max<std::int64_t>(1, examples_->batches_per_epoch() / recipe_.critic_steps);
+}
+
+std::vector<std::pair<std::string, std::string>> GanExperiment::chosen() const {
+  const GanShape& shape = gan_.generator.shape();
+  return {{"network", recipe_.convolutions ? "conv" : "mlp"},
+          {"latent", std::to_string(shape.latent)},
+          {"width", std::to_string(shape.width)},
+          {"lr", fmt::format("{}", recipe_.lr)},
+          {"critic-lr", fmt::format("{}", recipe_.critic_lr)},
+          {"critic-steps", std::to_string(recipe_.critic_steps)}};
 }
 
 std::int64_t GanExperiment::parameter_count() const {

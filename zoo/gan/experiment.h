@@ -38,6 +38,7 @@ class GanExperiment : public Trainable {
   std::int64_t steps_per_epoch() const override;
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 3 : 20; }
   std::int64_t parameter_count() const override;
+  std::vector<std::pair<std::string, std::string>> chosen() const override;
   std::string data_name() const override { return examples_->name(); }
   std::string kept_data(const std::string& data) const override {
     return examples_->example().rank() == 1 ? data : Trainable::kept_data(data);

@@ -138,6 +138,13 @@ std::int64_t TextExperiment::steps_per_epoch() const {
 
 std::int64_t TextExperiment::parameter_count() const { return element_count(model_->parameters()); }
 
+std::vector<std::pair<std::string, std::string>> TextExperiment::chosen() const {
+  return {{"context", std::to_string(settings_.context)},
+          {"layers", std::to_string(settings_.layers)},
+          {"width", std::to_string(settings_.width)},
+          {"lr", fmt::format("{}", settings_.lr)}};
+}
+
 std::vector<Figure> TextExperiment::evaluate(Console& console) {
   return test_figures(*model_, *tokenizer_, text_, console);
 }

@@ -163,6 +163,13 @@ std::int64_t VaeExperiment::parameter_count() const {
   return element_count(objective_.parameters());
 }
 
+std::vector<std::pair<std::string, std::string>> VaeExperiment::chosen() const {
+  const VaeShape& shape = objective_.model().shape();
+  return {{"latent", std::to_string(shape.latent)},
+          {"hidden", std::to_string(shape.hidden)},
+          {"layers", std::to_string(shape.layers)}};
+}
+
 std::vector<Figure> VaeExperiment::evaluate(Console& console) {
   return vae::evaluate(objective_, data_.test(), binarize(), 0, console);
 }

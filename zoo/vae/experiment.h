@@ -29,6 +29,7 @@ class VaeExperiment : public Trainable {
   std::int64_t steps_per_epoch() const override { return data_.steps_per_epoch(); }
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 5 : 20; }
   std::int64_t parameter_count() const override;
+  std::vector<std::pair<std::string, std::string>> chosen() const override;
   std::string data_name() const override { return data_.name(); }
   std::string data_digest() const override { return data_.digest(); }
   std::string loss_label() const override;
