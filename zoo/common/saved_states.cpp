@@ -7,6 +7,8 @@
 #include <cmath>
 #include <map>
 
+#include "zoo/common/host_copy.h"
+
 namespace genera::zoo {
 namespace {
 
@@ -30,12 +32,8 @@ std::vector<io::NamedArray> snapshot(const std::vector<State>& states) {
   for (const State& state : states) values.push_back(state.value());
   eval(values);
   std::vector<io::NamedArray> arrays;
-  for (const State& state : states) {
-    const Tensor& value = state.value();
-    auto array = io::HostArray::zeros(value.dtype(), value.shape());
-    value.copy_to(array.bytes);
-    arrays.push_back({state.name(), std::move(array)});
-  }
+  arrays.reserve(states.size());
+  for (const State& state : states) arrays.push_back({state.name(), on_host(state.value())});
   return arrays;
 }
 

@@ -16,7 +16,8 @@ Tensor beside(const Tensor& per_channel, const Tensor& x) {
 }
 
 double positions(const Tensor& x) {
-  return static_cast<double>(x.elements() / (x.size(0) * x.size(1)));
+  const std::int64_t count = x.elements() / (x.size(0) * x.size(1));
+  return static_cast<double>(count);
 }
 
 std::vector<float> to_float(const std::vector<double>& values) {

@@ -4,7 +4,6 @@
 #include <genera/scope.h>
 
 #include <cmath>
-#include <ranges>
 
 namespace genera::zoo::flow {
 
@@ -30,7 +29,7 @@ Mapped Chain::map(const Tensor& x, Context& context) const {
 
 Tensor Chain::inverse(const Tensor& z) const {
   Tensor x = z;
-  for (const auto& layer : layers_ | std::views::reverse) x = layer->inverse(x);
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) x = (*layer)->inverse(x);
   return x;
 }
 
