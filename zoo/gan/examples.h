@@ -44,7 +44,8 @@ class Examples {
   /// Training batch `index` of the run: a function of the seed and the index.
   virtual RealBatch batch(std::int64_t index) = 0;
 
-  /// Does now what the first figures would else wait for: the classifier's training.
+  /// Does now what the first figures would else wait for: the classifier's training. DataError when
+  /// there are too few test examples for figures.
   virtual void prepare(Console&) {}
   /// What validate() gives as "loss".
   virtual std::string loss_label() const = 0;

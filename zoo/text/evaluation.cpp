@@ -179,7 +179,7 @@ std::vector<LineScore> line_scores(const LanguageModel& model, const Tokenizer& 
       }
     }
     const auto characters = static_cast<double>(utf8_count(line));
-    scores.push_back({line, nats, nats / characters * std::numbers::log2e});
+    scores.push_back({line, -nats, nats / characters * std::numbers::log2e});
   }
   return scores;
 }
