@@ -13,7 +13,7 @@ io::HostArray on_host(const Tensor& tensor) {
 }
 
 io::HostArray rows_on_host(std::int64_t count, const Shape& row, std::int64_t at_once,
-                           const Rows& rows) {
+                           const std::function<Tensor(std::int64_t first, std::int64_t n)>& rows) {
   std::vector<std::int64_t> extents = {count};
   for (int axis = 0; axis < row.rank(); ++axis) extents.push_back(row[axis]);
   auto all = io::HostArray::zeros(DType::f32, Shape(extents));

@@ -15,11 +15,6 @@ Tensor beside(const Tensor& per_channel, const Tensor& x) {
   return reshape(per_channel, extents);
 }
 
-double positions(const Tensor& x) {
-  const std::int64_t count = x.elements() / (x.size(0) * x.size(1));
-  return static_cast<double>(count);
-}
-
 std::vector<float> to_float(const std::vector<double>& values) {
   return {values.begin(), values.end()};
 }
@@ -43,7 +38,7 @@ Mapped ActNorm::map(const Tensor& x, Context& context) const {
     context.update(initialised_, ones({}, DType::i32));
   }
   return {(x - beside(mean, x)) * exp(beside(log_scale, x)),
-          per_example(sum(log_scale) * positions(x), x)};
+          per_example(sum(log_scale) * places_of_channel(x), x)};
 }
 
 Tensor ActNorm::inverse(const Tensor& z) const {

@@ -65,4 +65,9 @@ Mapped Logit::map(const Tensor& x, Context&) const {
 
 Tensor Logit::inverse(const Tensor& z) const { return (sigmoid(z) - alpha_) / (1 - 2 * alpha_); }
 
+double places_of_channel(const Tensor& x) {
+  const std::int64_t places = x.elements() / (x.size(0) * x.size(1));
+  return static_cast<double>(places);
+}
+
 }  // namespace genera::zoo::flow

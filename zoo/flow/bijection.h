@@ -90,5 +90,7 @@ class Logit : public Bijection {
 Tensor sum_of_example(const Tensor& x);
 /// One number for each of the examples of x: (B).
 Tensor per_example(const Tensor& scalar, const Tensor& x);
+/// In how many places x (B,C,…) has a channel: the product of its extents behind C.
+double places_of_channel(const Tensor& x);
 
 }  // namespace genera::zoo::flow

@@ -57,6 +57,7 @@ Density2d eight_gaussians() {
     return radius * direction(angle) + deviation * noise(key, 1, count);
   };
   std::vector<std::array<double, 2>> centres;
+  centres.reserve(8);
   for (int k = 0; k < 8; ++k)
     centres.push_back({radius * std::cos(k * pi / 4), radius * std::sin(k * pi / 4)});
   return {"8-gaussians", sample, mixture(centres, deviation), {-5.2, 5.2, -5.2, 5.2}};
