@@ -10,6 +10,7 @@
 #include "zoo/text/formats/model_formats.h"
 
 using namespace genera;
+using namespace genera::zoo;
 using namespace genera::zoo::text;
 
 namespace {

@@ -15,6 +15,7 @@
 #include "zoo/text/sentence_piece.h"
 
 using namespace genera;
+using namespace genera::zoo;
 using namespace genera::zoo::text;
 using namespace io_test;
 

@@ -14,6 +14,7 @@
 #include "zoo/text/sentence_piece.h"
 
 using namespace genera;
+using namespace genera::zoo;
 using namespace genera::zoo::text;
 using io_test::Bytes;
 using io_test::bytes_of;

@@ -161,8 +161,7 @@ NamedTensors BoltzmannExperiment::step(const StepInfo& info) {
 
 std::vector<Tensor> BoltzmannExperiment::step_graph(const StepInfo& info) {
   Terms now = terms(info);
-  std::vector<Tensor> roots = {now.gradients.loss};
-  roots.insert(roots.end(), now.gradients.values.begin(), now.gradients.values.end());
+  std::vector<Tensor> roots = graphs_of(std::move(now.gradients));
   for (const Update& update : now.updates) roots.push_back(update.value);
   return roots;
 }

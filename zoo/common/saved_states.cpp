@@ -26,6 +26,12 @@ std::map<std::string_view, const io::HostArray*> named(const std::vector<io::Nam
 
 }  // namespace
 
+std::vector<State> joined(std::initializer_list<std::vector<State>> lists) {
+  std::vector<State> all;
+  for (const std::vector<State>& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+
 std::vector<io::NamedArray> snapshot(const std::vector<State>& states) {
   std::vector<Tensor> values;
   values.reserve(states.size());

@@ -54,22 +54,11 @@ FlowExperiment::FlowExperiment(const FlowSettings& settings)
   }
   for (const State& state : model_->states())
     if (state.name().ends_with("initialised")) started_.push_back(state);
-  if (settings.weight_average > 0)
-    average_.emplace(model_->parameters(),
-                     optim::EmaOptions{.decay = settings.weight_average, .warm_up = true});
+  average_ = WeightAverage(model_->parameters(), settings.weight_average);
 }
 
 std::vector<State> FlowExperiment::states() const {
-  std::vector<State> all = model_->states();
-  for (const State& state : optimizer_->states()) all.push_back(state);
-  if (average_) all.insert(all.end(), average_->states().begin(), average_->states().end());
-  return all;
-}
-
-void FlowExperiment::with_evaluation_weights(const std::function<void()>& body) {
-  if (!average_) return body();
-  const optim::UseAverages averaged(*average_);
-  body();
+  return joined({model_->states(), optimizer_->states(), average_.states()});
 }
 
 void FlowExperiment::start(const StepInfo& info) {
@@ -77,9 +66,9 @@ void FlowExperiment::start(const StepInfo& info) {
   if (std::all_of(started_.begin(), started_.end(), is_started)) return;
   model_->initialise(examples_->training_batch(info.step),
                      step_key(settings_, info.step).fold_in(1));
-  if (!average_) return;
-  for (std::size_t i = 0; i < average_->states().size(); ++i)
-    average_->states()[i].set(average_->parameters()[i].value());
+  if (optim::Ema* ema = average_.ema())
+    for (std::size_t i = 0; i < ema->states().size(); ++i)
+      ema->states()[i].set(ema->parameters()[i].value());
 }
 
 Tensor FlowExperiment::loss(const StepInfo& info) {
@@ -103,16 +92,12 @@ Gradients FlowExperiment::gradients(const Tensor& loss) const {
 NamedTensors FlowExperiment::step(const StepInfo& info) {
   const Tensor now = loss(info);
   optimizer_->scale_learning_rate(rate_factor(settings_.schedule, info, settings_.lr_warmup));
-  optimizer_->step(gradients(now), {.average = average_ ? &*average_ : nullptr});
+  optimizer_->step(gradients(now), {.average = average_.ema()});
   return {{"loss", now}};
 }
 
 std::vector<Tensor> FlowExperiment::step_graph(const StepInfo& info) {
-  const Tensor now = loss(info);
-  Gradients all = gradients(now);
-  std::vector<Tensor> roots = {now};
-  roots.insert(roots.end(), all.values.begin(), all.values.end());
-  return roots;
+  return graphs_of(gradients(loss(info)));
 }
 
 Metrics FlowExperiment::validate() {

@@ -4,9 +4,9 @@
 #include <genera/optim.h>
 
 #include <memory>
-#include <optional>
 
 #include "zoo/common/train_verb.h"
+#include "zoo/common/weight_average.h"
 #include "zoo/flow/settings.h"
 
 namespace genera::zoo::flow {
@@ -17,7 +17,9 @@ class FlowExperiment : public Trainable {
 
   std::vector<State> states() const override;
   std::vector<State> model_states() const override { return model_->states(); }
-  void with_evaluation_weights(const std::function<void()>& body) override;
+  void with_evaluation_weights(const std::function<void()>& body) override {
+    average_.during(body);
+  }
   NamedTensors step(const StepInfo& info) override;
   std::vector<Tensor> step_graph(const StepInfo& info) override;
   Metrics validate() override;
@@ -49,7 +51,7 @@ class FlowExperiment : public Trainable {
   std::shared_ptr<const FlowModel> model_;
   std::vector<State> started_;  ///< flags of the layers that start from data
   std::unique_ptr<optim::Optimizer> optimizer_;
-  std::optional<optim::Ema> average_;
+  WeightAverage average_;
 };
 
 }  // namespace genera::zoo::flow

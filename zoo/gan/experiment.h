@@ -4,9 +4,9 @@
 #include <genera/optim.h>
 
 #include <memory>
-#include <optional>
 
 #include "zoo/common/train_verb.h"
+#include "zoo/common/weight_average.h"
 #include "zoo/gan/settings.h"
 
 namespace genera::zoo::gan {
@@ -26,7 +26,10 @@ class GanExperiment : public Trainable {
   std::vector<State> model_states() const override {
     return nn::states(gan_.generator, gan_.discriminator);
   }
-  void with_evaluation_weights(const std::function<void()>& body) override;
+  /// The averaged generator, with the batch-norm statistics that it has now.
+  void with_evaluation_weights(const std::function<void()>& body) override {
+    average_.during(body);
+  }
   /// Some steps of the discriminator, one commit each, then one of the generator.
   NamedTensors step(const StepInfo& info) override;
   std::vector<Tensor> step_graph(const StepInfo& info) override;
@@ -75,7 +78,7 @@ class GanExperiment : public Trainable {
   GanRecipe recipe_;
   Gan gan_;
   optim::Adam critic_adam_, generator_adam_;
-  std::optional<optim::Ema> average_;
+  WeightAverage average_;
 };
 
 }  // namespace genera::zoo::gan

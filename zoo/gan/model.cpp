@@ -27,7 +27,7 @@ Discriminator::Discriminator(const GanShape& shape, nn::Sequential body, std::in
 Tensor Discriminator::score(const Tensor& x, const Tensor& labels, Context& context) const {
   const Tensor packed = shape_.pack == 1 ? x : reshape(x, {x.size(0) / shape_.pack, -1});
   const Tensor features = body_(packed, context);
-  const Tensor score = reshape(head_(features, context), {-1});
+  Tensor score = reshape(head_(features, context), {-1});
   if (shape_.classes == 0) return score;
   return score + sum(embedding(labels, embedding_) * features, {1});
 }

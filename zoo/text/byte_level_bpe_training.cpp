@@ -19,7 +19,9 @@ struct Pair {
   Token left = 0;
   Token right = 0;
   friend bool operator==(const Pair&, const Pair&) = default;
-  friend auto operator<=>(const Pair&, const Pair&) = default;
+  friend bool operator<(const Pair& a, const Pair& b) {
+    return a.left != b.left ? a.left < b.left : a.right < b.right;
+  }
 };
 
 struct PairHash {

@@ -48,10 +48,7 @@ TextExperiment::TextExperiment(const TextSettings& settings)
                                    .decays = optim::is_matrix}) {}
 
 std::vector<State> TextExperiment::states() const {
-  std::vector<State> all = model_->parameters();
-  for (const State& state : adam_.states()) all.push_back(state);
-  all.insert(all.end(), carried_.begin(), carried_.end());
-  return all;
+  return joined({model_->parameters(), adam_.states(), carried_});
 }
 
 // What step `step` learns from, (B,T+1). A recurrent model reads B parts of the text side by side,
@@ -111,11 +108,7 @@ NamedTensors TextExperiment::step(const StepInfo& info) {
 std::vector<Tensor> TextExperiment::step_graph(const StepInfo& info) {
   const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(info.step)).fold_in(1);
   Context context = Context::training(key);
-  const Tensor now = loss(info, context);
-  Gradients all = gradients(now);
-  std::vector<Tensor> roots = {now};
-  roots.insert(roots.end(), all.values.begin(), all.values.end());
-  return roots;
+  return graphs_of(gradients(loss(info, context)));
 }
 
 Metrics TextExperiment::validate() {

@@ -4,10 +4,10 @@
 #include <genera/optim.h>
 
 #include <memory>
-#include <optional>
 
 #include "zoo/common/image_data.h"
 #include "zoo/common/train_verb.h"
+#include "zoo/common/weight_average.h"
 #include "zoo/vae/settings.h"
 
 namespace genera::zoo::vae {
@@ -18,7 +18,9 @@ class VaeExperiment : public Trainable {
 
   std::vector<State> states() const override;
   std::vector<State> model_states() const override { return objective_.states(); }
-  void with_evaluation_weights(const std::function<void()>& body) override;
+  void with_evaluation_weights(const std::function<void()>& body) override {
+    average_.during(body);
+  }
   NamedTensors step(const StepInfo& info) override;
   std::vector<Tensor> step_graph(const StepInfo& info) override;
   Metrics validate() override;
@@ -52,7 +54,7 @@ class VaeExperiment : public Trainable {
   ImageData data_;
   VaeObjective objective_;
   optim::Adam adam_;
-  std::optional<optim::Ema> average_;
+  WeightAverage average_;
 };
 
 }  // namespace genera::zoo::vae

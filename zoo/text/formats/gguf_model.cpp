@@ -28,7 +28,7 @@ class ArchitectureReader {
           fmt::format("'{}' asks for what is not supported; use another model", key(name)));
   }
   std::string text(std::string_view name, std::optional<std::string> otherwise) const {
-    return values_.text(key(name), otherwise);
+    return values_.text(key(name), std::move(otherwise));
   }
 
  private:

@@ -143,7 +143,7 @@ std::optional<Token> end_token(const JsonFile& config) {
 TransformerShape resolved_or(const TransformerShape& shape,
                              const std::function<void(std::string_view)>& fail) {
   try {
-    const TransformerShape resolved = shape.resolved();
+    TransformerShape resolved = shape.resolved();
     if (resolved.heads * resolved.head_width > most_width)
       fail(fmt::format("{} heads of width {} are too many", resolved.heads, resolved.head_width));
     return resolved;
