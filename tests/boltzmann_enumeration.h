@@ -16,7 +16,7 @@
 #include "zoo/boltzmann/layered_machine.h"
 #include "zoo/common/log_sum_exp.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 using Row = std::vector<double>;
 using Sizes = std::vector<std::int64_t>;
@@ -146,4 +146,4 @@ inline double surprise(const std::vector<double>& seen, const std::vector<double
   return (std::cbrt(chi / freedom) - (1 - 2 / (9 * freedom))) / std::sqrt(2 / (9 * freedom));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -45,6 +45,15 @@ without_times() { sed 's/"seconds":[^,}]*//' "$1/metrics.jsonl"; }
 same_log() { diff <(without_times "$1") <(without_times "$2") >/dev/null; }
 same_run() { same_bits "$1" "$2" && same_log "$1" "$2"; }
 
+# keeps RUN LINE...: config.toml has these lines.
+keeps() {
+  local run=$1 line
+  shift
+  for line in "$@"; do
+    grep -q -x -F -- "$line" "$run/config.toml" || { echo "$run/config.toml has no line $line" && return 1; }
+  done
+}
+
 # interrupted SIGNAL CODE ARGUMENTS...: a run into the folder `stopped` exits with CODE when it gets the signal.
 interrupted() {
   local signal=$1 wanted=$2 pid code

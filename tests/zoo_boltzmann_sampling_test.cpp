@@ -13,7 +13,7 @@
 #include "zoo/boltzmann/sampler.h"
 #include "zoo/boltzmann/visible_machine.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 TEST_CASE("Gibbs sampling arrives at p_beta and stays there") {
@@ -261,4 +261,4 @@ TEST_CASE("completion keeps what is known and draws the rest from its conditiona
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

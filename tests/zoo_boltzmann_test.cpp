@@ -12,7 +12,7 @@
 #include "zoo/boltzmann/model.h"
 #include "zoo/boltzmann/visible_machine.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 TEST_CASE("log_weight sums the even layers out, and exact_log_z the odd ones") {
@@ -251,4 +251,4 @@ TEST_CASE("models see images as they should") {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -40,6 +40,8 @@ if [ "$failed" -gt 0 ]; then
   exit 1
 fi
 
+check "what the model chose is kept" keeps drawn 'shrink = 7' 'lr = 0.5'
+check "so it is of others" keeps dbn 'shrink = 1' 'lr = 0.1'
 check "the chains are in the checkpoint" grep -q -a '"chain.0"' rbm/checkpoints/last.safetensors
 check "a report" grep -q '<td>log_likelihood</td>' rbm/report.html
 check "chains" gives 0 chains rbm --count 3 --columns 5 --annealing 20 --sweeps 2
@@ -72,6 +74,8 @@ done
 check "--plan" gives 0 "${tiny[@]}" --plan
 check "--shrink" gives 0 "${tiny[@]}" --shrink 2 --hidden 8 --out shrunk
 check "--time" gives 0 train --smoke --time 1s --hidden 16 --validations 2 --out timed
+check "nothing said of the units" gives 0 train --smoke --model dbm --stop-after 1 --out own
+check "the model's own are kept" keeps own 'hidden = "500,1000"' 'lr = 0.02'
 
 # --- Interruption ---------------------------------------------------------------------------------------------
 check "Ctrl-C exits 130" interrupted INT 130 train --smoke --steps 100000000 --hidden 16

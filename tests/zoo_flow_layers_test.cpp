@@ -16,7 +16,7 @@
 #include "zoo/flow/multi_scale.h"
 #include "zoo/flow/networks.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 using Values = std::vector<float>;
@@ -344,4 +344,4 @@ TEST_CASE("dequantisation: noise of one byte, and a density that integrates to 1
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -17,7 +17,7 @@
 #include "zoo/flow/pictures.h"
 #include "zoo/flow/table.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 void scatter(const FlowModel& model, double deviation) {
@@ -400,4 +400,4 @@ TEST_CASE("rows: each is in one split, moments are of the training rows, batches
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -39,6 +39,8 @@ for name in "${!flags[@]}"; do
   check "$name: score writes a header" grep -q '^index,log_likelihood$' "$name.csv"
 done
 check "the flag of ActNorm is in the checkpoint" grep -q -a 'initialised' glow/checkpoints/last.safetensors
+check "what the model chose is kept" keeps glow 'batch = 16' 'clip = 0.3' 'logit = 0'
+check "so it is of vectors" keeps spline 'clip = 0' 'logit = 0'
 check "bits per dimension of images" gives 0 eval glow --json --draws 2
 check "in JSON" prints '"bits_per_dim"'
 check "nats above the entropy" gives 0 eval realnvp --json

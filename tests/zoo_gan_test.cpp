@@ -17,7 +17,7 @@
 #include "zoo/gan/spectral_norm.h"
 #include "zoo/gan/table.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 using Values = std::vector<double>;
@@ -371,4 +371,4 @@ TEST_CASE("a table has the first row's columns") {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

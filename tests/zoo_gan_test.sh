@@ -10,6 +10,7 @@ tiny=(train --smoke --steps 4 --validations 2 --batch 16 --width 4 --latent 8)
 
 # --- The whole path -------------------------------------------------------------------------------------------
 check "train" gives 0 "${tiny[@]}" --model dcgan --out full --save-every 1
+check "what the model chose is kept" keeps full 'network = "conv"' 'lr = 0.0002' 'critic-lr = 0.0002' 'critic-steps = 1'
 check "figures on stdout" prints '^frechet .*standard error.*classifier [0-9a-f]\{32\}'
 check "no progress on stdout" without 'step' out
 check "samples from fixed noise" png full/samples/step_0000004.png
@@ -43,7 +44,7 @@ for model in gan lsgan sngan wgan-gp; do
   check "$model" gives 0 "${tiny[@]}" --model $model --out $model
 done
 check "conditional" gives 0 "${tiny[@]}" --model sngan --conditional --out conditional
-check "its labels are looked at" prints '^label_agreement'
+check "its labels are looked at" prints '^class_agreement'
 check "samples of a class" gives 0 sample conditional --count 6 --label 2 --out labels.npy
 check "with their labels" test -s labels-labels.npy
 check "samples as a data set" gives 0 sample conditional --count 40 --out labelled
@@ -51,6 +52,10 @@ check "a folder for each label" test -d labelled/2
 check "samples without labels as a data set" gives 0 sample full --count 250 --out plain
 check "trained on" gives 0 train --data ./plain --batch 16 --width 4 --steps 2 --out on-plain
 check "measured by pooled pixels" prints '^frechet .*features of pooled pixels'
+check "a data set too small to measure by" gives 0 sample full --count 199 --out small
+check "is refused" gives 3 train --data ./small --batch 16 --width 4 --steps 2 --out on-small
+check "with the number" says 'has 19 test images'
+check "before the training" test ! -e on-small
 check "too few samples to measure" gives 0 sample full --count 19 --out few.npy
 check "are refused" gives 3 eval full --compare few.npy
 check "eval of a conditional model" gives 0 eval conditional --quiet
@@ -60,6 +65,7 @@ check "a class of an unconditional model" gives 2 sample full --label 1
 # --- The grid -------------------------------------------------------------------------------------------------
 grid=(train --data grid --batch 32 --steps 4 --validations 2 --width 8)
 check "grid" gives 0 "${grid[@]}" --model gan --out grid
+check "what points choose is kept" keeps grid 'network = "mlp"' 'latent = 2'
 check "modes on stdout" prints '^modes .* of 25'
 check "packed" gives 0 "${grid[@]}" --model gan --pack 2 --out packed
 check "wgan-gp on the grid" gives 0 "${grid[@]}" --model wgan-gp --out grid-wgan

@@ -11,6 +11,7 @@
 
 using namespace genera;
 using namespace genera::zoo;
+using namespace genera::zoo::text;
 
 namespace {
 

@@ -16,6 +16,7 @@
 
 using namespace genera;
 using namespace genera::zoo;
+using namespace genera::zoo::text;
 using namespace io_test;
 
 namespace {

@@ -15,7 +15,7 @@
 #include "zoo/text/transformer.h"
 #include "zoo/text/transformer_block.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 constexpr std::int64_t vocabulary = 11;
@@ -380,4 +380,4 @@ TEST_CASE("every token is scored once, from at least half a context") {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

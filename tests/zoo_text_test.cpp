@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <limits>
 #include <map>
+#include <numbers>
 #include <numeric>
 #include <set>
 #include <string>
@@ -22,7 +23,7 @@
 #include "zoo/text/text_data.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 using Context = std::vector<Token>;
@@ -290,7 +291,9 @@ TEST_CASE("lines are scored also by a tokenizer that knows no newline") {
   const Ngram model(tokenizer->encode("abcabcbca"), 2, 3, Discounts::three);
   const auto scores = line_scores(model, *tokenizer, "ab\nc\n");
   REQUIRE(scores.size() == 2);
-  CHECK(scores[0].nats > 0);
+  CHECK(scores[0].log_likelihood < 0);
+  CHECK(scores[0].bits_per_char ==
+        doctest::Approx(-scores[0].log_likelihood / 2 / std::numbers::ln2));
 }
 
 TEST_CASE("figures are means over the characters, in their units") {
@@ -357,4 +360,4 @@ TEST_CASE("a text that is continued depends on its number and the seed only") {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -42,6 +42,8 @@ for file in config.toml manifest.json metrics.jsonl loss.svg summary.json report
             checkpoints/best.safetensors samples/step_0000008.txt; do
   check "the run has $file" test -s "gpt/$file"
 done
+check "what the model chose is kept" keeps gpt 'context = 16' 'layers = 1' 'width = 32' 'lr = 0.003'
+check "so it is of recurrent ones" keeps gru 'lr = 0.002' 'steps = 8'
 check "samples carry their recipe" grep -q '# genera-text train --steps 8 .*--out RUN' gpt/samples/step_0000008.txt
 check "info" gives 0 info gpt
 check "info tells the tokenizer" prints '^tokenizer *char'
@@ -94,6 +96,7 @@ check "byte tokens give whole characters" gives 0 sample byte --temperature 50 -
 check "UTF-8" iconv -f UTF-8 -t UTF-8 -o /dev/null out
 printf 'the king sees the moon.\n\nking! sees; the\n' >lines
 check "score" gives 0 score ngram lines
+check "log-likelihoods" bash -c '[ "$(grep -c "^ *-[0-9.]* nats " out)" -eq 2 ]'
 check "two lines" test "$(wc -l <out)" -eq 2
 check "the odd one is less expected" bash -c 'awk "NR == 1 { a = \$3 } NR == 2 { exit !(\$3 > a) }" out'
 

@@ -15,6 +15,7 @@
 
 using namespace genera;
 using namespace genera::zoo;
+using namespace genera::zoo::text;
 using io_test::Bytes;
 using io_test::bytes_of;
 using io_test::error_of;

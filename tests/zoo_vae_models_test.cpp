@@ -16,7 +16,7 @@
 #include "zoo/vae/pictures.h"
 #include "zoo/vae/vq_vae.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 constexpr VaeShape small = {.channels = 1,
@@ -462,4 +462,4 @@ TEST_CASE("VQ-VAE: straight-through gradient, commitment, and a bound from the p
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

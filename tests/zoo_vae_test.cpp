@@ -12,7 +12,7 @@
 #include "zoo/vae/evaluation.h"
 #include "zoo/vae/pictures.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 constexpr VaeShape small = {
@@ -164,4 +164,4 @@ TEST_CASE("pictures: shapes, ranges, and images that do not depend on how many t
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -53,9 +53,10 @@ check "eval --record" gives 0 eval full --record record.json
 check "the record has its origin" grep -q '"command": "genera-vae train --steps 8' record.json
 check "the record has no path" without "$scratch" record.json
 check "score" gives 0 score full --out s.csv
-check "a number for each of the 128 test images" test "$(grep -c '^[0-9]*,[0-9.]*$' s.csv)" = 128
+check "a log-likelihood for each of the 128 test images" test "$(grep -c '^[0-9]*,-[0-9.]*$' s.csv)" = 128
+check "a bound that is named" grep -q '^index,elbo$' s.csv
 mean=$(awk -F, 'NR > 1 { total += $2 } END { printf "%.3f", total / (NR - 1) }' s.csv)
-check "their mean is eval's figure" bash -c '"$0" eval full >out 2>err && grep -q "^negative_elbo  *$1 " out' "$program" "$mean"
+check "their mean is eval's figure" bash -c '"$0" eval full >out 2>err && grep -q "^elbo  *$1 " out' "$program" "$mean"
 check "score by IWAE, as an array" gives 0 score full --iwae 2 --out scores.npy
 check "an array of scores" test "$(head -c 6 scores.npy | tail -c 5)" = NUMPY
 check "info" gives 0 info full
@@ -103,6 +104,8 @@ check "its bounds" gives 0 eval ladder --iwae 3
 vqvae=(train --smoke --model vqvae --width 4 --hidden 4 --codes 16 --latent 4 --layers 2 --steps 4 --validations 2)
 check "vqvae" gives 0 "${vqvae[@]}" --out vqvae --threads 1
 check "its prior is part of the bound" prints '^kl .*under the prior'
+check "vqvae: layers that follow from the images" gives 0 train --smoke --model vqvae --width 4 --hidden 4 --steps 1 --out vqvae-own
+check "are kept" keeps vqvae-own 'layers = 6' 'latent = 32'
 check "vqvae, a part" gives 0 "${vqvae[@]}" --out vqvae2 --stop-after 2
 check "vqvae, the rest" gives 0 train --resume vqvae2
 check "codebook and prior have the same bits" same_bits vqvae vqvae2
@@ -139,6 +142,8 @@ check "--time becomes --steps" grep -q '^steps = [0-9]*$' timed/config.toml
 check "--time is gone" without '^time' timed/config.toml
 check "--config" gives 0 train --config timed/config.toml --out timed-again --quiet
 check "a timed run is repeated bit for bit" same_bits timed timed-again
+check "a run of which nothing is said" gives 0 train --smoke --stop-after 1 --out own
+check "keeps what the model chose" keeps own 'latent = 20' 'hidden = 400' 'epochs = 5'
 check "environment" bash -c 'GENERA_STEPS=3 "$0" train --smoke --plan --json >out 2>err' "$program"
 check "environment before default" prints '"steps": 3'
 check "a flag before the environment of its group" \

@@ -26,7 +26,7 @@ END = "<!-- End of what python3 zoo/figures.py writes -->"
 # The figure that stands for a run, the most telling first, and those that belong beside it.
 HEADLINES = {
     "log_likelihood": [], "log_likelihood_bound": [], "iwae": [], "negative_elbo": ["class_agreement"], "bits_per_dim": [],
-    "excess": [], "nats": [], "frechet": ["precision", "recall", "classes", "label_agreement"], "high_quality": ["modes"],
+    "excess": [], "nats": [], "frechet": ["precision", "recall", "classes", "class_agreement"], "high_quality": ["modes"],
     "nats_per_char": [],
 }
 LARGEST_PICTURE = 100_000  # bytes: what is in the repository is fetched by all

@@ -13,7 +13,7 @@
 
 #include "zoo/common/log_sum_exp.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 // The runs side by side: chains and their weights as states that each step overwrites.
@@ -145,4 +145,4 @@ std::optional<double> exact_log_z(const Machine& machine, std::int64_t most) {
   return sum.value();
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

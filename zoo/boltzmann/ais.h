@@ -9,7 +9,7 @@
 #include "zoo/boltzmann/machine.h"
 #include "zoo/common/console.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 struct AisOptions {
   std::int64_t betas = 14500;  ///< steps from the base-rate model to the machine
@@ -54,4 +54,4 @@ Tensor all_states(std::int64_t count);
 /// A machine's chain (of `sizes`) from rows (N, sum of sizes).
 Units split_chain(const Tensor& rows, const std::vector<std::int64_t>& sizes);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -7,7 +7,7 @@
 #include "zoo/boltzmann/machine.h"
 #include "zoo/boltzmann/visible_units.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 // A pixel that is never on in the data has some probability still: else its logit is infinite.
@@ -63,4 +63,4 @@ std::shared_ptr<const VisibleUnits> make_binary_units(std::int64_t count) {
   return std::make_shared<BinaryUnits>(count);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 constexpr std::int64_t images_at_once = 200;
@@ -94,4 +94,4 @@ std::vector<Figure> evaluate(const Model& model, const data::Images& images,
   return figures;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -12,7 +12,7 @@
 #include "zoo/common/console.h"
 #include "zoo/common/summary.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 /// Model::bound of every image, with fixed noise: the same numbers at every call with the same
 /// weights.
@@ -39,4 +39,4 @@ std::vector<double> log_likelihoods(const Model& model, const data::Images& imag
 std::vector<Figure> evaluate(const Model& model, const data::Images& images,
                              const AisOptions& options, Console& console);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -14,7 +14,7 @@
 #include "zoo/common/learning_rate.h"
 #include "zoo/common/saved_states.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 // The seed's derived keys: 0 initialises the model, 1 orders the data.
@@ -161,8 +161,7 @@ NamedTensors BoltzmannExperiment::step(const StepInfo& info) {
 
 std::vector<Tensor> BoltzmannExperiment::step_graph(const StepInfo& info) {
   Terms now = terms(info);
-  std::vector<Tensor> roots = {now.gradients.loss};
-  roots.insert(roots.end(), now.gradients.values.begin(), now.gradients.values.end());
+  std::vector<Tensor> roots = graphs_of(std::move(now.gradients));
   for (const Update& update : now.updates) roots.push_back(update.value);
   return roots;
 }
@@ -209,8 +208,17 @@ std::int64_t BoltzmannExperiment::parameter_count() const {
   return element_count(nn::parameters(model_));
 }
 
-std::vector<Figure> BoltzmannExperiment::evaluate(Console& console) {
-  return zoo::evaluate(model_, data_.test(), annealing(settings_.betas), console);
+std::vector<std::pair<std::string, std::string>> BoltzmannExperiment::chosen() const {
+  std::vector<std::pair<std::string, std::string>> all = {
+      {"shrink", std::to_string(model_.shape().shrink)},
+      {"lr", fmt::format("{}", learning_rate(settings_))}};
+  if (const std::string hidden = hidden_text(settings_); !hidden.empty())
+    all.emplace_back("hidden", hidden);
+  return all;
 }
 
-}  // namespace genera::zoo
+std::vector<Figure> BoltzmannExperiment::evaluate(Console& console) {
+  return boltzmann::evaluate(model_, data_.test(), annealing(settings_.betas), console);
+}
+
+}  // namespace genera::zoo::boltzmann

@@ -13,7 +13,7 @@
 #include "zoo/common/image_data.h"
 #include "zoo/common/train_verb.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 class BoltzmannExperiment : public Trainable {
  public:
@@ -33,6 +33,7 @@ class BoltzmannExperiment : public Trainable {
   std::int64_t steps_per_epoch() const override { return data_.steps_per_epoch(); }
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 5 : 20; }
   std::int64_t parameter_count() const override;
+  std::vector<std::pair<std::string, std::string>> chosen() const override;
   std::string data_name() const override { return data_.name(); }
   std::string data_digest() const override { return data_.digest(); }
   std::string loss_label() const override { return "negative log-likelihood (nats)"; }
@@ -69,4 +70,4 @@ class BoltzmannExperiment : public Trainable {
   std::vector<Stage> stages_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -16,7 +16,7 @@
 
 #include "zoo/boltzmann/visible_units.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 // Pixels that hardly vary would get an unbounded density: the least variance of the data, and of
@@ -101,4 +101,4 @@ std::shared_ptr<const VisibleUnits> make_gaussian_units(std::int64_t count) {
   return std::make_shared<GaussianUnits>(count);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

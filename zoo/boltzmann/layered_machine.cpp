@@ -8,7 +8,7 @@
 #include <numbers>
 #include <string>
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 constexpr double first_deviation = 0.01;
@@ -215,4 +215,4 @@ Tensor LayeredMachine::log_posterior(const Tensor& v, const Tensor& h) const {
   return sum(cast(h, DType::f64) * logits - softplus(logits), {1});
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -9,7 +9,7 @@
 #include "zoo/boltzmann/machine.h"
 #include "zoo/boltzmann/visible_units.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 /// E(x) = E_visible(v) - sum over l >= 1 of x_l (b_l + W_(l-1)^T x_(l-1)), with the visible units'
 /// message in place of x_0.
@@ -69,4 +69,4 @@ class LayeredMachine : public Machine {
   std::vector<State> weights_, biases_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -2,7 +2,7 @@
 
 #include <genera/functions.h>
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 Tensor softplus_gain(const Tensor& x, const Tensor& step) {
   return sign(step) * log1p(sigmoid(x + minimum(step, 0)) * expm1(abs(step)));
@@ -22,4 +22,4 @@ Tensor contrast(const Machine& machine, const Units& data, const Units& model) {
   return mean(machine.energy(constant(data))) - mean(machine.energy(constant(model)));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -19,7 +19,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 /// One tensor (N,units) per layer, in order; visible first. Samples, or means.
 using Units = std::vector<Tensor>;
@@ -101,4 +101,4 @@ Tensor log_probability_bound(const Machine& machine, const Tensor& v, int iterat
 /// machines", 1985, equation 8).
 Tensor contrast(const Machine& machine, const Units& data, const Units& model);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -12,7 +12,7 @@
 #include "zoo/common/read_verbs.h"
 #include "zoo/common/saved_states.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 struct BoltzmannReadFlags : ReadFlags {
@@ -162,7 +162,9 @@ int run(int argc, char** argv) {
               Range{1, 1e6})
       .option("count", completed.count, "Test images", Range{1, 1e5})
       .option("columns", completed.columns, "Images in a row; 0: 12", Range{0, 1e4});
-  Verb& rate = reader("score", "Writes the log-likelihood of each test image", scored, score);
+  Verb& rate =
+      reader("score", "Writes the log-likelihood of each test image, in nats (higher: more normal)",
+             scored, score);
   add_ais_flags(add_scores_flag(add_data_flag(rate, scored), scored), scored);
   Verb& measure = reader("eval", "Measures the likelihood of the test set", measured, eval);
   add_ais_flags(add_data_flag(add_record_flag(measure, measured), measured), measured);
@@ -171,8 +173,9 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann
 
 int main(int argc, char** argv) {
-  return genera::zoo::run_program("genera-boltzmann", [&] { return genera::zoo::run(argc, argv); });
+  return genera::zoo::run_program("genera-boltzmann",
+                                  [&] { return genera::zoo::boltzmann::run(argc, argv); });
 }

@@ -3,7 +3,7 @@
 #include <genera/functions.h>
 #include <genera/ops.h>
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 Model::Model(const ImageShape& shape, std::vector<std::shared_ptr<const LayeredMachine>> below,
              std::shared_ptr<const Machine> top)
@@ -57,4 +57,4 @@ Tensor Model::bound(const Tensor& v, int iterations, const Key& key) const {
   return directed ? directed + own : own;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

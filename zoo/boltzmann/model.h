@@ -11,7 +11,7 @@
 #include "zoo/boltzmann/layered_machine.h"
 #include "zoo/boltzmann/machine.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 /// Size and scale of the images that a machine sees.
 struct ImageShape {
@@ -59,4 +59,4 @@ class Model : public nn::Module {
   std::shared_ptr<const Machine> top_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

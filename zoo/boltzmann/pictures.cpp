@@ -7,15 +7,10 @@
 
 #include "zoo/boltzmann/ais.h"
 #include "zoo/boltzmann/visible_machine.h"
+#include "zoo/common/host_copy.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
-
-io::HostArray on_host(const Tensor& images) {
-  auto array = io::HostArray::zeros(DType::f32, images.shape());
-  images.copy_to(array.bytes);
-  return array;
-}
 
 // Chains on their way, evaluated sweep by sweep.
 class Walk {
@@ -124,14 +119,15 @@ Tensor known_pixels(const ImageShape& shape, const std::string& hidden, const Ke
   const Shape extents{1, shape.channels, h, w};
   if (hidden == "random") return less(random_uniform(key, extents), 0.5);
   const Tensor row = iota(extents, 2), column = iota(extents, 3);
-  const auto half = [](std::int64_t n) { return static_cast<double>(n / 2); };
-  if (hidden == "bottom") return less(row, half(h));
-  if (hidden == "top") return greater_equal(row, half(h));
-  if (hidden == "left") return greater_equal(column, half(w));
-  if (hidden == "right") return less(column, half(w));
+  const std::int64_t half_h = h / 2, half_w = w / 2;
+  if (hidden == "bottom") return less(row, static_cast<double>(half_h));
+  if (hidden == "top") return greater_equal(row, static_cast<double>(half_h));
+  if (hidden == "left") return greater_equal(column, static_cast<double>(half_w));
+  if (hidden == "right") return less(column, static_cast<double>(half_w));
   const auto inside = [](const Tensor& at, std::int64_t n) {
-    return logical_and(greater_equal(at, static_cast<double>(n / 4)),
-                       less(at, static_cast<double>(n - n / 4)));
+    const std::int64_t quarter = n / 4;
+    return logical_and(greater_equal(at, static_cast<double>(quarter)),
+                       less(at, static_cast<double>(n - quarter)));
   };
   return logical_not(logical_and(inside(row, h), inside(column, w)));
 }
@@ -158,4 +154,4 @@ io::HostArray completed_images(const Model& model, const Tensor& images, const T
   return on_host(model.images(concat(rows, 0)));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -8,7 +8,7 @@
 
 #include "zoo/boltzmann/model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 struct SampleOptions {
   std::int64_t count = 64;
@@ -44,4 +44,4 @@ Tensor known_pixels(const ImageShape& shape, const std::string& hidden, const Ke
 io::HostArray completed_images(const Model& model, const Tensor& images, const Tensor& known,
                                std::int64_t columns, std::int64_t sweeps, std::uint64_t seed);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

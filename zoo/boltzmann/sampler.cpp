@@ -3,7 +3,7 @@
 #include <genera/functions.h>
 #include <genera/ops.h>
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 // From 0 to 1, both included.
@@ -88,4 +88,4 @@ Units Sampler::statistics(const Units& data, std::int64_t step, const Key& key,
   return statistics;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

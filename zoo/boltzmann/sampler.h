@@ -7,7 +7,7 @@
 
 #include "zoo/boltzmann/machine.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 enum class Training {
   /// Contrastive divergence: k sweeps from the data (Hinton, 2002).
@@ -53,4 +53,4 @@ class Sampler {
 Units exchange(const Machine& machine, const Units& samples, const std::vector<double>& betas,
                std::int64_t round, const Key& key);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

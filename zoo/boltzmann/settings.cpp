@@ -7,7 +7,7 @@
 #include "zoo/common/extents.h"
 #include "zoo/common/failure.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 void add_flags(Verb& verb, BoltzmannSettings& s) {
   s.train.batch = 100;
@@ -63,9 +63,8 @@ ImageShape image_shape(const BoltzmannSettings& s, std::int64_t channels, std::i
 // Layers of the model: what --hidden says, in the number that the model has.
 std::vector<std::int64_t> hidden_layers(const BoltzmannSettings& s) {
   const bool deep = s.model == "dbn" || s.model == "dbm";
-  const std::string own = s.model == "dbm" ? "500,1000" : deep ? "500,500" : "500";
   constexpr std::int64_t most = 100'000;
-  const auto parsed = parse_extents(s.hidden.empty() ? own : s.hidden, most);
+  const auto parsed = parse_extents(hidden_text(s), most);
   if (!parsed)
     throw UsageError(
         fmt::format("--hidden {}: wants the units of each layer, from 1 to {}, as in 500,1000",
@@ -114,6 +113,11 @@ Model make_model(const BoltzmannSettings& s, std::int64_t channels, std::int64_t
   return {shape, std::move(layers), std::move(top)};
 }
 
+std::string hidden_text(const BoltzmannSettings& s) {
+  if (!s.hidden.empty() || s.model == "visible") return s.hidden;
+  return s.model == "dbm" ? "500,1000" : s.model == "dbn" ? "500,500" : "500";
+}
+
 double learning_rate(const BoltzmannSettings& s) {
   if (s.lr > 0) return s.lr;
   return s.model == "visible" ? 0.5 : s.model == "gaussian" ? 2e-3 : s.model == "dbm" ? 0.02 : 0.1;
@@ -126,4 +130,4 @@ SamplerOptions sampler_options(const BoltzmannSettings& s) {
   return {training, s.sweeps, s.chains, s.temperatures};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

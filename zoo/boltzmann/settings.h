@@ -9,8 +9,10 @@
 #include "zoo/common/common_flags.h"
 
 namespace genera::zoo {
-
 class Verb;
+}
+
+namespace genera::zoo::boltzmann {
 
 struct BoltzmannSettings {
   TrainFlags train;
@@ -39,7 +41,9 @@ void add_flags(Verb& verb, BoltzmannSettings& settings);
 Model make_model(const BoltzmannSettings& settings, std::int64_t channels, std::int64_t height,
                  std::int64_t width);
 
+/// Units of the hidden layers, "500,1000"; empty where the model has none.
+std::string hidden_text(const BoltzmannSettings& settings);
 double learning_rate(const BoltzmannSettings& settings);
 SamplerOptions sampler_options(const BoltzmannSettings& settings);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -3,7 +3,7 @@
 #include <genera/functions.h>
 #include <genera/ops.h>
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 namespace {
 
 constexpr double least_mean = 1e-3;
@@ -83,4 +83,4 @@ void VisibleMachine::set_base(const Tensor& mean, const Tensor&) const {
   bias_.set(detach(bias));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

@@ -6,7 +6,7 @@
 
 #include "zoo/boltzmann/machine.h"
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 /// E(v) = -b v - sum over i < j of v_i U_ij v_j (Ackley, Hinton and Sejnowski, 1985, equation 1).
 /// Few units: Gibbs sampling draws them one by one, and up to some 20 Z can be enumerated. A chain
@@ -49,4 +49,4 @@ class VisibleMachine : public Machine {
   State coupling_, bias_, base_bias_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

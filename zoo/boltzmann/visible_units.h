@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace genera::zoo {
+namespace genera::zoo::boltzmann {
 
 class VisibleUnits : public nn::Module {
  public:
@@ -45,4 +45,4 @@ std::shared_ptr<const VisibleUnits> make_binary_units(std::int64_t count);
 /// deviation. s = exp(log_variance) is learned.
 std::shared_ptr<const VisibleUnits> make_gaussian_units(std::int64_t count);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::boltzmann

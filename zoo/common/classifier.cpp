@@ -192,4 +192,11 @@ Classifier open_classifier(const data::Dataset& dataset, Console& console) {
   return classifier;
 }
 
+Figure agreement_figure(const std::vector<std::int32_t>& asked,
+                        const std::vector<std::int32_t>& found, const std::string& protocol) {
+  std::vector<double> agrees;
+  for (std::size_t i = 0; i < asked.size(); ++i) agrees.push_back(asked[i] == found[i] ? 1 : 0);
+  return mean_figure("class_agreement", agrees, "", protocol);
+}
+
 }  // namespace genera::zoo

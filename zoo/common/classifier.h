@@ -15,6 +15,7 @@
 
 #include "zoo/common/console.h"
 #include "zoo/common/features.h"
+#include "zoo/common/summary.h"
 
 namespace genera::zoo {
 
@@ -60,5 +61,10 @@ class Classifier {
 /// the digest of the data; a folder that cannot be written to is only warned of. Says its accuracy
 /// on the test images and its digest. UsageError when the data has no labels.
 Classifier open_classifier(const data::Dataset& dataset, Console& console);
+
+/// "class_agreement": of samples of a conditional model the share that a classifier takes for the
+/// class that was asked for. `asked` and `found` hold a class per sample.
+Figure agreement_figure(const std::vector<std::int32_t>& asked,
+                        const std::vector<std::int32_t>& found, const std::string& protocol);
 
 }  // namespace genera::zoo

@@ -376,6 +376,7 @@ namespace {
 void warn_of_misspelt_variables(const std::set<std::string>& known) {
   constexpr std::string_view prefix = "GENERA_";
   std::vector<std::string> rests;
+  rests.reserve(known.size());
   for (const std::string& name : known) rests.push_back(name.substr(prefix.size()));
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;

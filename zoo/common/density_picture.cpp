@@ -85,7 +85,8 @@ std::vector<double> histogram(std::span<const float> points, const Box& box, std
   std::vector<double> shares(static_cast<std::size_t>(cells * cells), 0.0);
   const double area =
       (box.x_high - box.x_low) * (box.y_high - box.y_low) / static_cast<double>(cells * cells);
-  const double share = 1 / (static_cast<double>(points.size() / 2) * area);
+  const std::size_t count = points.size() / 2;
+  const double share = 1 / (static_cast<double>(count) * area);
   for (std::size_t i = 0; i + 1 < points.size(); i += 2) {
     const std::int64_t column = cell_of(points[i], box.x_low, box.x_high, cells);
     const std::int64_t row = cell_of(points[i + 1], box.y_low, box.y_high, cells);

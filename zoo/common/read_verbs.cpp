@@ -15,7 +15,7 @@ using Json = nlohmann::ordered_json;
 
 // Numbers as numbers, lists of them as lists: the text may come from a file that says anything.
 Json json_of(const std::string& text) {
-  if (const Json number = Json::parse(text, nullptr, false); number.is_number()) return number;
+  if (Json number = Json::parse(text, nullptr, false); number.is_number()) return number;
   const Json list = Json::parse("[" + text + "]", nullptr, false);
   const bool numbers =
       list.is_array() && list.size() > 1 &&

@@ -58,7 +58,8 @@ int finish_picture(const TrainedRun& run, const ReadFlags& flags, const std::str
 int finish_samples(const TrainedRun& run, const ReadFlags& flags, const io::HostArray& images,
                    const std::vector<std::int32_t>& labels = {});
 
-/// Writes one number per example: to --out, NAME.npy as f64 (N) and any other name as CSV with the
+/// Writes one number per example, a log-likelihood in nats or a lower bound on it (`name` says which):
+/// what is like the training data has more. To --out, NAME.npy as f64 (N) and any other name as CSV with the
 /// columns "index" and `name`; or to scores.csv in the run folder. DiskError.
 int finish_scores(const TrainedRun& run, const ReadFlags& flags, const std::string& name,
                   const std::vector<double>& scores);

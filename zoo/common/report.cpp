@@ -144,7 +144,7 @@ std::string origin(const Json& manifest) {
     if (!value.is_object()) rows.push_back({key, text_of(value)});
     if (value.is_object())
       for (const auto& [inner, part] : value.items())
-        rows.push_back({key + " " + inner, text_of(part)});
+        rows.push_back({fmt::format("{} {}", key, inner), text_of(part)});
   }
   return table({}, rows);
 }

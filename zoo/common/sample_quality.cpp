@@ -187,6 +187,7 @@ Figure frechet_figure(const Features& real, const Features& generated,
   Figure figure{"frechet", frechet_distance(of_real.without(-1), of_generated.without(-1)), 0, "",
                 protocol};
   std::vector<double> partial;
+  partial.reserve(jackknife_groups);
   for (int g = 0; g < jackknife_groups; ++g)
     partial.push_back(frechet_distance(of_real.without(g), of_generated.without(g)));
   const double mean = std::accumulate(partial.begin(), partial.end(), 0.0) / jackknife_groups;

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <map>
 
+#include "zoo/common/host_copy.h"
+
 namespace genera::zoo {
 namespace {
 
@@ -24,18 +26,20 @@ std::map<std::string_view, const io::HostArray*> named(const std::vector<io::Nam
 
 }  // namespace
 
+std::vector<State> joined(std::initializer_list<std::vector<State>> lists) {
+  std::vector<State> all;
+  for (const std::vector<State>& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+
 std::vector<io::NamedArray> snapshot(const std::vector<State>& states) {
   std::vector<Tensor> values;
   values.reserve(states.size());
   for (const State& state : states) values.push_back(state.value());
   eval(values);
   std::vector<io::NamedArray> arrays;
-  for (const State& state : states) {
-    const Tensor& value = state.value();
-    auto array = io::HostArray::zeros(value.dtype(), value.shape());
-    value.copy_to(array.bytes);
-    arrays.push_back({state.name(), std::move(array)});
-  }
+  arrays.reserve(states.size());
+  for (const State& state : states) arrays.push_back({state.name(), on_host(state.value())});
   return arrays;
 }
 

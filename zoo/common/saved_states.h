@@ -5,10 +5,14 @@
 #include <genera/state.h>
 
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
 namespace genera::zoo {
+
+/// All of the lists, one after the other.
+std::vector<State> joined(std::initializer_list<std::vector<State>> lists);
 
 /// Copies of the states' values, under their names.
 std::vector<io::NamedArray> snapshot(const std::vector<State>& states);

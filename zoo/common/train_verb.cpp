@@ -144,6 +144,15 @@ int report(const RunFolder& folder, std::vector<Figure> figures, const Trainable
   return exit_done;
 }
 
+// What the run is made with, also where the command line left it open.
+std::string config_of(Verb& verb, const Trainable& trainable, const TrainFlags& flags) {
+  verb.set("data", trainable.kept_data(flags.data));
+  if (flags.steps == 0 && flags.epochs == 0 && flags.time.empty())
+    verb.set("epochs", std::to_string(trainable.default_epochs()));
+  for (const auto& [name, value] : trainable.chosen()) verb.set(name, value);
+  return verb.resolved();
+}
+
 void warn_of_existing(const std::string& out, Console& console) {
   std::error_code error;
   if (!out.empty() && std::filesystem::exists(out, error))
@@ -192,8 +201,7 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
   } else {
     folder = RunFolder::create(flags.out, program, trainable->model());
     folder->claim();
-    verb.set("data", trainable->kept_data(flags.data));
-    write_text(folder->config(), verb.resolved());
+    write_text(folder->config(), config_of(verb, *trainable, flags));
     write_text(folder->manifest(), manifest_json(program, *trainable, flags, command));
   }
   console.note(fmt::format("{} {}: {} parameters, into {}", program, trainable->model(),

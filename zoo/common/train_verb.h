@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "zoo/common/command_line.h"
 #include "zoo/common/common_flags.h"
@@ -28,6 +30,9 @@ class Trainable : public Experiment {
   /// What config.toml keeps of --data, so that the run can be read from any folder. A family that
   /// generates what `data` names keeps the name, whatever folders are called like it.
   virtual std::string kept_data(const std::string& data) const;
+  /// Options whose values were left to the model or the data, with those that were taken. config.toml
+  /// keeps them: with other defaults a later version resumes and reads the run all the same.
+  virtual std::vector<std::pair<std::string, std::string>> chosen() const { return {}; }
   /// Digest of the training and validation data.
   virtual std::string data_digest() const = 0;
   /// What loss.svg shows, with its unit: "negative ELBO (nats)".

@@ -362,6 +362,12 @@ TrainingOutcome Loop::finish() {
 
 }  // namespace
 
+std::vector<Tensor> graphs_of(Gradients gradients) {
+  std::vector<Tensor> graphs = std::move(gradients.values);
+  graphs.insert(graphs.begin(), std::move(gradients.loss));
+  return graphs;
+}
+
 StepCost measure_steps(Experiment& experiment, int rounds) {
   const auto before = snapshot(experiment.states());
   std::vector<double> times;

@@ -2,6 +2,7 @@
 /// interruption, time budgets.
 #pragma once
 
+#include <genera/autodiff.h>
 #include <genera/io.h>
 #include <genera/state.h>
 #include <genera/tensor.h>
@@ -29,6 +30,9 @@ struct StepInfo {
 /// Figures of a step: graphs that its plans computed along. The first is the one that is shown, and
 /// whose NaN stops the run: the loss.
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+/// The loss and its gradients: the graphs of a step that has one loss, for Experiment::step_graph().
+std::vector<Tensor> graphs_of(Gradients gradients);
 
 /// What a family gives to the loop.
 class Experiment {

@@ -2,7 +2,7 @@
 
 #include <genera/functions.h>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 // A channel that is constant in the first batch has no variance to divide by.
@@ -13,10 +13,6 @@ Tensor beside(const Tensor& per_channel, const Tensor& x) {
   std::vector<std::int64_t> extents(static_cast<std::size_t>(x.rank()), 1);
   extents[1] = x.size(1);
   return reshape(per_channel, extents);
-}
-
-double positions(const Tensor& x) {
-  return static_cast<double>(x.elements() / (x.size(0) * x.size(1)));
 }
 
 std::vector<float> to_float(const std::vector<double>& values) {
@@ -42,7 +38,7 @@ Mapped ActNorm::map(const Tensor& x, Context& context) const {
     context.update(initialised_, ones({}, DType::i32));
   }
   return {(x - beside(mean, x)) * exp(beside(log_scale, x)),
-          per_example(sum(log_scale) * positions(x), x)};
+          per_example(sum(log_scale) * places_of_channel(x), x)};
 }
 
 Tensor ActNorm::inverse(const Tensor& z) const {
@@ -63,4 +59,4 @@ Mapped Standardise::map(const Tensor& x, Context&) const {
 
 Tensor Standardise::inverse(const Tensor& z) const { return z * deviation_ + mean_; }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -3,7 +3,7 @@
 
 #include "zoo/flow/bijection.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// y = exp(log_scale) (x - mean), per channel of (B,C,H,W) or per number of (B,D). The first batch
 /// that is seen in training starts it so that y has mean 0 and variance 1; afterwards both are
@@ -33,4 +33,4 @@ class Standardise : public Bijection {
   State mean_, deviation_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -6,7 +6,7 @@
 
 #include "zoo/flow/coupling.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 // Degrees of a hidden layer's units, cycling through 1 … size-1.
@@ -75,4 +75,4 @@ Tensor Autoregressive::inverse(const Tensor& z) const {
   return x;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -5,7 +5,7 @@
 #include "zoo/flow/bijection.h"
 #include "zoo/flow/scalar_map.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// A fully connected network whose output for number d sees the numbers before d only: MADE (Germain
 /// et al., 1502.03509, equations 8 to 13). x (B,D) -> (B,PD), number d's parameter p at p D + d.
@@ -34,4 +34,4 @@ class Autoregressive : public Bijection {
   std::shared_ptr<const ScalarMap> scalar_map_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

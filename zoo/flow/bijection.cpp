@@ -4,9 +4,8 @@
 #include <genera/scope.h>
 
 #include <cmath>
-#include <ranges>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 Tensor sum_of_example(const Tensor& x) {
   Axes axes;
@@ -30,7 +29,7 @@ Mapped Chain::map(const Tensor& x, Context& context) const {
 
 Tensor Chain::inverse(const Tensor& z) const {
   Tensor x = z;
-  for (const auto& layer : layers_ | std::views::reverse) x = layer->inverse(x);
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) x = (*layer)->inverse(x);
   return x;
 }
 
@@ -66,4 +65,9 @@ Mapped Logit::map(const Tensor& x, Context&) const {
 
 Tensor Logit::inverse(const Tensor& z) const { return (sigmoid(z) - alpha_) / (1 - 2 * alpha_); }
 
-}  // namespace genera::zoo
+double places_of_channel(const Tensor& x) {
+  const std::int64_t places = x.elements() / (x.size(0) * x.size(1));
+  return static_cast<double>(places);
+}
+
+}  // namespace genera::zoo::flow

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// f(x) of a batch, and log |det df/dx| of each example: value (B,…), log_det (B).
 struct Mapped {
@@ -90,5 +90,7 @@ class Logit : public Bijection {
 Tensor sum_of_example(const Tensor& x);
 /// One number for each of the examples of x: (B).
 Tensor per_example(const Tensor& scalar, const Tensor& x);
+/// In how many places x (B,C,…) has a channel: the product of its extents behind C.
+double places_of_channel(const Tensor& x);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -2,7 +2,7 @@
 
 #include <genera/functions.h>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 Tensor split_parameters(const Tensor& output, std::int64_t parameters) {
   std::vector<std::int64_t> extents = {output.size(0), parameters, output.size(1) / parameters};
@@ -89,4 +89,4 @@ Tensor CheckerboardCoupling::inverse(const Tensor& z) const {
   return z * passing + scalar_map_->inverse(z, parameters(z, passing, inference)) * (1 - passing);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

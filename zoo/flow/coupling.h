@@ -5,7 +5,7 @@
 #include "zoo/flow/bijection.h"
 #include "zoo/flow/scalar_map.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// Which part of x a coupling along axis 1 transforms.
 struct Halves {
@@ -65,4 +65,4 @@ class CheckerboardCoupling : public Bijection {
 /// (B, P numbers, …) -> (B, P, numbers, …).
 Tensor split_parameters(const Tensor& output, std::int64_t parameters);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -8,7 +8,7 @@
 #include <limits>
 #include <numbers>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 constexpr double pi = std::numbers::pi;
@@ -57,6 +57,7 @@ Density2d eight_gaussians() {
     return radius * direction(angle) + deviation * noise(key, 1, count);
   };
   std::vector<std::array<double, 2>> centres;
+  centres.reserve(8);
   for (int k = 0; k < 8; ++k)
     centres.push_back({radius * std::cos(k * pi / 4), radius * std::sin(k * pi / 4)});
   return {"8-gaussians", sample, mixture(centres, deviation), {-5.2, 5.2, -5.2, 5.2}};
@@ -161,4 +162,4 @@ double entropy(const Density2d& density, std::int64_t cells) {
   return sum * width * height;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -12,7 +12,7 @@
 
 #include "zoo/common/density_picture.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 struct Density2d {
   std::string name;
@@ -33,4 +33,4 @@ const Density2d* find_density(const std::string& name);
 /// cells x cells of the box.
 double entropy(const Density2d& density, std::int64_t cells = 240);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

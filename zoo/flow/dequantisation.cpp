@@ -4,7 +4,7 @@
 
 #include "zoo/flow/networks.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 constexpr double levels = 256;
@@ -50,4 +50,4 @@ Dequantised VariationalDequantiser::dequantise(const Tensor& x, const Key& key,
   return {(x + sigmoid(logit)) / levels, log_density};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -6,7 +6,7 @@
 #include "zoo/flow/bijection.h"
 #include "zoo/flow/coupling.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// (x + u) / 256 for bytes x and noise u in [0,1) of density q(u|x), and log q(u|x): (B,C,H,W), (B).
 struct Dequantised {
@@ -42,4 +42,4 @@ class VariationalDequantiser : public Dequantiser {
   std::vector<Coupling> couplings_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -10,7 +10,7 @@
 #include "zoo/common/log_sum_exp.h"
 #include "zoo/flow/table.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 // Evaluation noise has nothing to do with the training's seed.
@@ -125,4 +125,4 @@ std::vector<Figure> evaluate(const FlowModel& model, const Examples& examples, s
   return figures;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

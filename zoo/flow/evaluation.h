@@ -12,7 +12,7 @@
 #include "zoo/flow/examples.h"
 #include "zoo/flow/model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// Examples in an order.
 struct ExampleList {
@@ -43,4 +43,4 @@ double inverse_error(const FlowModel& model, const Examples& examples, std::int6
 std::vector<Figure> evaluate(const FlowModel& model, const Examples& examples, std::int64_t draws,
                              Console& console);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

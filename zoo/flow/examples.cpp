@@ -13,7 +13,7 @@
 #include "zoo/common/image_data.h"
 #include "zoo/flow/table.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 using data::Split;
@@ -56,7 +56,7 @@ class Points : public Examples {
 };
 
 // Rows of a CSV file in an order that a fixed key shuffles: files are often sorted.
-class Rows : public Examples {
+class Rows final : public Examples {
  public:
   Rows(const std::string& file, std::int64_t batch, const Key& key)
       : name_(file), table_(read_csv(file)), batch_(batch), key_(key) {
@@ -204,4 +204,4 @@ std::unique_ptr<Examples> open_examples(const TrainFlags& flags) {
   return std::make_unique<Pictures>(flags);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

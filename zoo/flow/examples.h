@@ -12,7 +12,7 @@
 #include "zoo/common/common_flags.h"
 #include "zoo/flow/densities.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// A data set of vectors (D) or images (C,H,W), which are bytes as f32.
 class Examples {
@@ -50,4 +50,4 @@ bool is_csv(const std::string& data);
 /// Whether `data` names images: neither a density nor a .csv file.
 bool names_images(const std::string& data);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

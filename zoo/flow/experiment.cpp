@@ -1,5 +1,6 @@
 #include "zoo/flow/experiment.h"
 
+#include <fmt/core.h>
 #include <genera/functions.h>
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 #include "zoo/flow/evaluation.h"
 #include "zoo/flow/pictures.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 // Of the validation split that many examples choose the best weights: enough to tell them apart.
@@ -53,22 +54,11 @@ FlowExperiment::FlowExperiment(const FlowSettings& settings)
   }
   for (const State& state : model_->states())
     if (state.name().ends_with("initialised")) started_.push_back(state);
-  if (settings.weight_average > 0)
-    average_.emplace(model_->parameters(),
-                     optim::EmaOptions{.decay = settings.weight_average, .warm_up = true});
+  average_ = WeightAverage(model_->parameters(), settings.weight_average);
 }
 
 std::vector<State> FlowExperiment::states() const {
-  std::vector<State> all = model_->states();
-  for (const State& state : optimizer_->states()) all.push_back(state);
-  if (average_) all.insert(all.end(), average_->states().begin(), average_->states().end());
-  return all;
-}
-
-void FlowExperiment::with_evaluation_weights(const std::function<void()>& body) {
-  if (!average_) return body();
-  const optim::UseAverages averaged(*average_);
-  body();
+  return joined({model_->states(), optimizer_->states(), average_.states()});
 }
 
 void FlowExperiment::start(const StepInfo& info) {
@@ -76,9 +66,9 @@ void FlowExperiment::start(const StepInfo& info) {
   if (std::all_of(started_.begin(), started_.end(), is_started)) return;
   model_->initialise(examples_->training_batch(info.step),
                      step_key(settings_, info.step).fold_in(1));
-  if (!average_) return;
-  for (std::size_t i = 0; i < average_->states().size(); ++i)
-    average_->states()[i].set(average_->parameters()[i].value());
+  if (optim::Ema* ema = average_.ema())
+    for (std::size_t i = 0; i < ema->states().size(); ++i)
+      ema->states()[i].set(ema->parameters()[i].value());
 }
 
 Tensor FlowExperiment::loss(const StepInfo& info) {
@@ -89,26 +79,25 @@ Tensor FlowExperiment::loss(const StepInfo& info) {
   return mean(log_likelihood) * -loss_unit(*model_);
 }
 
+double FlowExperiment::clip() const {
+  return settings_.clip >= 0 ? settings_.clip : model_->is_image() ? image_clip : 0;
+}
+
 Gradients FlowExperiment::gradients(const Tensor& loss) const {
   Gradients gradients = grad(loss, optimizer_->parameters());
-  const double clip = settings_.clip >= 0 ? settings_.clip : model_->is_image() ? image_clip : 0;
-  if (clip > 0) gradients = optim::clip_by_global_norm(std::move(gradients), clip);
+  if (clip() > 0) gradients = optim::clip_by_global_norm(std::move(gradients), clip());
   return gradients;
 }
 
 NamedTensors FlowExperiment::step(const StepInfo& info) {
   const Tensor now = loss(info);
   optimizer_->scale_learning_rate(rate_factor(settings_.schedule, info, settings_.lr_warmup));
-  optimizer_->step(gradients(now), {.average = average_ ? &*average_ : nullptr});
+  optimizer_->step(gradients(now), {.average = average_.ema()});
   return {{"loss", now}};
 }
 
 std::vector<Tensor> FlowExperiment::step_graph(const StepInfo& info) {
-  const Tensor now = loss(info);
-  Gradients all = gradients(now);
-  std::vector<Tensor> roots = {now};
-  roots.insert(roots.end(), all.values.begin(), all.values.end());
-  return roots;
+  return graphs_of(gradients(loss(info)));
 }
 
 Metrics FlowExperiment::validate() {
@@ -139,8 +128,16 @@ io::Metadata FlowExperiment::description() const {
 
 std::int64_t FlowExperiment::parameter_count() const { return element_count(model_->parameters()); }
 
-std::vector<Figure> FlowExperiment::evaluate(Console& console) {
-  return zoo::evaluate(*model_, *examples_, 1, console);
+std::vector<std::pair<std::string, std::string>> FlowExperiment::chosen() const {
+  const FlowShape& shape = model_->shape();
+  return {{"layers", std::to_string(shape.layers)},
+          {"hidden", std::to_string(shape.hidden)},
+          {"logit", fmt::format("{}", shape.logit)},
+          {"clip", fmt::format("{}", clip())}};
 }
 
-}  // namespace genera::zoo
+std::vector<Figure> FlowExperiment::evaluate(Console& console) {
+  return flow::evaluate(*model_, *examples_, 1, console);
+}
+
+}  // namespace genera::zoo::flow

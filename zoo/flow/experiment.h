@@ -4,12 +4,12 @@
 #include <genera/optim.h>
 
 #include <memory>
-#include <optional>
 
 #include "zoo/common/train_verb.h"
+#include "zoo/common/weight_average.h"
 #include "zoo/flow/settings.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 class FlowExperiment : public Trainable {
  public:
@@ -17,7 +17,9 @@ class FlowExperiment : public Trainable {
 
   std::vector<State> states() const override;
   std::vector<State> model_states() const override { return model_->states(); }
-  void with_evaluation_weights(const std::function<void()>& body) override;
+  void with_evaluation_weights(const std::function<void()>& body) override {
+    average_.during(body);
+  }
   NamedTensors step(const StepInfo& info) override;
   std::vector<Tensor> step_graph(const StepInfo& info) override;
   Metrics validate() override;
@@ -28,6 +30,7 @@ class FlowExperiment : public Trainable {
   std::int64_t steps_per_epoch() const override { return examples_->steps_per_epoch(); }
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 1 : 10; }
   std::int64_t parameter_count() const override;
+  std::vector<std::pair<std::string, std::string>> chosen() const override;
   std::string item_name() const override { return "examples"; }
   std::string data_name() const override { return examples_->name(); }
   std::string data_digest() const override { return examples_->digest(); }
@@ -41,13 +44,14 @@ class FlowExperiment : public Trainable {
   void start(const StepInfo& info);
   Tensor loss(const StepInfo& info);
   Gradients gradients(const Tensor& loss) const;
+  double clip() const;
 
   FlowSettings settings_;
   std::unique_ptr<Examples> examples_;
   std::shared_ptr<const FlowModel> model_;
   std::vector<State> started_;  ///< flags of the layers that start from data
   std::unique_ptr<optim::Optimizer> optimizer_;
-  std::optional<optim::Ema> average_;
+  WeightAverage average_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

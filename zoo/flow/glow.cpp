@@ -12,7 +12,7 @@
 #include "zoo/flow/multi_scale.h"
 #include "zoo/flow/networks.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 // The levels from `level` on, of images (channels,height,width).
@@ -54,4 +54,4 @@ std::shared_ptr<const Bijection> make_glow(const FlowShape& shape, const Key& ke
   return std::make_shared<Chain>(std::move(chain));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -2,7 +2,7 @@
 
 #include <genera/functions.h>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 // W (C,C) at every position of x (B,C) or (B,C,H,W).
@@ -18,10 +18,6 @@ Tensor solved(const Tensor& weight, const Tensor& z) {
   return x + apply(inverse, z - apply(weight, x));
 }
 
-double positions(const Tensor& x) {
-  return static_cast<double>(x.elements() / (x.size(0) * x.size(1)));
-}
-
 Tensor rotation(std::int64_t channels, const Key& key) {
   return nn::init::orthogonal(key, {channels, channels});
 }
@@ -32,7 +28,7 @@ PlainLinear::PlainLinear(std::int64_t channels, const Key& key)
     : weight_("weight", rotation(channels, key)) {}
 
 Mapped PlainLinear::map(const Tensor& x, Context&) const {
-  return {apply(weight_, x), per_example(slogdet(weight_).logabsdet * positions(x), x)};
+  return {apply(weight_, x), per_example(slogdet(weight_).logabsdet * places_of_channel(x), x)};
 }
 
 Tensor PlainLinear::inverse(const Tensor& z) const { return solved(weight_, z); }
@@ -55,9 +51,9 @@ Tensor LuLinear::weight() const {
 }
 
 Mapped LuLinear::map(const Tensor& x, Context&) const {
-  return {apply(weight(), x), per_example(sum(log_scale_) * positions(x), x)};
+  return {apply(weight(), x), per_example(sum(log_scale_) * places_of_channel(x), x)};
 }
 
 Tensor LuLinear::inverse(const Tensor& z) const { return solved(weight(), z); }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

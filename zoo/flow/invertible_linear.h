@@ -6,7 +6,7 @@
 
 #include "zoo/flow/bijection.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// y = W x at every position of (B,C,H,W), or of a vector (B,C), W any invertible matrix: its
 /// log-determinant is H W log|det W| (equation 9), computed by LU at every step. Starts as a random
@@ -39,4 +39,4 @@ class LuLinear : public Bijection {
   State permutation_, sign_, lower_, upper_, log_scale_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

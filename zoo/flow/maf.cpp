@@ -9,7 +9,7 @@
 #include "zoo/flow/autoregressive.h"
 #include "zoo/flow/model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 std::shared_ptr<const Bijection> make_maf(const FlowShape& shape, const Key& key) {
   const std::int64_t size = shape.example[0];
@@ -25,4 +25,4 @@ std::shared_ptr<const Bijection> make_maf(const FlowShape& shape, const Key& key
   return std::make_shared<Chain>(std::move(chain));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -14,7 +14,7 @@
 #include "zoo/flow/pictures.h"
 #include "zoo/flow/table.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 struct FlowReadFlags : ReadFlags {
@@ -170,7 +170,9 @@ int run(int argc, char** argv) {
   Verb& measure = reader("eval", "Measures the likelihood of the test set", measured, eval);
   add_draws(add_data_flag(add_record_flag(measure, measured), measured), measured);
   Verb& scorer =
-      reader("score", "Writes the log-likelihood of each test example, or of each row of a table",
+      reader("score",
+             "Writes the log-likelihood of each test example, or of each row of a table, in nats "
+             "(higher: more normal)",
              scored, score);
   add_draws(add_scores_flag(add_data_flag(scorer, scored), scored), scored);
   reader("info", "Says what a run or a checkpoint holds", shown, info);
@@ -178,8 +180,9 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow
 
 int main(int argc, char** argv) {
-  return genera::zoo::run_program("genera-flow", [&] { return genera::zoo::run(argc, argv); });
+  return genera::zoo::run_program("genera-flow",
+                                  [&] { return genera::zoo::flow::run(argc, argv); });
 }

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 FlowModel::FlowModel(const FlowShape& shape, std::shared_ptr<const Bijection> flow, const Key& key)
     : shape_(shape), flow_(std::move(flow)), standardise_(is_image() ? 1 : shape.example[0]) {
@@ -78,4 +78,4 @@ void FlowModel::standardise(const std::vector<double>& mean,
   standardise_.set(mean, deviation);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -13,7 +13,7 @@
 #include "zoo/flow/bijection.h"
 #include "zoo/flow/dequantisation.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// Sizes of a flow.
 struct FlowShape {
@@ -76,4 +76,4 @@ std::shared_ptr<const Bijection> make_maf(const FlowShape& shape, const Key& key
 /// Couplings with rational-quadratic splines; vectors only (spline_flow.cpp).
 std::shared_ptr<const Bijection> make_spline_flow(const FlowShape& shape, const Key& key);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -5,7 +5,7 @@
 
 #include "zoo/flow/coupling.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 FactorOut::FactorOut(nn::Sequential network, std::shared_ptr<const Bijection> rest)
     : network_(nn::named("prior", std::move(network))), rest_(std::move(rest)) {}
@@ -33,4 +33,4 @@ Tensor FactorOut::inverse(const Tensor& z) const {
   return concat({prior_.inverse(first, parameters), second}, 1);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -4,7 +4,7 @@
 #include "zoo/flow/bijection.h"
 #include "zoo/flow/scalar_map.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// x (B,C,H,W) -> (B,CHW): the first half of the channels is done, the other goes on through `rest`,
 /// whose result is a vector. The first half is normalised by the mean and the scale that `network`
@@ -23,4 +23,4 @@ class FactorOut : public Bijection {
   AffineMap prior_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

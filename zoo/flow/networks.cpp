@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 template <class Layer>
@@ -37,4 +37,4 @@ nn::Sequential image_network(std::int64_t in, std::int64_t hidden, std::int64_t 
                         nn::Relu{}, zeroed(nn::Conv2d(hidden, out, 3, key, same)));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

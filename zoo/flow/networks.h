@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// (B,in) -> (B,out): two hidden layers with ReLU. The last layer begins at 0, so that a coupling
 /// begins as the identity (Kingma and Dhariwal, 1807.03039, section 3.3).
@@ -18,4 +18,4 @@ nn::Sequential vector_network(std::int64_t in, std::int64_t hidden, std::int64_t
 nn::Sequential image_network(std::int64_t in, std::int64_t hidden, std::int64_t out,
                              const Key& key);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

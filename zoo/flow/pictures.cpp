@@ -7,9 +7,10 @@
 #include <cmath>
 
 #include "zoo/common/density_picture.h"
+#include "zoo/common/host_copy.h"
 #include "zoo/common/interpolation.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 constexpr std::int64_t cells = 160;
@@ -33,23 +34,15 @@ std::vector<float> columns_of(const std::vector<float>& rows, std::size_t size, 
 }  // namespace
 
 io::HostArray decoded(const FlowModel& model, const std::vector<float>& z, std::int64_t count) {
-  const Shape& example = model.shape().example;
-  std::vector<std::int64_t> extents = {count};
-  for (int axis = 0; axis < example.rank(); ++axis) extents.push_back(example[axis]);
-  io::HostArray result = io::HostArray::zeros(DType::f32, Shape(extents));
-  const std::int64_t at_once = model.is_image() ? images_at_once : vectors_at_once;
   const auto size = static_cast<std::size_t>(model.size());
-  for (std::int64_t first = 0; first < count; first += at_once) {
-    const std::int64_t here = std::min(at_once, count - first);
-    const auto begin = static_cast<std::size_t>(first) * size;
-    const auto length = static_cast<std::size_t>(here) * size;
-    const Tensor part =
-        Tensor::from(std::span(z).subspan(begin, length), Shape{here, model.size()});
-    const Tensor x = model.from_latent(part);
-    (model.is_image() ? rounded(x) : x)
-        .copy_to(std::span(result.bytes).subspan(begin * sizeof(float), length * sizeof(float)));
-  }
-  return result;
+  const auto part = [&](std::int64_t first, std::int64_t n) {
+    const auto rows = std::span(z).subspan(static_cast<std::size_t>(first) * size,
+                                           static_cast<std::size_t>(n) * size);
+    const Tensor x = model.from_latent(Tensor::from(rows, Shape{n, model.size()}));
+    return model.is_image() ? rounded(x) : x;
+  };
+  return rows_on_host(count, model.shape().example,
+                      model.is_image() ? images_at_once : vectors_at_once, part);
 }
 
 io::HostArray sample_examples(const FlowModel& model, std::int64_t count, std::uint64_t seed,
@@ -117,4 +110,4 @@ io::HostArray interpolated_examples(const FlowModel& model, const Examples& exam
   return decoded(model, path, static_cast<std::int64_t>(rows) * steps);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -9,7 +9,7 @@
 #include "zoo/flow/examples.h"
 #include "zoo/flow/model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// `count` examples of z ~ N(0, temperature^2 I): vectors (count,D), or images (count,C,H,W) in
 /// [0,1] as the bytes that they are rounded to. Example i depends on the seed and i only.
@@ -37,4 +37,4 @@ std::int64_t pair_columns(const FlowModel& model);
 io::HostArray interpolated_examples(const FlowModel& model, const Examples& examples,
                                     const std::vector<std::int64_t>& indices, std::int64_t steps);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -13,7 +13,7 @@
 #include "zoo/flow/multi_scale.h"
 #include "zoo/flow/networks.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 Chain vector_flow(const FlowShape& shape, const Key& key) {
@@ -74,4 +74,4 @@ std::shared_ptr<const Bijection> make_realnvp(const FlowShape& shape, const Key&
   return std::make_shared<Chain>(std::move(chain));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 // The least width and height of a bin as a part of the whole, and the least derivative (1906.04032,
@@ -106,4 +106,4 @@ Tensor SplineMap::inverse(const Tensor& z, const Tensor& parameters) const {
   return where(inside, bin.x + bin.width * (2 * c / (-b - root)), z);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

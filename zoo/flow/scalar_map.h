@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 /// f(x) and log df/dx of each number.
 struct ScalarMapped {
@@ -61,4 +61,4 @@ class SplineMap : public ScalarMap {
   double bound_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

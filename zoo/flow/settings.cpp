@@ -7,7 +7,7 @@
 #include "zoo/common/spelling.h"
 #include "zoo/flow/densities.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 constexpr std::int64_t dequantising_couplings = 2;
@@ -119,4 +119,4 @@ std::shared_ptr<const FlowModel> make_flow(const FlowSettings& settings, const S
   return std::make_shared<FlowModel>(shape, make(shape, key.fold_in(0)), key.fold_in(1));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

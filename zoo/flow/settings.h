@@ -9,8 +9,10 @@
 #include "zoo/flow/model.h"
 
 namespace genera::zoo {
-
 class Verb;
+}
+
+namespace genera::zoo::flow {
 
 struct FlowSettings {
   TrainFlags train;
@@ -47,4 +49,4 @@ std::unique_ptr<Examples> open_examples(const FlowSettings& settings);
 /// not fit.
 std::shared_ptr<const FlowModel> make_flow(const FlowSettings& settings, const Shape& example);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

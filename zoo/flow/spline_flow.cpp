@@ -10,7 +10,7 @@
 #include "zoo/flow/model.h"
 #include "zoo/flow/networks.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 std::shared_ptr<const Bijection> make_spline_flow(const FlowShape& shape, const Key& key) {
   const std::int64_t size = shape.example[0];
@@ -30,4 +30,4 @@ std::shared_ptr<const Bijection> make_spline_flow(const FlowShape& shape, const 
   return std::make_shared<Chain>(std::move(chain));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

@@ -13,7 +13,7 @@
 
 #include "zoo/common/console.h"
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 namespace {
 
 namespace fs = std::filesystem;
@@ -189,4 +189,4 @@ std::string csv_text(const std::vector<std::string>& names, const std::vector<fl
   return text + "\n";
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

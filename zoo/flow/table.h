@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::flow {
 
 struct Table {
   std::vector<std::string> names;           ///< of the columns; "1", "2", … without a header
@@ -26,4 +26,4 @@ Table read_csv(const std::filesystem::path& path);
 /// The text of a CSV file with this header and rows.size() / names.size() rows.
 std::string csv_text(const std::vector<std::string>& names, const std::vector<float>& rows);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::flow

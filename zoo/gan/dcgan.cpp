@@ -13,7 +13,7 @@
 #include "zoo/gan/model.h"
 #include "zoo/gan/spectral_norm.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 constexpr std::int64_t kernel = 4;
@@ -80,4 +80,4 @@ Gan make_dcgan(const GanShape& shape, const Key& key) {
                                                2 * shape.width * height * width, key.fold_in(2)))};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

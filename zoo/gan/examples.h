@@ -16,7 +16,7 @@
 #include "zoo/common/summary.h"
 #include "zoo/gan/sampling.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 struct RealBatch {
   Tensor x;       ///< (B,E…); images in [-1,1]
@@ -44,7 +44,8 @@ class Examples {
   /// Training batch `index` of the run: a function of the seed and the index.
   virtual RealBatch batch(std::int64_t index) = 0;
 
-  /// Does now what the first figures would else wait for: the classifier's training.
+  /// Does now what the first figures would else wait for: the classifier's training. DataError when
+  /// there are too few test examples for figures.
   virtual void prepare(Console&) {}
   /// What validate() gives as "loss".
   virtual std::string loss_label() const = 0;
@@ -63,4 +64,4 @@ std::unique_ptr<Examples> make_image_examples(const TrainFlags& flags);
 /// Points of the mixture of 25 normal distributions on a grid (grid.cpp).
 std::unique_ptr<Examples> make_grid_examples(const TrainFlags& flags);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -1,5 +1,6 @@
 #include "zoo/gan/experiment.h"
 
+#include <fmt/core.h>
 #include <genera/functions.h>
 
 #include <algorithm>
@@ -8,7 +9,7 @@
 #include "zoo/common/learning_rate.h"
 #include "zoo/common/saved_states.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 // Labels drawn evenly: i32 (B); empty without classes.
@@ -32,24 +33,12 @@ GanExperiment::GanExperiment(const GanSettings& settings)
                                                        .beta1 = recipe_.beta1,
                                                        .beta2 = recipe_.beta2,
                                                        .name = "generator_adam"}) {
-  if (settings.weight_average > 0)
-    average_.emplace(nn::parameters(gan_.generator),
-                     optim::EmaOptions{.decay = settings.weight_average, .warm_up = true});
+  average_ = WeightAverage(nn::parameters(gan_.generator), settings.weight_average);
 }
 
 std::vector<State> GanExperiment::states() const {
-  std::vector<State> all = model_states();
-  for (const optim::Adam* adam : {&critic_adam_, &generator_adam_})
-    for (const State& state : adam->states()) all.push_back(state);
-  if (average_) all.insert(all.end(), average_->states().begin(), average_->states().end());
-  return all;
-}
-
-// The averaged generator, with the batch-norm statistics that it has now.
-void GanExperiment::with_evaluation_weights(const std::function<void()>& body) {
-  if (!average_) return body();
-  const optim::UseAverages averaged(*average_);
-  body();
+  return joined(
+      {model_states(), critic_adam_.states(), generator_adam_.states(), average_.states()});
 }
 
 Key GanExperiment::step_key(std::int64_t step) const {
@@ -116,10 +105,9 @@ NamedTensors GanExperiment::step(const StepInfo& info) {
                       {.updates = std::move(terms.updates), .metrics = std::move(metrics)});
   }
   GeneratorTerms terms = generator_terms(info.step);
-  generator_adam_.step(grad(terms.loss, generator_adam_.parameters()),
-                       {.updates = std::move(terms.updates),
-                        .metrics = {},
-                        .average = average_ ? &*average_ : nullptr});
+  generator_adam_.step(
+      grad(terms.loss, generator_adam_.parameters()),
+      {.updates = std::move(terms.updates), .metrics = {}, .average = average_.ema()});
   figures.emplace_back("generator", terms.loss);
   return figures;
 }
@@ -127,9 +115,8 @@ NamedTensors GanExperiment::step(const StepInfo& info) {
 std::vector<Tensor> GanExperiment::step_graph(const StepInfo& info) {
   std::vector<Tensor> roots;
   const auto add = [&](const Tensor& loss, const std::vector<State>& parameters) {
-    const Gradients gradients = grad(loss, parameters);
-    roots.push_back(loss);
-    roots.insert(roots.end(), gradients.values.begin(), gradients.values.end());
+    const std::vector<Tensor> graphs = graphs_of(grad(loss, parameters));
+    roots.insert(roots.end(), graphs.begin(), graphs.end());
   };
   for (std::int64_t round = 0; round < recipe_.critic_steps; ++round)
     add(critic_terms(info.step, round).loss, critic_adam_.parameters());
@@ -165,8 +152,18 @@ std::int64_t GanExperiment::steps_per_epoch() const {
   return std::max<std::int64_t>(1, examples_->batches_per_epoch() / recipe_.critic_steps);
 }
 
+std::vector<std::pair<std::string, std::string>> GanExperiment::chosen() const {
+  const GanShape& shape = gan_.generator.shape();
+  return {{"network", recipe_.convolutions ? "conv" : "mlp"},
+          {"latent", std::to_string(shape.latent)},
+          {"width", std::to_string(shape.width)},
+          {"lr", fmt::format("{}", recipe_.lr)},
+          {"critic-lr", fmt::format("{}", recipe_.critic_lr)},
+          {"critic-steps", std::to_string(recipe_.critic_steps)}};
+}
+
 std::int64_t GanExperiment::parameter_count() const {
   return element_count(nn::parameters(gan_.generator, gan_.discriminator));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

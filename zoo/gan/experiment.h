@@ -4,12 +4,12 @@
 #include <genera/optim.h>
 
 #include <memory>
-#include <optional>
 
 #include "zoo/common/train_verb.h"
+#include "zoo/common/weight_average.h"
 #include "zoo/gan/settings.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 class GanExperiment : public Trainable {
  public:
@@ -26,7 +26,10 @@ class GanExperiment : public Trainable {
   std::vector<State> model_states() const override {
     return nn::states(gan_.generator, gan_.discriminator);
   }
-  void with_evaluation_weights(const std::function<void()>& body) override;
+  /// The averaged generator, with the batch-norm statistics that it has now.
+  void with_evaluation_weights(const std::function<void()>& body) override {
+    average_.during(body);
+  }
   /// Some steps of the discriminator, one commit each, then one of the generator.
   NamedTensors step(const StepInfo& info) override;
   std::vector<Tensor> step_graph(const StepInfo& info) override;
@@ -38,6 +41,7 @@ class GanExperiment : public Trainable {
   std::int64_t steps_per_epoch() const override;
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 3 : 20; }
   std::int64_t parameter_count() const override;
+  std::vector<std::pair<std::string, std::string>> chosen() const override;
   std::string data_name() const override { return examples_->name(); }
   std::string kept_data(const std::string& data) const override {
     return examples_->example().rank() == 1 ? data : Trainable::kept_data(data);
@@ -74,7 +78,7 @@ class GanExperiment : public Trainable {
   GanRecipe recipe_;
   Gan gan_;
   optim::Adam critic_adam_, generator_adam_;
-  std::optional<optim::Ema> average_;
+  WeightAverage average_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

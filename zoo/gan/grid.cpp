@@ -9,9 +9,10 @@
 #include <cmath>
 
 #include "zoo/common/failure.h"
+#include "zoo/common/host_copy.h"
 #include "zoo/gan/examples.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 constexpr std::int64_t modes = grid_side * grid_side;
@@ -66,8 +67,7 @@ class GridExamples : public Examples {
     const Key key(test_seed);
     const auto drawn = [&](const auto& points) {
       return figures([&](int repeat) {
-        const Tensor some = points(key.fold_in(static_cast<std::uint64_t>(repeat)));
-        return io::HostArray::of<float>(some.shape(), some.template to_vector<float>());
+        return on_host(points(key.fold_in(static_cast<std::uint64_t>(repeat))));
       });
     };
     return {{"the mixture", drawn([](const Key& k) { return grid_points(k, points_at_once); })},
@@ -159,4 +159,4 @@ std::unique_ptr<Examples> make_grid_examples(const TrainFlags& flags) {
   return std::make_unique<GridExamples>(flags);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 inline constexpr std::int64_t grid_side = 5;
 inline constexpr double grid_spacing = 2;
@@ -31,4 +31,4 @@ struct GridCoverage {
 /// points (N,2), row-major.
 GridCoverage grid_coverage(std::span<const float> points);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -12,12 +12,13 @@
 
 #include "zoo/common/classifier.h"
 #include "zoo/common/dataset.h"
+#include "zoo/common/host_copy.h"
 #include "zoo/common/image_data.h"
 #include "zoo/common/sample_files.h"
 #include "zoo/common/sample_quality.h"
 #include "zoo/gan/examples.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 constexpr std::int64_t least_measured = 20;  // less say nothing of a distribution
@@ -28,8 +29,7 @@ constexpr double present = 0.1;
 io::HostArray first_images(const data::Images& images, std::int64_t count) {
   std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
   std::iota(indices.begin(), indices.end(), 0);
-  const Tensor pixels = images.batch(indices).images;
-  return io::HostArray::of<float>(pixels.shape(), pixels.to_vector<float>());
+  return on_host(images.batch(indices).images);
 }
 
 class ImageExamples : public Examples {
@@ -47,7 +47,7 @@ class ImageExamples : public Examples {
     const data::Batch batch = data_.batch(index);
     return {batch.images * 2.0 - 1.0, batch.labels};
   }
-  void prepare(Console& console) override { classifier(console); }
+  void prepare(Console& console) override;
   std::string loss_label() const override { return "Fréchet distance to the validation images"; }
   Metrics validate(const Sampler& sampler) override;
   std::vector<Figure> evaluate(const Sampler& sampler, Console& console) override;
@@ -68,6 +68,15 @@ class ImageExamples : public Examples {
   std::int64_t validation_count_ = 0;
   std::optional<Features> test_;
 };
+
+void ImageExamples::prepare(Console& console) {
+  if (const std::int64_t count = data_.test().size(); count < least_measured)
+    throw DataError(fmt::format(
+        "{} has {} test images, and samples cannot be measured against less than {}: "
+        "add some (where there are none apart, the last tenth of all are the test images)",
+        name(), count, least_measured));
+  classifier(console);
+}
 
 const Classifier* ImageExamples::classifier(Console& console) {
   if (classes() == 0) return nullptr;
@@ -137,13 +146,9 @@ std::vector<Figure> ImageExamples::figures(const Samples& samples, Console& cons
                                          [&](double share) { return share >= least; })),
        0, fmt::format("of {}", shares.size()),
        fmt::format("to which the classifier gives at least {:g} % of the samples", 100 * least)});
-  if (!samples.labels.empty()) {
-    std::vector<double> agrees;
-    for (std::size_t i = 0; i < classes.size(); ++i)
-      agrees.push_back(classes[i] == samples.labels[i] ? 1 : 0);
-    all.push_back(mean_figure("label_agreement", agrees, "",
-                              "share that the classifier gives the label that was asked for"));
-  }
+  if (!samples.labels.empty())
+    all.push_back(agreement_figure(samples.labels, classes,
+                                   "share that the classifier gives the class that was asked for"));
   return all;
 }
 
@@ -164,10 +169,7 @@ std::vector<Reference> ImageExamples::references(const std::vector<std::string>&
                      figures(unlabelled(import_images(other)), console));
   const Tensor noise =
       random_uniform(Key(test_seed), {count, example()[0], example()[1], example()[2]});
-  all.emplace_back(
-      "noise",
-      figures(unlabelled(io::HostArray::of<float>(noise.shape(), noise.to_vector<float>())),
-              console));
+  all.emplace_back("noise", figures(unlabelled(on_host(noise)), console));
   return all;
 }
 
@@ -177,4 +179,4 @@ std::unique_ptr<Examples> make_image_examples(const TrainFlags& flags) {
   return std::make_unique<ImageExamples>(flags);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

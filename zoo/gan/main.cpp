@@ -13,7 +13,7 @@
 #include "zoo/gan/experiment.h"
 #include "zoo/gan/table.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 struct GanReadFlags : ReadFlags {
@@ -175,8 +175,8 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan
 
 int main(int argc, char** argv) {
-  return genera::zoo::run_program("genera-gan", [&] { return genera::zoo::run(argc, argv); });
+  return genera::zoo::run_program("genera-gan", [&] { return genera::zoo::gan::run(argc, argv); });
 }

@@ -6,7 +6,7 @@
 #include "zoo/gan/model.h"
 #include "zoo/gan/spectral_norm.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 constexpr int hidden_layers = 3;
@@ -59,4 +59,4 @@ Gan make_mlp_gan(const GanShape& shape, const Key& key) {
                                                    shape.width, key.fold_in(2)))};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

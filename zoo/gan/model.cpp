@@ -4,7 +4,7 @@
 
 #include "zoo/gan/spectral_norm.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 Tensor Generator::generate(const Tensor& z, const Tensor& labels, Context& context) const {
   if (shape_.classes == 0) return body_(z, context);
@@ -27,7 +27,7 @@ Discriminator::Discriminator(const GanShape& shape, nn::Sequential body, std::in
 Tensor Discriminator::score(const Tensor& x, const Tensor& labels, Context& context) const {
   const Tensor packed = shape_.pack == 1 ? x : reshape(x, {x.size(0) / shape_.pack, -1});
   const Tensor features = body_(packed, context);
-  const Tensor score = reshape(head_(features, context), {-1});
+  Tensor score = reshape(head_(features, context), {-1});
   if (shape_.classes == 0) return score;
   return score + sum(embedding(labels, embedding_) * features, {1});
 }
@@ -37,4 +37,4 @@ void Discriminator::visit(nn::Visitor& visitor) const {
   if (embedding_) visitor(embedding_);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -12,7 +12,7 @@
 
 #include <cstdint>
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 /// How a discriminator keeps its activations in bounds.
 enum class CriticNorm {
@@ -79,4 +79,4 @@ Gan make_dcgan(const GanShape& shape, const Key& key);
 /// Fully connected (mlp_gan.cpp).
 Gan make_mlp_gan(const GanShape& shape, const Key& key);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -4,7 +4,7 @@
 #include <genera/functions.h>
 #include <genera/ops.h>
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 Tensor discriminator_loss(GanLoss loss, const Tensor& real, const Tensor& generated) {
   switch (loss) {
@@ -48,4 +48,4 @@ Tensor gradient_penalty(const Critic& critic, const Tensor& real, const Tensor& 
   return gradient_penalty_at(critic, real * share + generated * (1.0 - share));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

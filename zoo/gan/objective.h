@@ -6,7 +6,7 @@
 
 #include <functional>
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 enum class GanLoss {
   nonsaturating,  ///< Goodfellow et al., 1406.2661, section 3: log D, not log(1 - D), for G
@@ -30,4 +30,4 @@ Tensor gradient_penalty(const Critic& critic, const Tensor& real, const Tensor& 
 /// The same on given points (B,E…).
 Tensor gradient_penalty_at(const Critic& critic, const Tensor& points);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -4,11 +4,12 @@
 
 #include <algorithm>
 
+#include "zoo/common/host_copy.h"
 #include "zoo/common/image_grid.h"
 #include "zoo/common/interpolation.h"
 #include "zoo/gan/grid.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 constexpr std::int64_t samples_at_once = 250;
@@ -16,26 +17,18 @@ constexpr std::int64_t samples_at_once = 250;
 // The images of noise z (N,Z) and labels, in batches.
 io::HostArray generated(const Generator& generator, const Tensor& z,
                         const std::vector<std::int32_t>& labels) {
-  const std::int64_t count = z.size(0);
-  std::vector<std::int64_t> extents = {count};
   const Shape& example = generator.shape().example;
-  for (int axis = 0; axis < example.rank(); ++axis) extents.push_back(example[axis]);
-  auto all = io::HostArray::zeros(DType::f32, Shape(extents));
-  const std::size_t bytes_each = all.bytes.size() / static_cast<std::size_t>(count);
-  for (std::int64_t first = 0; first < count; first += samples_at_once) {
-    const std::int64_t end = std::min(count, first + samples_at_once);
+  const auto part = [&](std::int64_t first, std::int64_t n) {
     Tensor chosen;
     if (!labels.empty())
-      chosen = Tensor::from(std::span(labels).subspan(static_cast<std::size_t>(first),
-                                                      static_cast<std::size_t>(end - first)),
-                            Shape{end - first});
+      chosen = Tensor::from(
+          std::span(labels).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(n)),
+          Shape{n});
     Context inference;
-    Tensor some = generator.generate(slice(z, 0, first, end), chosen, inference);
-    if (example.rank() == 3) some = clip(some * 0.5 + 0.5, 0, 1);
-    some.copy_to(std::span(all.bytes).subspan(static_cast<std::size_t>(first) * bytes_each,
-                                              static_cast<std::size_t>(end - first) * bytes_each));
-  }
-  return all;
+    const Tensor some = generator.generate(slice(z, 0, first, first + n), chosen, inference);
+    return example.rank() == 3 ? clip(some * 0.5 + 0.5, 0, 1) : some;
+  };
+  return rows_on_host(z.size(0), example, samples_at_once, part);
 }
 
 std::int32_t label_of(const Generator& generator, const SampleOptions& options,
@@ -93,4 +86,4 @@ void write_samples_picture(const std::filesystem::path& path, const Samples& sam
                {.columns = 1, .padding = 0, .scale = 1});
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

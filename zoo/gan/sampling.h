@@ -11,7 +11,7 @@
 
 #include "zoo/gan/model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 struct Samples {
   io::HostArray values;              ///< (N,E…) f32; images brought to [0,1]
@@ -44,4 +44,4 @@ void write_samples_picture(const std::filesystem::path& path, const Samples& sam
 /// draw_samples() of some generator.
 using Sampler = std::function<Samples(std::int64_t count, std::uint64_t seed)>;
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

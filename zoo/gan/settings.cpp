@@ -5,7 +5,7 @@
 #include "zoo/common/command_line.h"
 #include "zoo/common/failure.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 // The settings of each paper's experiments on small images.
@@ -103,4 +103,4 @@ Gan make_gan(const GanSettings& settings, const Shape& example, std::int64_t cla
   return recipe.convolutions ? make_dcgan(shape, key) : make_mlp_gan(shape, key);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

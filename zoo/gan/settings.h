@@ -11,8 +11,10 @@
 #include "zoo/gan/objective.h"
 
 namespace genera::zoo {
-
 class Verb;
+}
+
+namespace genera::zoo::gan {
 
 struct GanSettings {
   TrainFlags train;
@@ -56,4 +58,4 @@ std::unique_ptr<Examples> open_examples(const GanSettings& settings);
 /// `classes` labels.
 Gan make_gan(const GanSettings& settings, const Shape& example, std::int64_t classes);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -3,7 +3,7 @@
 #include <genera/functions.h>
 #include <genera/ops.h>
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 namespace {
 
 Tensor unit(const Tensor& x) { return x / (norm(x) + 1e-12); }
@@ -42,4 +42,4 @@ Tensor SpectralConv2d::forward(const Tensor& x, Context& context) const {
   return conv2d(x, norm_.normalised(weight_, context), bias_, options_);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 /// W / sigma(W) for a weight (out, in…), taken as a matrix with `out` rows. sigma = u^T W v, where
 /// u and v are one step of power iteration (algorithm 1) further than those of the last training
@@ -49,4 +49,4 @@ class SpectralConv2d : public nn::Module {
   ConvOptions options_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

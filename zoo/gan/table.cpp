@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 std::string table_text(const std::vector<Reference>& rows) {
   std::size_t widest = 0;
@@ -26,4 +26,4 @@ std::string table_text(const std::vector<Reference>& rows) {
   return text;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -6,9 +6,9 @@
 
 #include "zoo/gan/examples.h"
 
-namespace genera::zoo {
+namespace genera::zoo::gan {
 
 /// One line per entry, one column per figure of the first.
 std::string table_text(const std::vector<Reference>& rows);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::gan

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
@@ -70,4 +70,4 @@ void AddedTokens::split(std::string_view text, const std::function<void(std::str
   if (done < text.size()) stretch(text.substr(done));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

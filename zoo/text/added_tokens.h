@@ -10,7 +10,7 @@
 
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 struct AddedToken {
   Token token = 0;
@@ -44,4 +44,4 @@ class AddedTokens {
   std::string first_bytes_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <genera/error.h>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 void append_utf8(std::string& out, unsigned code) {  // below U+0800
@@ -170,4 +170,4 @@ std::string ByteLevelBpe::decode(std::span<const Token> tokens) const {
   return text;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

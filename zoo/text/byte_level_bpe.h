@@ -15,7 +15,7 @@
 #include "zoo/text/pre_split.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 struct ByteLevelVocabulary {
   std::vector<std::string> tokens;              ///< the bytes of each
@@ -72,4 +72,4 @@ std::string name_of_bytes(std::string_view bytes);
 /// first, so that `tokenizers` learns the same.
 ByteLevelVocabulary train_byte_level_bpe(std::string_view text, std::int64_t size);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

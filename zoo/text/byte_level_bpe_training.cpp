@@ -6,7 +6,7 @@
 
 #include "zoo/text/byte_level_bpe.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // A different word of the text, as the tokens that it consists of so far.
@@ -19,7 +19,9 @@ struct Pair {
   Token left = 0;
   Token right = 0;
   friend bool operator==(const Pair&, const Pair&) = default;
-  friend auto operator<=>(const Pair&, const Pair&) = default;
+  friend bool operator<(const Pair& a, const Pair& b) {
+    return a.left != b.left ? a.left < b.left : a.right < b.right;
+  }
 };
 
 struct PairHash {
@@ -160,4 +162,4 @@ ByteLevelVocabulary train_byte_level_bpe(std::string_view text, std::int64_t siz
   return vocabulary;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -11,7 +11,7 @@
 
 #include "zoo/common/utf8.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 constexpr std::int64_t warm_up = 256;  // tokens that a model without a limit reads before it counts
@@ -179,7 +179,7 @@ std::vector<LineScore> line_scores(const LanguageModel& model, const Tokenizer& 
       }
     }
     const auto characters = static_cast<double>(utf8_count(line));
-    scores.push_back({line, nats, nats / characters * std::numbers::log2e});
+    scores.push_back({line, -nats, nats / characters * std::numbers::log2e});
   }
   return scores;
 }
@@ -213,4 +213,4 @@ std::vector<Figure> figures(const std::vector<double>& losses, std::string_view 
           figure("perplexity", std::exp(mean), std::exp(mean) * error, "")};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

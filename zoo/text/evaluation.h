@@ -11,7 +11,7 @@
 #include "zoo/text/language_model.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// How a text is evaluated.
 struct EvaluationOptions {
@@ -29,11 +29,11 @@ std::vector<double> token_losses(const LanguageModel& model, const std::vector<T
 /// The tokens that each is predicted from, at least.
 std::int64_t least_context(const LanguageModel& model);
 
-/// How unexpected a line is.
+/// How probable a line is.
 struct LineScore {
   std::string text;
-  double nats = 0;  ///< -log p of the whole line
-  double bits_per_char = 0;
+  double log_likelihood = 0;  ///< log p of the whole line, nats
+  double bits_per_char = 0;   ///< -log2 p of it over its characters
 };
 /// Every line of `text` that is not empty, each as if it stood alone: after the begin token, or where
 /// there is none, after a newline.
@@ -48,4 +48,4 @@ double mean_loss(const std::vector<double>& losses);
 std::vector<Figure> figures(const std::vector<double>& losses, std::string_view text,
                             std::int64_t block, const std::string& protocol);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -11,7 +11,7 @@
 #include "zoo/text/held_out.h"
 #include "zoo/text/recurrent.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // The seed's derived key; key 0 initialises the model.
@@ -48,10 +48,7 @@ TextExperiment::TextExperiment(const TextSettings& settings)
                                    .decays = optim::is_matrix}) {}
 
 std::vector<State> TextExperiment::states() const {
-  std::vector<State> all = model_->parameters();
-  for (const State& state : adam_.states()) all.push_back(state);
-  all.insert(all.end(), carried_.begin(), carried_.end());
-  return all;
+  return joined({model_->parameters(), adam_.states(), carried_});
 }
 
 // What step `step` learns from, (B,T+1). A recurrent model reads B parts of the text side by side,
@@ -111,11 +108,7 @@ NamedTensors TextExperiment::step(const StepInfo& info) {
 std::vector<Tensor> TextExperiment::step_graph(const StepInfo& info) {
   const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(info.step)).fold_in(1);
   Context context = Context::training(key);
-  const Tensor now = loss(info, context);
-  Gradients all = gradients(now);
-  std::vector<Tensor> roots = {now};
-  roots.insert(roots.end(), all.values.begin(), all.values.end());
-  return roots;
+  return graphs_of(gradients(loss(info, context)));
 }
 
 Metrics TextExperiment::validate() {
@@ -138,8 +131,15 @@ std::int64_t TextExperiment::steps_per_epoch() const {
 
 std::int64_t TextExperiment::parameter_count() const { return element_count(model_->parameters()); }
 
+std::vector<std::pair<std::string, std::string>> TextExperiment::chosen() const {
+  return {{"context", std::to_string(settings_.context)},
+          {"layers", std::to_string(settings_.layers)},
+          {"width", std::to_string(settings_.width)},
+          {"lr", fmt::format("{}", settings_.lr)}};
+}
+
 std::vector<Figure> TextExperiment::evaluate(Console& console) {
   return test_figures(*model_, *tokenizer_, text_, console);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

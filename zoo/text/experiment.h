@@ -9,7 +9,7 @@
 #include "zoo/common/train_verb.h"
 #include "zoo/text/settings.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 class TextExperiment : public Trainable {
  public:
@@ -28,6 +28,7 @@ class TextExperiment : public Trainable {
   std::int64_t steps_per_epoch() const override;
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 2 : 10; }
   std::int64_t parameter_count() const override;
+  std::vector<std::pair<std::string, std::string>> chosen() const override;
   std::string item_name() const override { return "tokens"; }
   std::int64_t items_per_step() const override { return settings_.train.batch * settings_.context; }
   std::string data_name() const override { return text_.name(); }
@@ -50,4 +51,4 @@ class TextExperiment : public Trainable {
   optim::AdamW adam_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

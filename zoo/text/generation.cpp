@@ -9,7 +9,7 @@
 
 #include "zoo/common/utf8.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // One text in the making.
@@ -169,4 +169,4 @@ std::vector<Generated> generate(
   return results;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -11,7 +11,7 @@
 #include "zoo/text/sampling.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 struct GenerationOptions {
   SamplingOptions sampling;
@@ -51,4 +51,4 @@ std::vector<Generated> generate(
     const GenerationOptions& options,
     const std::function<void(std::int64_t text, std::string_view characters)>& on_text = {});
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

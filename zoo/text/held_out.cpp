@@ -6,7 +6,7 @@
 #include "zoo/text/evaluation.h"
 #include "zoo/text/generation.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // The end of what is before a part of the text, and the part: so that its first tokens too are
@@ -59,4 +59,4 @@ void write_sample_text(const std::filesystem::path& path, const std::string& rec
   write_text(path, fmt::format("{}\n\n# {}\n", texts.front().text, recipe));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -12,7 +12,7 @@
 #include "zoo/text/text_data.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// The mean loss on 16384 tokens of the validation part, evenly spread, in nats per token. That costs
 /// about as much as a few training steps.
@@ -28,4 +28,4 @@ void write_sample_text(const std::filesystem::path& path, const std::string& rec
                        const LanguageModel& model, const Tokenizer& tokenizer,
                        const std::vector<Token>& begin, const TextSettings& settings);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // (parent, token) -> node, by open addressing.
@@ -175,4 +175,4 @@ std::vector<double> KneserNey::distribution(std::span<const Token> before) const
   return p;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

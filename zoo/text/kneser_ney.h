@@ -11,7 +11,7 @@
 
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// How many discounts an n-gram length has.
 enum class Discounts {
@@ -68,4 +68,4 @@ class KneserNey {
   std::vector<std::array<double, 3>> discounts_;  // of n-grams of length k at k - 1
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// Sequences that are being continued: what the model remembers of their tokens so far (keys and
 /// values, or a recurrent state).
@@ -37,4 +37,4 @@ class LanguageModel : public nn::Module {
   virtual std::int64_t context_limit() const { return 0; }
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -20,7 +20,7 @@
 #include "zoo/text/text_data.h"
 #include "zoo/text/trained.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -133,17 +133,18 @@ int eval(const Opened& opened, const TextSettings& settings, const TextReadFlags
   return exit_done;
 }
 
-// How unexpected each line of a file is, one by one: the model sees a newline before it.
+// The log-likelihood of each line of a file, one by one: the model sees a newline before it.
 int score(const Opened& opened, const TextSettings&, const TextReadFlags& flags) {
   const TrainedText& trained = opened.trained;
   for (const LineScore& line :
        line_scores(*trained.model, *trained.tokenizer, read_text(flags.text))) {
     if (flags.compute.json)
-      fmt::print("{}\n", json_text({{"nats", line.nats},
+      fmt::print("{}\n", json_text({{"log_likelihood", line.log_likelihood},
                                     {"bits_per_char", line.bits_per_char},
                                     {"text", line.text}}));
     else
-      fmt::print("{:9.3f} nats {:7.3f} bits/char  {}\n", line.nats, line.bits_per_char, line.text);
+      fmt::print("{:9.3f} nats {:7.3f} bits/char  {}\n", line.log_likelihood, line.bits_per_char,
+                 line.text);
   }
   return exit_done;
 }
@@ -234,15 +235,20 @@ int run(int argc, char** argv) {
   Verb& measure =
       reader("eval", "Measures how well the model predicts the test text", measured, eval);
   add_data_flag(add_record_flag(measure, measured), measured);
-  reader("score", "Says how unexpected each line of a file is", scored, score)
+  reader("score",
+         "Prints the log-likelihood of each line of a file, in nats (higher: more normal), and its "
+         "bits "
+         "per character",
+         scored, score)
       .argument("FILE", scored.text, "a text");
   reader("info", "Says what a run or a model file holds", shown, info);
   return program.run(argc, argv);
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text
 
 int main(int argc, char** argv) {
-  return genera::zoo::run_program("genera-text", [&] { return genera::zoo::run(argc, argv); });
+  return genera::zoo::run_program("genera-text",
+                                  [&] { return genera::zoo::text::run(argc, argv); });
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 class NgramDecoder : public Decoder {
@@ -74,4 +74,4 @@ std::unique_ptr<Decoder> Ngram::decoder(std::int64_t batch) const {
   return std::make_unique<NgramDecoder>(*counts_, batch);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

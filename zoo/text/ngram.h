@@ -9,7 +9,7 @@
 #include "zoo/text/kneser_ney.h"
 #include "zoo/text/language_model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// Kneser-Ney over a text, on the host. What a checkpoint keeps is the text (state "text", i32): the
 /// counts follow from it.
@@ -36,4 +36,4 @@ class Ngram : public LanguageModel {
   std::unique_ptr<const KneserNey> counts_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -7,7 +7,7 @@
 #include "zoo/text/evaluation.h"
 #include "zoo/text/held_out.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 NgramExperiment::NgramExperiment(const TextSettings& settings)
     : settings_(settings),
@@ -47,4 +47,4 @@ std::vector<Figure> NgramExperiment::evaluate(Console& console) {
   return test_figures(model_, *tokenizer_, text_, console);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

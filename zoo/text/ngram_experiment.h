@@ -8,7 +8,7 @@
 #include "zoo/text/ngram.h"
 #include "zoo/text/settings.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// No setting is chosen by the validation part, so that the model counts it too; the validation's
 /// loss is that of a model which did not.
@@ -44,4 +44,4 @@ class NgramExperiment : public Trainable {
   Ngram model_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -2,7 +2,7 @@
 
 #include <queue>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 constexpr std::size_t none = static_cast<std::size_t>(-1);
@@ -59,4 +59,4 @@ void merge_pairs(
   std::erase_if(symbols, [](const Symbol& symbol) { return symbol.text.empty(); });
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

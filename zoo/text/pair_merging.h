@@ -10,7 +10,7 @@
 
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 inline constexpr Token no_token = -1;
 
@@ -38,4 +38,4 @@ void merge_pairs(
     std::vector<Symbol>& symbols,
     const std::function<std::optional<Merge>(const Symbol& left, const Symbol& right)>& find);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

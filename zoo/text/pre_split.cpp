@@ -8,7 +8,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 // White_Space without and with what GPT-2 means by its complement.
 #define SPACE "\\x{9}-\\x{d}\\x{85}\\p{Z}"
@@ -100,4 +100,4 @@ void PreSplit::operator()(std::string_view text,
   if (done < text.size()) word(text.substr(done));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

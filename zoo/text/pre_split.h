@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// GPT-2's pattern (Radford et al., 2019, section 2.2): contractions, and runs of letters, of digits
 /// or of other signs with the blank before them. \s is spelt out as Unicode's White_Space, which
@@ -37,4 +37,4 @@ class PreSplit {
   std::unique_ptr<const Compiled> compiled_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -99,16 +99,17 @@ def main():
         text.write("\n".join(known) + "\n")
         text.flush()
         output = subprocess.run([program, "score", run, text.name, "--json"], check=True, stdout=subprocess.PIPE)
-    scores = [json.loads(line)["nats"] for line in output.stdout.decode().splitlines()]
+    scores = [json.loads(line)["log_likelihood"] for line in output.stdout.decode().splitlines()]
     assert known and len(scores) == len(known), "no line that the model knows the characters of"
     worst = 0
     for line, ours in zip(known, scores):
         tokens = torch.tensor([characters.index(c) for c in "\n" + line])
         model = recurrent if settings["model"] in ("lstm", "gru") else transformer
         with torch.no_grad():
-            theirs = F.cross_entropy(model(w, settings, tokens[:-1]).double(), tokens[1:], reduction="sum")
-        worst = max(worst, abs(ours - theirs.item()) / len(line))
-        print(f"{line!r}: genera {ours:.6f}, PyTorch {theirs.item():.6f} nats")
+            logits = model(w, settings, tokens[:-1]).double()
+            theirs = -F.cross_entropy(logits, tokens[1:], reduction="sum").item()
+        worst = max(worst, abs(ours - theirs) / len(line))
+        print(f"{line!r}: genera {ours:.6f}, PyTorch {theirs:.6f} nats")
     print(f"largest difference {worst:.1e} nats per token")
     sys.exit(worst > 1e-5)
 

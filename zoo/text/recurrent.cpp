@@ -8,7 +8,7 @@
 #include <bit>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 std::int64_t gate_count(Cell cell) { return cell == Cell::lstm ? 4 : 3; }
@@ -182,4 +182,4 @@ std::unique_ptr<Decoder> Recurrent::decoder(std::int64_t batch) const {
   return std::make_unique<RecurrentDecoder>(*this, batch);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -13,7 +13,7 @@
 
 #include "zoo/text/language_model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 enum class Cell { lstm, gru };
 
@@ -82,4 +82,4 @@ class Recurrent : public LanguageModel {
   std::vector<State> carried_;  // hidden (and cell) of each layer
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

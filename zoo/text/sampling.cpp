@@ -7,7 +7,7 @@
 #include <limits>
 #include <numeric>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -100,4 +100,4 @@ Token draw(std::span<const double> distribution, double uniform) {
   return static_cast<Token>(last);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -7,7 +7,7 @@
 
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 struct SamplingOptions {
   double temperature = 1;            ///< 0: always the most probable token
@@ -30,4 +30,4 @@ std::vector<double> next_distribution(std::span<const float> logits, std::span<c
 /// The token whose part of [0,1) `uniform` lies in.
 Token draw(std::span<const double> distribution, double uniform);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -8,7 +8,7 @@
 
 #include "zoo/common/utf8.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
@@ -213,4 +213,4 @@ std::string SentencePiece::decode(std::span<const Token> tokens) const {
   return text;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

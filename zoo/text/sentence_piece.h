@@ -13,7 +13,7 @@
 #include "zoo/text/pair_merging.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// U+2581, which stands for a blank.
 inline constexpr std::string_view blank_sign = "\xe2\x96\x81";
@@ -92,4 +92,4 @@ class SentencePiece : public Tokenizer {
   std::array<Token, 256> byte_tokens_{};
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -8,7 +8,7 @@
 #include "zoo/text/recurrent.h"
 #include "zoo/text/transformer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 TransformerShape transformer_shape(const TextSettings& s, std::int64_t vocabulary) {
@@ -111,4 +111,4 @@ std::unique_ptr<LanguageModel> make_model(const TextSettings& settings, std::int
   }
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -12,8 +12,10 @@
 #include "zoo/text/tokenizer.h"
 
 namespace genera::zoo {
-
 class Verb;
+}
+
+namespace genera::zoo::text {
 
 /// A 0 stands for the model's own default, see resolved().
 struct TextSettings {
@@ -61,4 +63,4 @@ std::unique_ptr<Tokenizer> make_tokenizer(const TextSettings& settings, const Te
 /// not fit, and for ngram, which is no network.
 std::unique_ptr<LanguageModel> make_model(const TextSettings& settings, std::int64_t vocabulary);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

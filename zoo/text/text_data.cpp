@@ -15,7 +15,7 @@
 #include <optional>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 namespace fs = std::filesystem;
@@ -156,4 +156,4 @@ std::string generated_text(std::size_t bytes, std::uint64_t seed) {
   return text;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// A text in three parts that follow each other: the last tenth is the test part, the last tenth (or
 /// another share, perhaps 0) of what is before it the validation part. No UTF-8 character is cut.
@@ -42,4 +42,4 @@ std::string absolute_text(const std::string& name_or_path);
 /// there is no file.
 std::string generated_text(std::size_t bytes, std::uint64_t seed);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

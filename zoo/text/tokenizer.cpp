@@ -11,7 +11,7 @@
 #include "zoo/common/utf8.h"
 #include "zoo/text/formats/tokenizer_file.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -131,4 +131,4 @@ std::unique_ptr<Tokenizer> tokenizer_from_json(const std::string& text, const st
   throw DataError(fmt::format("{}: has no tokenizer that is known here", source));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 using Token = std::int32_t;
 
@@ -51,4 +51,4 @@ std::unique_ptr<Tokenizer> make_char_tokenizer(std::string_view text);
 /// What to_json() wrote. DataError, which begins with `source`, for anything else.
 std::unique_ptr<Tokenizer> tokenizer_from_json(const std::string& json, const std::string& source);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

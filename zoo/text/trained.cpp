@@ -6,7 +6,7 @@
 #include "zoo/common/saved_states.h"
 #include "zoo/text/ngram.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 TrainedText trained_ngram(const TrainedRun& run, const TextSettings& settings,
@@ -46,4 +46,4 @@ TrainedText trained_text(const ModelFile& file) {
   return {file.model, file.tokenizer, element_count(file.model->parameters())};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

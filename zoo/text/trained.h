@@ -10,7 +10,7 @@
 #include "zoo/text/settings.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 struct TrainedText {
   std::shared_ptr<const LanguageModel> model;
@@ -24,4 +24,4 @@ TrainedText trained_text(const TrainedRun& run, const TextSettings& settings);
 /// The same of another program's model.
 TrainedText trained_text(const ModelFile& file);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -7,7 +7,7 @@
 #include "zoo/text/transformer_block.h"
 #include "zoo/text/transformer_decoder.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 void check(bool holds, const TransformerShape& s, const char* wants) {
@@ -103,4 +103,4 @@ std::unique_ptr<Decoder> Transformer::decoder(std::int64_t batch) const {
   return std::make_unique<TransformerDecoder>(*this, batch);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -15,7 +15,7 @@
 
 #include "zoo/text/language_model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 enum class Positions {
   learned,  ///< a vector per position is added to the embedding: at most `context` tokens
@@ -107,4 +107,4 @@ class Transformer : public LanguageModel {
   std::unique_ptr<const RotaryTable> rotary_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // N(0, 0.02), no bias (Radford et al., 2019, section 2.3; Touvron et al. leave it open).
@@ -149,4 +149,4 @@ Tensor TransformerBlock::mlp(const Tensor& x, Context& context) const {
   return down_(silu(slice(inner, -1, 0, hidden)) * slice(inner, -1, hidden, 2 * hidden));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

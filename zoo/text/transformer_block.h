@@ -6,7 +6,7 @@
 
 #include "zoo/text/transformer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// Vectors that are looked up. State: weight (rows,C), at first N(0, 0.02).
 class Table : public nn::Module {
@@ -76,4 +76,4 @@ class TransformerBlock : public nn::Module {
   nn::Linear attention_, projection_, up_, down_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -9,7 +9,7 @@
 
 #include "zoo/text/transformer_block.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 constexpr std::int64_t smallest_capacity = 64;
@@ -101,4 +101,4 @@ Tensor TransformerDecoder::append(const Tensor& tokens) {
   return x;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -10,7 +10,7 @@
 
 #include "zoo/text/transformer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 class TransformerDecoder : public Decoder {
  public:
@@ -42,4 +42,4 @@ class TransformerDecoder : public Decoder {
   std::vector<Update> updates_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -19,7 +19,7 @@
 #include "zoo/common/failure.h"
 #include "zoo/vae/conv_vae.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 // Of the one-hot vectors: from the first step on the class must say as much to the decoder as all of z
@@ -105,4 +105,4 @@ std::unique_ptr<LatentModel> make_conditional_vae(const VaeShape& shape, const K
       conv_decoder(shape, shape.latent + shape.classes, key));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -11,7 +11,7 @@
 
 #include "zoo/common/failure.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 constexpr std::int64_t kernel = 4;
@@ -55,4 +55,4 @@ std::unique_ptr<LatentModel> make_conv_vae(const VaeShape& shape, const Key& key
                                conv_decoder(shape, shape.latent, key));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

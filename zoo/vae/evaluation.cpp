@@ -11,7 +11,7 @@
 #include "zoo/common/log_sum_exp.h"
 #include "zoo/vae/pictures.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 constexpr std::int64_t images_at_once = 100;
@@ -143,14 +143,11 @@ Figure class_agreement(const VaeObjective& objective, const Classifier& classifi
   const std::int64_t classes = objective.model().shape().classes;
   const std::vector<std::int32_t> asked = cycled_labels(of_each * classes, classes);
   const auto images = sample_images(objective, of_each * classes, evaluation_seed, false, asked);
-  const std::vector<std::int32_t> found = classifier.classes(images);
-  std::vector<double> agrees;
-  for (std::size_t i = 0; i < asked.size(); ++i) agrees.push_back(asked[i] == found[i] ? 1 : 0);
-  return mean_figure(
-      "class_agreement", agrees, "",
+  return agreement_figure(
+      asked, classifier.classes(images),
       fmt::format("{} samples of each of {} classes, means of p(x|y,z), in the eyes of "
                   "the classifier {:.8}",
                   of_each, classes, classifier.digest()));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -11,7 +11,7 @@
 #include "zoo/common/summary.h"
 #include "zoo/vae/objective.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 /// The training or evaluation target of grey images: they themselves, or with `binarize` a draw
 /// with each pixel's value as probability.
@@ -40,8 +40,7 @@ std::vector<double> iwae_bounds(const VaeObjective& objective, const data::Image
 std::vector<Figure> evaluate(const VaeObjective& objective, const data::Images& images,
                              bool binarize, std::int64_t iwae_samples, Console& console);
 
-/// class_agreement: of samples of a conditional model, as many of each class, the share that the
-/// classifier takes for the class that was asked for.
+/// class_agreement of a conditional model's samples, as many of each class.
 Figure class_agreement(const VaeObjective& objective, const Classifier& classifier);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

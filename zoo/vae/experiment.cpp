@@ -13,7 +13,7 @@
 #include "zoo/vae/evaluation.h"
 #include "zoo/vae/pictures.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 const VaeSettings& consistent(const VaeSettings& settings) {
@@ -36,22 +36,11 @@ VaeExperiment::VaeExperiment(const VaeSettings& settings)
       objective_(make_objective(settings, data_.train().channels(), data_.train().height(),
                                 data_.train().width(), data_.train().classes())),
       adam_(objective_.parameters(), {.lr = settings.lr}) {
-  if (settings.weight_average > 0)
-    average_.emplace(objective_.parameters(),
-                     optim::EmaOptions{.decay = settings.weight_average, .warm_up = true});
+  average_ = WeightAverage(objective_.parameters(), settings.weight_average);
 }
 
 std::vector<State> VaeExperiment::states() const {
-  std::vector<State> all = objective_.states();
-  for (const State& state : adam_.states()) all.push_back(state);
-  if (average_) all.insert(all.end(), average_->states().begin(), average_->states().end());
-  return all;
-}
-
-void VaeExperiment::with_evaluation_weights(const std::function<void()>& body) {
-  if (!average_) return body();
-  const optim::UseAverages averaged(*average_);
-  body();
+  return joined({objective_.states(), adam_.states(), average_.states()});
 }
 
 // Of the seed's derived keys 0 initialises the model and 1 orders the data.
@@ -106,20 +95,16 @@ NamedTensors VaeExperiment::step(const StepInfo& info) {
   adam_.scale_learning_rate(rate_factor(settings_.schedule, info, settings_.lr_warmup));
   std::vector<Tensor> along = {now.loss};
   for (const auto& [name, part] : now.parts) along.push_back(part);
-  adam_.step(gradients(now), {.updates = std::move(now.updates),
-                              .metrics = std::move(along),
-                              .average = average_ ? &*average_ : nullptr});
+  adam_.step(
+      gradients(now),
+      {.updates = std::move(now.updates), .metrics = std::move(along), .average = average_.ema()});
   NamedTensors figures = {{"loss", now.loss}};
   figures.insert(figures.end(), now.parts.begin(), now.parts.end());
   return figures;
 }
 
 std::vector<Tensor> VaeExperiment::step_graph(const StepInfo& info) {
-  const Terms now = terms(info);
-  Gradients all = gradients(now);
-  std::vector<Tensor> roots = {now.loss};
-  roots.insert(roots.end(), all.values.begin(), all.values.end());
-  return roots;
+  return graphs_of(gradients(terms(info)));
 }
 
 Metrics VaeExperiment::validate() {
@@ -163,8 +148,15 @@ std::int64_t VaeExperiment::parameter_count() const {
   return element_count(objective_.parameters());
 }
 
-std::vector<Figure> VaeExperiment::evaluate(Console& console) {
-  return zoo::evaluate(objective_, data_.test(), binarize(), 0, console);
+std::vector<std::pair<std::string, std::string>> VaeExperiment::chosen() const {
+  const VaeShape& shape = objective_.model().shape();
+  return {{"latent", std::to_string(shape.latent)},
+          {"hidden", std::to_string(shape.hidden)},
+          {"layers", std::to_string(shape.layers)}};
 }
 
-}  // namespace genera::zoo
+std::vector<Figure> VaeExperiment::evaluate(Console& console) {
+  return vae::evaluate(objective_, data_.test(), binarize(), 0, console);
+}
+
+}  // namespace genera::zoo::vae

@@ -4,13 +4,13 @@
 #include <genera/optim.h>
 
 #include <memory>
-#include <optional>
 
 #include "zoo/common/image_data.h"
 #include "zoo/common/train_verb.h"
+#include "zoo/common/weight_average.h"
 #include "zoo/vae/settings.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 class VaeExperiment : public Trainable {
  public:
@@ -18,7 +18,9 @@ class VaeExperiment : public Trainable {
 
   std::vector<State> states() const override;
   std::vector<State> model_states() const override { return objective_.states(); }
-  void with_evaluation_weights(const std::function<void()>& body) override;
+  void with_evaluation_weights(const std::function<void()>& body) override {
+    average_.during(body);
+  }
   NamedTensors step(const StepInfo& info) override;
   std::vector<Tensor> step_graph(const StepInfo& info) override;
   Metrics validate() override;
@@ -29,6 +31,7 @@ class VaeExperiment : public Trainable {
   std::int64_t steps_per_epoch() const override { return data_.steps_per_epoch(); }
   std::int64_t default_epochs() const override { return settings_.train.smoke ? 5 : 20; }
   std::int64_t parameter_count() const override;
+  std::vector<std::pair<std::string, std::string>> chosen() const override;
   std::string data_name() const override { return data_.name(); }
   std::string data_digest() const override { return data_.digest(); }
   std::string loss_label() const override;
@@ -51,7 +54,7 @@ class VaeExperiment : public Trainable {
   ImageData data_;
   VaeObjective objective_;
   optim::Adam adam_;
-  std::optional<optim::Ema> average_;
+  WeightAverage average_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <string>
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 Normal combine_normals(const Normal& estimate, const Normal& prior) {
   const Tensor difference = prior.log_variance - estimate.log_variance;
@@ -114,4 +114,4 @@ std::unique_ptr<LatentModel> make_ladder_vae(const VaeShape& shape, const Key& k
   return std::make_unique<LadderVae>(shape, std::move(layers), std::move(decoder));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

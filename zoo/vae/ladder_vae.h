@@ -5,7 +5,7 @@
 
 #include "zoo/vae/model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 /// One stochastic layer z_i, (B,Z_i).
 struct LadderLayer {
@@ -44,4 +44,4 @@ class LadderVae : public LatentModel {
 /// precision (1602.02282, equations 18 and 19).
 Normal combine_normals(const Normal& estimate, const Normal& prior);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

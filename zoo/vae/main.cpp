@@ -15,7 +15,7 @@
 #include "zoo/vae/experiment.h"
 #include "zoo/vae/pictures.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 struct VaeReadFlags : ReadFlags {
@@ -106,18 +106,18 @@ int eval(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags&
   return finish_eval(run, flags, std::move(figures), element_count(objective.parameters()));
 }
 
-// -log p(x) of each image, bounded from above: images unlike those of the training stand out.
+// log p(x) of each image, bounded from below: images unlike those of the training are unlikely.
 int score(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
   Console console(flags.compute.quiet);
   const VaeObjective objective = trained_objective(run, settings);
   const data::Images images = test_images(run, settings, flags);
   const bool binarize = settings.binarize == "dynamic";
-  if (flags.iwae == 0)
-    return finish_scores(run, flags, "negative_elbo",
-                         negative_elbo_parts(objective, images, binarize).negative_elbo());
-  std::vector<double> scores = iwae_bounds(objective, images, binarize, flags.iwae, console);
+  if (flags.iwae > 0)
+    return finish_scores(run, flags, "iwae",
+                         iwae_bounds(objective, images, binarize, flags.iwae, console));
+  std::vector<double> scores = negative_elbo_parts(objective, images, binarize).negative_elbo();
   for (double& value : scores) value = -value;
-  return finish_scores(run, flags, "negative_iwae", scores);
+  return finish_scores(run, flags, "elbo", scores);
 }
 
 int info(const TrainedRun& run, const VaeSettings& settings, const VaeReadFlags& flags) {
@@ -168,7 +168,11 @@ int run(int argc, char** argv) {
   add_data_flag(add_record_flag(measure, measured), measured)
       .option("iwae", measured.iwae, "Draws of the importance-weighted bound; 0: none",
               Range{0, 1e6});
-  Verb& rate = reader("score", "Bounds -log p(x) of each test image, in nats", scored, score);
+  Verb& rate =
+      reader("score",
+             "Writes a lower bound on the log-likelihood of each test image, in nats (higher: "
+             "more normal)",
+             scored, score);
   add_scores_flag(add_data_flag(rate, scored), scored)
       .option("iwae", scored.iwae, "Draws of the importance-weighted bound; 0: the ELBO",
               Range{0, 1e6});
@@ -177,8 +181,8 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae
 
 int main(int argc, char** argv) {
-  return genera::zoo::run_program("genera-vae", [&] { return genera::zoo::run(argc, argv); });
+  return genera::zoo::run_program("genera-vae", [&] { return genera::zoo::vae::run(argc, argv); });
 }

@@ -6,7 +6,7 @@
 
 #include "zoo/vae/model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 std::unique_ptr<LatentModel> make_mlp_vae(const VaeShape& shape, const Key& key) {
   const std::int64_t pixels = shape.channels * shape.height * shape.width;
@@ -21,4 +21,4 @@ std::unique_ptr<LatentModel> make_mlp_vae(const VaeShape& shape, const Key& key)
   return std::make_unique<Vae>(shape, std::move(encoder), std::move(decoder));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

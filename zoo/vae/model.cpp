@@ -2,7 +2,7 @@
 
 #include <genera/functions.h>
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 Tensor sample_normal(const Normal& normal, const Key& key) {
   return normal.mean + exp(0.5 * normal.log_variance) * random_normal(key, normal.mean.shape());
@@ -50,4 +50,4 @@ Tensor Vae::generate(std::int64_t count, const Key& key, const Tensor&) const {
   return decoder_(random_normal(key, {count, shape().latent}));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 /// Sizes of a model; what it does not have is not used.
 struct VaeShape {
@@ -134,4 +134,4 @@ std::unique_ptr<LatentModel> make_ladder_vae(const VaeShape& shape, const Key& k
 /// Discrete z with a learned prior (vq_vae.h).
 std::unique_ptr<LatentModel> make_vq_vae(const VaeShape& shape, const Key& key);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 const Axes pixels = {1, 2, 3};
@@ -80,4 +80,4 @@ Tensor iwae_bound(const Tensor& log_weights) {
   return logsumexp(log_weights, {1}) - std::log(static_cast<double>(log_weights.size(1)));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

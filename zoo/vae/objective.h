@@ -6,7 +6,7 @@
 
 #include "zoo/vae/model.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 /// p(x|z) given the decoder's output.
 enum class Likelihood {
@@ -60,4 +60,4 @@ class VaeObjective {
 /// Its gradient is that of equation 13: each draw's weighs as w does.
 Tensor iwae_bound(const Tensor& log_weights);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

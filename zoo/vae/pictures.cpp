@@ -5,19 +5,14 @@
 #include <algorithm>
 #include <span>
 
+#include "zoo/common/host_copy.h"
 #include "zoo/common/interpolation.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 // Of samples: memory for any --count.
 constexpr std::int64_t images_at_once = 1000;
-
-io::HostArray on_host(const Tensor& images) {
-  auto array = io::HostArray::zeros(DType::f32, images.shape());
-  images.copy_to(array.bytes);
-  return array;
-}
 
 std::vector<float> row(const std::vector<float>& matrix, std::int64_t index, std::int64_t length) {
   const auto begin = matrix.begin() + index * length;
@@ -29,24 +24,16 @@ std::vector<float> row(const std::vector<float>& matrix, std::int64_t index, std
 io::HostArray sample_images(const VaeObjective& objective, std::int64_t count, std::uint64_t seed,
                             bool draws, const std::vector<std::int32_t>& labels) {
   const VaeShape& shape = objective.model().shape();
-  auto images =
-      io::HostArray::zeros(DType::f32, {count, shape.channels, shape.height, shape.width});
-  const std::size_t image_bytes = images.bytes.size() / static_cast<std::size_t>(count);
-  for (std::int64_t first = 0; first < count; first += images_at_once) {
-    const std::int64_t n = std::min(images_at_once, count - first);
+  const auto part = [&](std::int64_t first, std::int64_t n) {
     const Key key = first == 0 ? Key(seed) : Key(seed).fold_in(static_cast<std::uint64_t>(first));
     Tensor given;
     if (!labels.empty())
       given =
           Tensor::from(std::vector(labels.begin() + first, labels.begin() + first + n), Shape{n});
     const Tensor output = objective.model().generate(n, key.fold_in(0), given);
-    const Tensor part =
-        draws ? objective.draw_image(output, key.fold_in(1)) : objective.mean_image(output);
-    part.copy_to(std::span(images.bytes)
-                     .subspan(static_cast<std::size_t>(first) * image_bytes,
-                              static_cast<std::size_t>(n) * image_bytes));
-  }
-  return images;
+    return draws ? objective.draw_image(output, key.fold_in(1)) : objective.mean_image(output);
+  };
+  return rows_on_host(count, {shape.channels, shape.height, shape.width}, images_at_once, part);
 }
 
 std::vector<std::int32_t> cycled_labels(std::int64_t count, std::int64_t classes) {
@@ -99,4 +86,4 @@ io::HostArray interpolated_images(const VaeObjective& objective, const data::Ima
   return on_host(concat(parts, 0));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

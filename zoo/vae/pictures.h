@@ -9,7 +9,7 @@
 
 #include "zoo/vae/objective.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 /// `count` images of z ~ p(z): means of p(x|z), or with `draws` samples of it. Image i depends on
 /// the seed and i only. `labels`, one per image, where the model is conditional.
@@ -30,4 +30,4 @@ io::HostArray interpolated_images(const VaeObjective& objective, const data::Ima
                                   const std::vector<std::int64_t>& indices, std::int64_t steps,
                                   bool spherical);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 // Of the convolutions: the row above and the position's own, one column more on each side; of one row
@@ -112,4 +112,4 @@ Tensor GatedPixelCnn::sample(std::int64_t count, const Key& key) const {
   return Tensor::from(codes, shape);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

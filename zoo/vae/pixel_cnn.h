@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 /// The gated PixelCNN of van den Oord et al., "Conditional image generation with PixelCNN decoders"
 /// (1606.05328), section 2: p(k) is the product over positions, row by row, of p(k_i | k_j, j < i).
@@ -57,4 +57,4 @@ class GatedPixelCnn : public nn::Module {
   nn::Conv2d before_logits_, logits_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -2,7 +2,7 @@
 
 #include "zoo/common/command_line.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 void add_flags(Verb& verb, VaeSettings& s) {
   add_train_flags(verb, s.train);
@@ -74,4 +74,4 @@ VaeObjective make_objective(const VaeSettings& settings, std::int64_t channels, 
           settings.likelihood == "logistic" ? Likelihood::logistic : Likelihood::bernoulli};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -9,8 +9,10 @@
 #include "zoo/vae/objective.h"
 
 namespace genera::zoo {
-
 class Verb;
+}
+
+namespace genera::zoo::vae {
 
 struct VaeSettings {
   TrainFlags train;
@@ -40,4 +42,4 @@ void add_flags(Verb& verb, VaeSettings& settings);
 VaeObjective make_objective(const VaeSettings& settings, std::int64_t channels, std::int64_t height,
                             std::int64_t width, std::int64_t classes);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

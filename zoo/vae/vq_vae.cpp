@@ -6,7 +6,7 @@
 
 #include "zoo/common/failure.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 namespace {
 
 constexpr double decay = 0.99;         // gamma of appendix A.1
@@ -17,9 +17,10 @@ constexpr double commitment = 0.25;    // beta of equation 3
 constexpr std::int64_t reduction = 4;  // of height and width by the encoder
 constexpr std::int64_t conv_kernel = 4;  // of stride 2
 
-std::int64_t prior_layers(const VaeShape& shape) {
-  if (shape.layers > 0) return shape.layers;
-  return std::max<std::int64_t>(std::max(shape.height, shape.width) / reduction - 1, 1);
+VaeShape with_prior_layers(VaeShape shape) {
+  if (shape.layers == 0)
+    shape.layers = std::max<std::int64_t>(std::max(shape.height, shape.width) / reduction - 1, 1);
+  return shape;
 }
 
 }  // namespace
@@ -67,7 +68,7 @@ std::vector<Update> Codebook::follow(const Tensor& z, const Tensor& indices, con
 }
 
 VqVae::VqVae(const VaeShape& shape, nn::Sequential encoder, nn::Sequential decoder, const Key& key)
-    : LatentModel(shape),
+    : LatentModel(with_prior_layers(shape)),
       encoder_(nn::named("encoder", std::move(encoder))),
       decoder_(nn::named("decoder", std::move(decoder))),
       codebook_(shape.codes, shape.latent, key.fold_in(0)),
@@ -75,7 +76,7 @@ VqVae::VqVae(const VaeShape& shape, nn::Sequential encoder, nn::Sequential decod
                                                .height = shape.height / reduction,
                                                .width = shape.width / reduction,
                                                .features = shape.hidden,
-                                               .layers = prior_layers(shape)},
+                                               .layers = this->shape().layers},
                                               key.fold_in(1)))) {}
 
 void VqVae::visit(nn::Visitor& visitor) const {
@@ -134,4 +135,4 @@ std::unique_ptr<LatentModel> make_vq_vae(const VaeShape& shape, const Key& key) 
   return std::make_unique<VqVae>(shape, std::move(encoder), std::move(decoder), key.fold_in(6));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -6,7 +6,7 @@
 #include "zoo/vae/model.h"
 #include "zoo/vae/pixel_cnn.h"
 
-namespace genera::zoo {
+namespace genera::zoo::vae {
 
 /// K vectors of D numbers, of which each vector is replaced by the nearest. They follow what they
 /// replace by moving averages (1711.00937, appendix A.1).
@@ -62,4 +62,4 @@ class VqVae : public LatentModel {
   GatedPixelCnn prior_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::vae

@@ -2,7 +2,7 @@
 
 #include "zoo/text/formats/model_formats.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // Reads the keys "architecture.name".
@@ -28,7 +28,7 @@ class ArchitectureReader {
           fmt::format("'{}' asks for what is not supported; use another model", key(name)));
   }
   std::string text(std::string_view name, std::optional<std::string> otherwise) const {
-    return values_.text(key(name), otherwise);
+    return values_.text(key(name), std::move(otherwise));
   }
 
  private:
@@ -119,4 +119,4 @@ ImportedModel import_gguf(const io::GgufFile& file) {
   return {import_transformer(shape, *weights, map), std::nullopt};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -10,7 +10,7 @@
 #include "zoo/text/formats/tokenizer_file.h"
 #include "zoo/text/sentence_piece.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 constexpr std::int64_t most_tokens = std::int64_t{1} << 31;
@@ -138,4 +138,4 @@ std::unique_ptr<Tokenizer> read_gguf_tokenizer(const io::GgufFile& file) {
   return GgufTokenizerReader(file).make();
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

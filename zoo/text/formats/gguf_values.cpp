@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 std::int64_t GgufValues::integer(std::string_view key, std::int64_t low, std::int64_t high,
                                  std::optional<std::int64_t> otherwise) const {
@@ -39,4 +39,4 @@ void GgufValues::fail(std::string_view problem) const {
   io::BinaryFile("read_gguf", std::span<const std::byte>(), file_.file_name()).fail(problem);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

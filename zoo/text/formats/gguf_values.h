@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// The file must outlive it. DataErrors name the file and the key.
 class GgufValues {
@@ -52,4 +52,4 @@ class GgufValues {
   const io::GgufFile& file_;
 };
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -6,7 +6,7 @@
 
 #include "zoo/text/formats/model_formats.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // A feature that changes the model's function and that the Transformer does not have.
@@ -143,7 +143,7 @@ std::optional<Token> end_token(const JsonFile& config) {
 TransformerShape resolved_or(const TransformerShape& shape,
                              const std::function<void(std::string_view)>& fail) {
   try {
-    const TransformerShape resolved = shape.resolved();
+    TransformerShape resolved = shape.resolved();
     if (resolved.heads * resolved.head_width > most_width)
       fail(fmt::format("{} heads of width {} are too many", resolved.heads, resolved.head_width));
     return resolved;
@@ -184,4 +184,4 @@ ImportedModel import_hugging_face(const std::filesystem::path& path) {
   return {import_transformer(shape, *weights, map), end_token(config)};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

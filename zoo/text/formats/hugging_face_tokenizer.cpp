@@ -10,7 +10,7 @@
 #include "zoo/text/formats/tokenizer_file.h"
 #include "zoo/text/sentence_piece.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 class HuggingFaceReader {
@@ -288,4 +288,4 @@ std::unique_ptr<Tokenizer> read_hugging_face_tokenizer(const JsonFile& file,
   return reader.make(hints, &config.root());
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

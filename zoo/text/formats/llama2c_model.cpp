@@ -6,7 +6,7 @@
 
 #include "zoo/text/formats/model_formats.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len
@@ -138,4 +138,4 @@ ImportedModel import_llama2c(const std::filesystem::path& path) {
           std::nullopt};
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -8,7 +8,7 @@
 #include "zoo/text/formats/tokenizer_file.h"
 #include "zoo/text/sentence_piece.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 std::string with_blank_signs(std::string_view text) {
@@ -68,4 +68,4 @@ std::unique_ptr<Tokenizer> read_llama2c_tokenizer(const std::filesystem::path& p
                                          "[read_llama2c_tokenizer] " + file.name());
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

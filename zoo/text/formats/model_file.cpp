@@ -6,7 +6,7 @@
 #include "zoo/text/formats/model_formats.h"
 #include "zoo/text/formats/tokenizer_file.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 namespace fs = std::filesystem;
@@ -92,4 +92,4 @@ bool is_model_file(const fs::path& path) {
          !fs::exists(folder / "config.toml", ignored);
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -8,7 +8,7 @@
 #include "zoo/text/tokenizer.h"
 #include "zoo/text/transformer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// A model as it lay in a file, with the tokenizer that belongs to it.
 struct ModelFile {
@@ -28,4 +28,4 @@ ModelFile open_model_file(const std::filesystem::path& path,
 /// with config.json or a .safetensors file in one, or a file of another kind.
 bool is_model_file(const std::filesystem::path& path);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -14,7 +14,7 @@
 #include "zoo/text/formats/weight_map.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// The largest extents that a file may claim: more are a damaged file, and products of these do
 /// not overflow.
@@ -44,4 +44,4 @@ ImportedModel import_llama2c(const std::filesystem::path& path);
 TransformerShape resolved_or(const TransformerShape& shape,
                              const std::function<void(std::string_view)>& fail);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -13,7 +13,7 @@
 
 #ifdef GENERA_HAVE_PROTOZERO
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 // The fields of sentencepiece_model.proto that are read.
@@ -165,11 +165,11 @@ std::unique_ptr<Tokenizer> read_sentence_piece_model(const std::filesystem::path
   }
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text
 
 #else
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 std::unique_ptr<Tokenizer> read_sentence_piece_model(const std::filesystem::path& path) {
   io::BinaryFile("read_sentence_piece", path)
@@ -178,6 +178,6 @@ std::unique_ptr<Tokenizer> read_sentence_piece_model(const std::filesystem::path
           "tokenizer.json");
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text
 
 #endif

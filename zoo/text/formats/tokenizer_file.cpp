@@ -5,7 +5,7 @@
 
 #include <array>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 namespace fs = std::filesystem;
@@ -60,4 +60,4 @@ std::unique_ptr<Tokenizer> open_tokenizer(const fs::path& path, const TokenizerH
                   path.native()));
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -11,7 +11,7 @@
 #include "zoo/common/json_file.h"
 #include "zoo/text/tokenizer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// What only the model's own file knows.
 struct TokenizerHints {
@@ -50,4 +50,4 @@ std::unique_ptr<Tokenizer> read_gguf_tokenizer(const io::GgufFile& file);
 /// What SentencePiece::to_json() wrote.
 std::unique_ptr<Tokenizer> read_sentence_piece_json(const JsonFile& file);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -10,7 +10,7 @@
 #include "zoo/text/formats/tokenizer_file.h"
 #include "zoo/text/sentence_piece.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 using Writer = nlohmann::ordered_json;
@@ -155,4 +155,4 @@ std::unique_ptr<Tokenizer> read_sentence_piece_json(const JsonFile& file) {
   return std::make_unique<SentencePiece>(std::move(vocabulary), file.name());
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

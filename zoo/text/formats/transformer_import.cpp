@@ -8,7 +8,7 @@
 #include "zoo/common/machine.h"
 #include "zoo/text/formats/weight_map.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 constexpr std::int64_t element_bytes = sizeof(float);
@@ -141,4 +141,4 @@ std::shared_ptr<const Transformer> import_transformer(const TransformerShape& sh
   return model;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

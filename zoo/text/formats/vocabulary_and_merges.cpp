@@ -8,7 +8,7 @@
 #include "zoo/text/byte_level_bpe.h"
 #include "zoo/text/formats/tokenizer_file.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 using Ids = std::unordered_map<std::string_view, Token>;
@@ -76,4 +76,4 @@ std::unique_ptr<Tokenizer> read_vocabulary_and_merges(const std::filesystem::pat
   return std::make_unique<ByteLevelBpe>(std::move(result), file.name());
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 const TensorNames hugging_face_gpt2_names = {.embedding = "wte",
                                              .positions = "wpe",
@@ -113,4 +113,4 @@ WeightMap llama_weight_map(const TransformerShape& shape, const TensorNames& nam
   return map;
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

@@ -8,7 +8,7 @@
 #include "zoo/text/formats/weights.h"
 #include "zoo/text/transformer.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// How a tensor lies in a file, if not as in the state.
 enum class Layout {
@@ -55,4 +55,4 @@ WeightMap llama_weight_map(const TransformerShape& shape, const TensorNames& nam
 std::shared_ptr<const Transformer> import_transformer(const TransformerShape& shape,
                                                       const Weights& weights, const WeightMap& map);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

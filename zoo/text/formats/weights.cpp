@@ -8,7 +8,7 @@
 
 #include "zoo/common/json_file.h"
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 namespace {
 
 namespace fs = std::filesystem;
@@ -136,4 +136,4 @@ std::vector<float> as_floats(const io::HostArray& array, const std::string& what
   }
 }
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text

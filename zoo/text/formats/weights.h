@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace genera::zoo {
+namespace genera::zoo::text {
 
 /// Loads weights one by one, so that only the model itself has to fit into memory.
 class Weights {
@@ -38,4 +38,4 @@ std::unique_ptr<Weights> safetensors_weights(const std::filesystem::path& path);
 /// Floating-point values of any dtype as f32. DataError, which begins with `what`, for integers.
 std::vector<float> as_floats(const io::HostArray& array, const std::string& what);
 
-}  // namespace genera::zoo
+}  // namespace genera::zoo::text
