@@ -14,7 +14,7 @@ const ZooFamily& zoo_family() {
        {"--model dbn --hidden 12,8 --chains 8 --batch 8"},
        {"--model dbm --hidden 12,8 --chains 8 --batch 8 --mean-field 3"},
        {"--model visible --chains 8 --batch 8"},
-       {"--model visible --training exact --shrink 14 --batch 8"}},
+       {"--model visible --training exact --batch 8"}},
       {},
       trainable_of<BoltzmannExperiment, BoltzmannSettings>};
   return family;

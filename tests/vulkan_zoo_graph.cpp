@@ -26,7 +26,7 @@ struct Bound {
   double error, cancelled, of_terms;
 };
 constexpr Bound loss_bound{1e-10, 1e-2, 1e-10};
-constexpr Bound gradient_bound{1e-8, 1e-8, 1e-12};
+constexpr Bound gradient_bound{1e-8, 1e-4, 1e-12};
 const Bound& bound_of(const Tensor& root) { return root.rank() == 0 ? loss_bound : gradient_bound; }
 
 std::vector<Node*> nodes_below(const std::vector<Tensor>& roots) {

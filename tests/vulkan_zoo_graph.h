@@ -42,7 +42,8 @@ struct Difference {
   double largest_loss = 0, largest_gradient = 0;
 };
 /// Random numbers are equal; samples are wherever |u - p| > 1e-5; 0-d roots differ by at most 1e-5 relative, other roots by a normalised mean squared error of at most 1e-8. A loss
-/// below a tenth of the size of its terms is measured by that, a gradient that is nothing but rounding (1e-4 of its terms) may differ by 1e-6 of them. After a flip the roots are not compared. `graph` is that of `expected`.
+/// below a tenth of the size of its terms is measured by that, a gradient below a hundredth of its terms may differ
+/// by 1e-6 of them, which is what it may at a hundredth. After a flip the roots are not compared. `graph` is that of `expected`.
 Difference difference(const WatchedGraph& graph, const WatchedValues& expected,
                       const WatchedValues& got);
 
