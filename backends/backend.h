@@ -28,6 +28,8 @@ class Executable {
   virtual ~Executable() = default;
   /// Called before and after step number i when set; for the profiler and the hunt for NaN.
   using StepHook = std::function<void(int step, bool done)>;
+  /// Whether the next run's indices of Gather and ScatterAdd are known to be in range, so that nobody need look at them.
+  virtual void trust_indices(bool) {}
   /// Runs all steps. addresses[b] is where buffer b of the plan lies, in the backend's memory.
   virtual void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
                    const StepHook& hook) = 0;
@@ -46,6 +48,8 @@ class Backend {
   virtual bool can_attach_epilogue(const PrimitiveStep& step) const = 0;
   /// Whether MatMul steps take strided inputs.
   virtual bool strided_matmul(DType dtype) const = 0;
+  /// Whether contractions may round a product before they add it to a sum, so that each term is rounded twice.
+  virtual bool rounds_products() const { return false; }
   /// Where this backend's values lie; null: in the host's memory. Backends on one device share it.
   virtual DeviceMemory* memory() { return nullptr; }
   /// How the arena is cut: offsets are multiples of `alignment`, and at least `gap` bytes after each buffer stay unused.

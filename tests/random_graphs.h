@@ -47,8 +47,9 @@ struct Outcome {
 };
 /// Runs the graph in every mode and on the reference backend.
 Outcome check(const Recipe& recipe);
-/// Runs the graph on the named backend, fused, unfused, without sharing memory and a second time: the same bits; and near the reference backend.
-Outcome check_backend(const Recipe& recipe, const char* backend);
+/// Runs the graph on the first of the named backends, fused, unfused, without sharing memory and a second time, and fused on the others, which are the same device under
+/// other limits: the same bits; and near the CPU's and the reference backend's numbers.
+Outcome check_backends(const Recipe& recipe, const std::vector<std::string>& backends);
 /// The failing recipe's smallest failing prefix, its graph and plan as text.
 std::string explain(const Recipe& recipe);
 

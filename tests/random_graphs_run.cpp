@@ -101,7 +101,7 @@ std::string far_apart(const Graph& graph, const Values& got, const Values& expec
       const double a = as_number(dtype, &got[t][at]), b = as_number(dtype, &expected[t][at]);
       if (a == b || std::abs(a - b) <= allowed || (std::isnan(a) && std::isnan(b))) continue;
       return fmt::format(
-          "tensor {} {} {}: element {} is {:.9g}, the reference backend gives {:.9g}, allowed "
+          "tensor {} {} {}: element {} is {:.9g}, expected {:.9g}, allowed "
           "{:.2g}",
           t, name(dtype), to_string(tensors[t].shape()), at / size, a, b, allowed);
     }
@@ -166,25 +166,31 @@ Outcome check(const Recipe& recipe) {
   return outcome;
 }
 
-Outcome check_backend(const Recipe& recipe, const char* backend) {
+Outcome check_backends(const Recipe& recipe, const std::vector<std::string>& backends) {
   Outcome outcome;
+  const auto note = [&](const std::string& how, const std::string& what) {
+    if (!what.empty() && outcome.failure.empty())
+      outcome.failure = fmt::format("seed {}, {}: {}", recipe.seed, how, what);
+  };
   try {
     const Graph graph = build(recipe);
     const std::vector<Tensor> tensors = all_of(graph);
-    set_current_backend(backend);
+    set_current_backend(backends[0]);
     const Values first = run(recipe, modes()[0]);
-    for (const Mode& mode : {modes()[1], modes()[2], modes()[0]}) {
-      const std::string what = difference(tensors, first, run(recipe, mode));
-      if (!what.empty() && outcome.failure.empty())
-        outcome.failure = fmt::format("seed {}, mode \"{}\": {}", recipe.seed, mode.name, what);
+    for (const Mode& mode : {modes()[1], modes()[2], modes()[0]})
+      note(mode.name, difference(tensors, first, run(recipe, mode)));
+    for (std::size_t b = 1; b < backends.size(); ++b) {
+      set_current_backend(backends[b]);
+      note(backends[b], difference(tensors, first, run(recipe, modes()[0])));
     }
-    set_current_backend("reference");
-    const Values reference = run(recipe, modes()[0]);
-    const std::string what = far_apart(graph, first, reference, outcome.compared_with_reference);
-    if (!what.empty() && outcome.failure.empty())
-      outcome.failure = fmt::format("seed {}: {}", recipe.seed, what);
+    for (const char* other : {"cpu", "reference"}) {
+      set_current_backend(other);
+      const Values expected = run(recipe, modes()[0]);
+      note(fmt::format("beside {}", other),
+           far_apart(graph, first, expected, outcome.compared_with_reference));
+    }
   } catch (const std::exception& error) {
-    outcome.failure = fmt::format("seed {}: threw {}", recipe.seed, error.what());
+    note("threw", error.what());
   }
   set_current_backend("cpu");
   return outcome;

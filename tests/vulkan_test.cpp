@@ -180,7 +180,7 @@ TEST_CASE("vulkan: a bad index is an error, and leaves every state as it was") {
 TEST_CASE("vulkan: random graphs, fused = unfused = again, near the reference") {
   int compared = 0;
   for (std::uint64_t seed = 0; seed < 12; ++seed) {
-    const auto outcome = random_graphs::check_backend({.seed = seed}, "vulkan");
+    const auto outcome = random_graphs::check_backends({.seed = seed}, {"vulkan"});
     compared += outcome.compared_with_reference;
     CHECK_MESSAGE(outcome.failure.empty(), outcome.failure);
   }

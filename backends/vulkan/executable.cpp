@@ -51,7 +51,7 @@ VulkanExecutable::VulkanExecutable(Context& context, std::shared_ptr<const Plan>
   for (const PlanStep& step : plan_->steps) {
     const bool on_host = step.kind == PlanStep::Kind::primitive && !held(step.primitive);
     if (!on_host) check_operands(step);
-    steps_.push_back(on_host ? Step{{}, true} : compile(step));
+    steps_.push_back(on_host ? Step{{}, {}, true} : compile(step));
   }
   if (!checked_.empty()) status_ = as_address(context_.allocate(checked_.size() * status_bytes));
   if (!plan_->scalars.empty())
@@ -99,7 +99,7 @@ VulkanExecutable::Step VulkanExecutable::compile(const PlanStep& step) {
     result.on_host = dispatches.empty();
     const auto offset = static_cast<std::int64_t>(checked_.size() * status_bytes);
     if (auto check = print_check(step.primitive, offset, same_memory_)) {
-      dispatches.insert(dispatches.begin(), std::move(*check));
+      result.check = compile(*check);
       checked_.push_back(steps_.size());
     }
   }
@@ -203,9 +203,10 @@ void VulkanExecutable::run(std::span<void* const> addresses, std::span<const Sca
     const bool guarded = context_.device.limits().red_zones;
     if (guarded) context_.red_zones.fill_arena(*plan_, step, addresses);
     if (steps_[s].on_host) run_on_host(step, addresses, scalars);
+    if (steps_[s].check && !trust_indices_) record(*steps_[s].check, addresses);
     for (const Command& command : steps_[s].commands) record(command, addresses);
     if (guarded) context_.red_zones.check_arena(*plan_, step, addresses);
-    if (!checked_.empty() && s == checked_.back()) check_indices();
+    if (!checked_.empty() && s == checked_.back() && !trust_indices_) check_indices();
     recorder.pending_work += static_cast<std::uint64_t>(step.flops + step.bytes);
     if (recorder.pending_work > context_.device.limits().segment_work) {
       recorder.submit(step.label);

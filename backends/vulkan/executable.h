@@ -6,6 +6,7 @@
 #include "backends/vulkan/dispatch.h"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,7 @@ class VulkanExecutable final : public Executable {
   /// each step's end.
   void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
            const StepHook& hook) override;
+  void trust_indices(bool trusted) override { trust_indices_ = trusted; }
 
  private:
   struct Command {
@@ -29,6 +31,7 @@ class VulkanExecutable final : public Executable {
     std::uint32_t groups;
   };
   struct Step {
+    std::optional<Command> check;  ///< looks for bad indices
     std::vector<Command> commands;
     bool on_host = false;
   };
@@ -47,6 +50,7 @@ class VulkanExecutable final : public Executable {
   std::vector<Step> steps_;
   std::vector<std::size_t>
       checked_;  // steps that look for bad indices, in order; two words of status each
+  bool trust_indices_ = false;
   Address status_ = 0;
   Address scalars_ = 0;
   std::uint64_t scratch_bytes_ = 0;

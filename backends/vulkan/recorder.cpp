@@ -29,7 +29,10 @@ Recorder::~Recorder() {
 VkCommandBuffer Recorder::open() {
   Slot& slot = slots_[slot_];
   if (recording_) return slot.commands;
-  if (slot.tick > 0 && !device_.done(slot.tick)) device_.wait(slot.tick);
+  if (slot.tick > 0 && !device_.done(slot.tick)) {
+    device_.wait(slot.tick);
+    ++counters_.throttles;
+  }
   if (device_.done(device_.latest())) staging_.reset();
   VkCommandBufferBeginInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   info.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
@@ -171,9 +174,10 @@ void Recorder::submit(std::string_view what) {
 
 void Recorder::finish(std::string_view what) {
   submit(what);
-  if (device_.done(device_.latest())) return;
-  device_.wait(device_.latest());
-  ++counters_.waits;
+  if (finished_ == device_.latest()) return;
+  finished_ = device_.latest();
+  ++counters_.waits;  // also where the device happens to be done: counts do not depend on speed
+  if (!device_.done(finished_)) device_.wait(finished_);
 }
 
 }  // namespace genera::vulkan

@@ -22,7 +22,9 @@ struct Binding {
 };
 
 struct Counters {
-  std::uint64_t dispatches = 0, barriers = 0, submissions = 0, waits = 0;
+  std::uint64_t dispatches = 0, barriers = 0, submissions = 0;
+  std::uint64_t waits = 0;      ///< for work whose result or end somebody wants
+  std::uint64_t throttles = 0;  ///< for room to record, with two submissions under way
   std::uint64_t uploaded = 0, downloaded = 0;  ///< bytes
 };
 
@@ -70,6 +72,7 @@ class Recorder {
   std::array<Slot, 2> slots_;
   std::size_t slot_ = 0;
   bool recording_ = false;
+  Tick finished_ = 0;  // what finish() has waited for
   Hazards hazards_;
   std::vector<Access> accesses_;
   Counters counters_;

@@ -32,6 +32,8 @@ class VulkanBackend final : public Backend {
            dtype != DType::i64;  // those run on the host, which wants them contiguous
   }
 
+  bool rounds_products() const override { return true; }  // GLSL's fma may be a product and a sum
+
   DeviceMemory* memory() override { return &context_; }
   ArenaLayout arena_layout() const override {
     return {Allocator::alignment,

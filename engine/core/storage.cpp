@@ -65,6 +65,7 @@ class StoragePool {
     counters_.live_bytes += rounded;
     storage->references_.store(1, std::memory_order_relaxed);
     storage->bytes_ = bytes;
+    storage->integer_range.reset();
     return storage;
   }
 
@@ -192,6 +193,7 @@ StorageRef in_memory(const StorageRef& storage, DeviceMemory* memory) {
   if (!memory) return on_host;
   StorageRef moved(Storage::allocate_in(memory, storage->bytes()));
   memory->upload(moved->data(), on_host->data(), storage->bytes());
+  moved->integer_range = storage->integer_range;
   return moved;
 }
 

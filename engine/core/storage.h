@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace genera {
@@ -36,6 +37,8 @@ class Storage {
   /// Whose memory data() is an address in; null: the host's.
   DeviceMemory* memory() const { return memory_; }
   std::size_t bytes() const { return bytes_; }
+  /// The least and the largest of its numbers, where somebody looked; whoever writes into a block forgets them.
+  std::optional<std::pair<std::int32_t, std::int32_t>> integer_range;
   std::uint32_t references() const { return references_.load(std::memory_order_relaxed); }
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() {

@@ -1,5 +1,6 @@
 // Keys, and random numbers beyond uniform bits: functions of one uniform per element, so that
 // element i depends on the key and i alone.
+#include "engine/core/philox.h"
 #include "engine/graph/composite.h"
 
 #include <fmt/format.h>
@@ -69,6 +70,13 @@ std::vector<Key> Key::split(int count) const {
   std::vector<Key> keys(static_cast<std::size_t>(count), *this);
   for (std::size_t i = 0; i < keys.size(); ++i) keys[i].bits_ = child(bits_, i, of_split);
   return keys;
+}
+
+std::vector<std::uint32_t> random_bits_on_host(const Key& key, std::int64_t count) {
+  if (count < 0) fail("random_bits_on_host", fmt::format("needs count >= 0, got {}", count));
+  std::vector<std::uint32_t> words(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = philox::bits(key.bits(), i);
+  return words;
 }
 
 Tensor random_uniform(const Key& key, const Shape& shape, double low, double high) {

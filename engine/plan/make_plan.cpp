@@ -1,6 +1,7 @@
 #include "engine/plan/make_plan.h"
 
 #include "engine/plan/fuse.h"
+#include "engine/plan/index_needs.h"
 #include "engine/plan/lower.h"
 #include "engine/plan/plan_graph.h"
 
@@ -72,6 +73,7 @@ std::shared_ptr<const Plan> make_plan(const CanonicalGraph& canonical, const Bac
   const PlanGraph graph = simplify(import_graph(canonical), options.fuse);
   const Fusion fusion = fuse(graph, backend, options.fuse);
   lower(graph, fusion, backend, *plan);
+  plan->index_needs = index_needs(graph, canonical, *plan);
   place_outputs(*plan);
   if (options.fuse) attach_epilogues(*plan, backend);
   const std::vector<DonatedBuffer> donated = donated_buffers(canonical, *plan);

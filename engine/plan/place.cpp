@@ -102,10 +102,12 @@ std::int64_t place_in_time(Plan& plan, std::vector<Interval>& intervals) {
   return end;
 }
 
-/// Largest first, each at the lowest offset where nothing that lives at the same time lies.
+/// Largest first, each at the lowest offset where nothing that lives at the same time lies. Of the same size in the order of time:
+/// so intervals of one size need no more room than the most that live at once.
 std::int64_t place_by_size(Plan& plan, std::vector<Interval>& intervals) {
-  std::stable_sort(intervals.begin(), intervals.end(),
-                   [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  std::stable_sort(intervals.begin(), intervals.end(), [](const auto& a, const auto& b) {
+    return a.bytes != b.bytes ? a.bytes > b.bytes : a.first < b.first;
+  });
   std::vector<const Interval*> placed;  // by offset
   const auto offset_of = [&](const Interval* i) {
     return plan.buffers[static_cast<std::size_t>(i->buffer)].where;

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,23 @@ struct Plan {
   std::vector<OutputMemory> output_memory;
   std::vector<PlanBuffer> buffers;
   std::vector<PlanStep> steps;
+  /// What makes all indices of Gather and ScatterAdd good.
+  struct IndexNeeds {
+    /// Leaf number `leaf`, of i32, lies in [low, high].
+    struct Leaf {
+      int leaf;
+      std::int32_t low, high;
+    };
+    /// Scalar number `scalar` is what it was when the plan was made.
+    struct Scalar {
+      int scalar;
+      double floating;
+      std::int64_t integer;
+    };
+    std::vector<Leaf> leaves;
+    std::vector<Scalar> scalars;
+  };
+  std::optional<IndexNeeds> index_needs;  ///< nullopt: only looking at the indices tells
   std::int64_t arena_bytes = 0;
   std::int64_t arena_lower_bound = 0;  ///< the most bytes that are alive at once
   int graph_nodes = 0;

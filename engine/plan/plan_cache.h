@@ -31,6 +31,8 @@ class PlanCache {
                      std::unique_ptr<Executable> executable);
   void clear();
   void set_cap(std::size_t bytes);
+  /// All that are remembered, the latest used first.
+  const std::list<CachedPlan>& plans() const { return plans_; }
   void add_recomputed(std::uint64_t nodes) { recomputed_ += nodes; }
 
   std::uint64_t made() const { return made_; }

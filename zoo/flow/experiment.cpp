@@ -63,7 +63,16 @@ std::vector<State> FlowExperiment::states() const {
 
 void FlowExperiment::start(const StepInfo& info) {
   const auto is_started = [](const State& flag) { return flag.value().item<std::int32_t>() != 0; };
-  if (std::all_of(started_.begin(), started_.end(), is_started)) return;
+  const auto is_seen = [](const State& flag, const Tensor& seen) {
+    return flag.value().node() == seen.node();
+  };
+  if (std::equal(started_.begin(), started_.end(), seen_set_.begin(), seen_set_.end(), is_seen))
+    return;
+  if (std::all_of(started_.begin(), started_.end(), is_started)) {
+    seen_set_.clear();
+    for (const State& flag : started_) seen_set_.push_back(flag.value());
+    return;
+  }
   model_->initialise(examples_->training_batch(info.step),
                      step_key(settings_, info.step).fold_in(1));
   if (optim::Ema* ema = average_.ema())

@@ -50,6 +50,8 @@ class FlowExperiment : public Trainable {
   std::unique_ptr<Examples> examples_;
   std::shared_ptr<const FlowModel> model_;
   std::vector<State> started_;  ///< flags of the layers that start from data
+  std::vector<Tensor>
+      seen_set_;  ///< their values when all were set: while these are the flags', nobody need read them
   std::unique_ptr<optim::Optimizer> optimizer_;
   WeightAverage average_;
 };

@@ -59,7 +59,7 @@ Tensor TextExperiment::tokens_of(std::int64_t step) const {
   std::vector<std::int64_t> places;
   if (carried_.empty()) {
     const Key key = step_key(settings_).fold_in(static_cast<std::uint64_t>(step)).fold_in(0);
-    for (const std::uint64_t bits : random_bits(key, {batch}).to_vector<std::uint32_t>())
+    for (const std::uint64_t bits : random_bits_on_host(key, batch))
       places.push_back(static_cast<std::int64_t>(bits * static_cast<std::uint64_t>(size - length) >>
                                                  32));  // a share of all places
   } else {

@@ -31,6 +31,9 @@ class GENERA_API Key {
 
 /// Uniform u32 over all 2^32 values.
 GENERA_API Tensor random_bits(const Key& key, const Shape& shape);
+/// The numbers of random_bits(key, {count}), made by the host at once: for what a program decides before it builds a graph, without waiting for a
+/// device. ArgumentError when count is below 0.
+GENERA_API std::vector<std::uint32_t> random_bits_on_host(const Key& key, std::int64_t count);
 /// Uniform f32 in [0,1): multiples of 2^-24.
 GENERA_API Tensor random_uniform(const Key& key, const Shape& shape);
 /// Uniform f32 in [low,high).
