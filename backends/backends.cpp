@@ -3,6 +3,7 @@
 
 #include "backends/backend.h"
 #include "backends/cpu/cpu_backend.h"
+#include "backends/device_choice.h"
 #include "backends/module.h"
 #include "backends/reference/reference_backend.h"
 #include "engine/graph/node.h"
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace genera {
@@ -26,6 +28,16 @@ std::vector<const Backend*>& known() {
   return *list;
 }
 
+/// The backend for "auto".
+Backend& automatic() {
+  try {
+    if (const auto gpu = best_gpu(vulkan_devices()))
+      return vulkan_module().open(std::to_string(*gpu));
+  } catch (const DeviceError&) {  // no module, no driver: what the CPU is for
+  }
+  return cpu::backend();
+}
+
 bool is_vulkan(std::string_view name) { return name == "vulkan" || name.substr(0, 7) == "vulkan:"; }
 
 }  // namespace
@@ -33,7 +45,7 @@ bool is_vulkan(std::string_view name) { return name == "vulkan" || name.substr(0
 Backend& find_backend(std::string_view name) {
   if (name == "cpu") return cpu::backend();
   if (name == "reference") return reference::backend();
-  if (is_vulkan(name)) return open_vulkan(name.size() > 7 ? name.substr(7) : "");
+  if (is_vulkan(name)) return vulkan_module().open(name.size() > 7 ? name.substr(7) : "");
   throw ArgumentError(
       fmt::format("[backend] there is no '{}'; use 'cpu', 'reference' or 'vulkan'", name));
 }
@@ -50,13 +62,14 @@ int backend_number(const Backend& backend) {
 }
 
 void set_device(std::string_view name) {
-  if (name != "cpu" && !is_vulkan(name))
-    throw ArgumentError(
-        fmt::format("[device] there is no '{}'; use cpu, vulkan, vulkan:N or vulkan:NAME", name));
-  Backend& backend = find_backend(name);
+  if (name != "cpu" && name != "auto" && !is_vulkan(name))
+    throw ArgumentError(fmt::format(
+        "[device] there is no '{}'; use auto, cpu, vulkan, vulkan:N or vulkan:NAME", name));
+  Backend& backend = name == "auto" ? automatic() : find_backend(name);
   std::lock_guard lock(graph_mutex());
   current() = &backend;
 }
+std::vector<DeviceInfo> vulkan_devices() { return vulkan_module().devices(); }
 std::string device_report() { return current_backend().report(); }
 
 }  // namespace genera

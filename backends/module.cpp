@@ -2,6 +2,8 @@
 
 #include <genera/error.h>
 
+#include "engine/core/warning.h"
+
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -17,31 +19,33 @@ constexpr const char* file_name = "libgenera-vulkan.so";
 std::string module_path() {
   if (const char* given = std::getenv("GENERA_VULKAN_MODULE")) return given;
   Dl_info here{};
-  if (dladdr(reinterpret_cast<const void*>(&open_vulkan), &here) == 0 || !here.dli_fname)
+  if (dladdr(reinterpret_cast<const void*>(&vulkan_module), &here) == 0 || !here.dli_fname)
     return file_name;
   const std::string path = here.dli_fname;
   const std::size_t slash = path.rfind('/');
   return slash == std::string::npos ? file_name : path.substr(0, slash + 1) + file_name;
 }
 
-OpenBackend load_module() {
+const Module& load_module() {
   const std::string path = module_path();
-  void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!module)
+  void* file = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!file)
     throw DeviceError(
         fmt::format("[vulkan] this build has no Vulkan backend ({}): build it with libvulkan-dev, "
                     "libvulkan-volk-dev and glslang-dev installed, or use the CPU",
                     dlerror()));
-  void* symbol = dlsym(module, "genera_open_backend");
+  const void* symbol = dlsym(file, "genera_module");
   if (!symbol) throw DeviceError(fmt::format("[vulkan] {} is not a module of Genera", path));
-  return reinterpret_cast<OpenBackend>(symbol);
+  const Module& module = *static_cast<const Module*>(symbol);
+  module.set_warning_handler(&warn);
+  return module;
 }
 
 }  // namespace
 
-Backend& open_vulkan(std::string_view selector) {
-  static const OpenBackend open = load_module();
-  return *open(std::string(selector).c_str());
+const Module& vulkan_module() {
+  static const Module& module = load_module();
+  return module;
 }
 
 }  // namespace genera

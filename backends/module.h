@@ -1,18 +1,25 @@
 /// Backends that live in modules of their own, opened at run time.
 #pragma once
 
+#include <genera/device.h>
+
 #include "backends/backend.h"
 
 #include <string_view>
+#include <vector>
 
 namespace genera {
 
-/// What a module exports under the name `genera_open_backend`: the backend on the device that `selector` names ("" for the best one), the same
-/// for the same selector, never freed. Throws Genera's errors.
-using OpenBackend = Backend* (*)(const char* selector);
+/// What a module exports under the name `genera_module`. It has its own copy of the engine, and so hands over its warnings. The functions throw Genera's
+/// errors.
+struct Module {
+  /// The backend on the device that `selector` names (choose_device), the same for the same selector, never freed.
+  Backend& (*open)(std::string_view selector);
+  std::vector<DeviceInfo> (*devices)();
+  void (*set_warning_handler)(void (*handler)(std::string_view));
+};
 
-/// The backend of libgenera-vulkan.so, which is looked for at $GENERA_VULKAN_MODULE or else beside the library. DeviceError
-/// where it is missing or finds no device.
-Backend& open_vulkan(std::string_view selector);
+/// libgenera-vulkan.so, which is looked for at $GENERA_VULKAN_MODULE or else beside the library. DeviceError where it is missing.
+const Module& vulkan_module();
 
 }  // namespace genera

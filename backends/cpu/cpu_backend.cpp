@@ -1,6 +1,7 @@
 #include "backends/cpu/cpu_backend.h"
 
 #include "backends/cpu/conv_step.h"
+#include "backends/cpu/cpu_report.h"
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/kernel_executor.h"
 #include "backends/cpu/matmul_step.h"
@@ -109,6 +110,7 @@ class CpuExecutable final : public Executable {
 class CpuBackend final : public Backend {
  public:
   std::string_view name() const override { return "cpu"; }
+  std::string report() const override { return cpu::report(); }
 
   bool can_fuse(Op op, std::span<const DType> types) const override {
     return op == Op::Random || fits_lanes(op, types);  // a random number's key is the host's

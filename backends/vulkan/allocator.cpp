@@ -79,6 +79,36 @@ Address Allocator::take(std::uint64_t bytes) {
   return base + (Address{best_block} << span_bits) + offset;
 }
 
+/// A buffer with memory of its own.
+Allocator::Block Allocator::new_block(std::uint64_t bytes) {
+  Block block;
+  block.bytes = bytes;
+  block.free[0] = bytes;
+  VkBufferCreateInfo info{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
+  info.size = bytes;
+  info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+               VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+  const VolkDeviceTable& vk = device_.vk();
+  check(vk.vkCreateBuffer(device_.handle(), &info, nullptr, &block.buffer), "vkCreateBuffer");
+  try {
+    VkMemoryRequirements needs;
+    vk.vkGetBufferMemoryRequirements(device_.handle(), block.buffer, &needs);
+    VkMemoryAllocateInfo allocation{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
+    allocation.allocationSize = needs.size;
+    allocation.memoryTypeIndex =
+        device_.memory_type(needs.memoryTypeBits, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+    check(vk.vkAllocateMemory(device_.handle(), &allocation, nullptr, &block.memory),
+          "vkAllocateMemory");
+    check(vk.vkBindBufferMemory(device_.handle(), block.buffer, block.memory, 0),
+          "vkBindBufferMemory");
+  } catch (...) {
+    vk.vkDestroyBuffer(device_.handle(), block.buffer, nullptr);
+    vk.vkFreeMemory(device_.handle(), block.memory, nullptr);
+    throw;
+  }
+  return block;
+}
+
 void Allocator::add_block(std::uint64_t bytes) {
   const Limits& limits = device_.limits();
   if (bytes > limits.allocation_bytes)
@@ -93,32 +123,9 @@ void Allocator::add_block(std::uint64_t bytes) {
         fmt::format("[vulkan] {} bytes more would pass the {} bytes of {} ({} are in use): use "
                     "smaller batches",
                     bytes, limits.heap_bytes, device_.name(), live_));
-  Block block;
-  block.bytes = size;
-  VkBufferCreateInfo info{VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO};
-  info.size = size;
-  info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
-               VK_BUFFER_USAGE_TRANSFER_DST_BIT;
-  check(device_.vk().vkCreateBuffer(device_.handle(), &info, nullptr, &block.buffer),
-        "vkCreateBuffer");
-  VkMemoryRequirements needs;
-  device_.vk().vkGetBufferMemoryRequirements(device_.handle(), block.buffer, &needs);
-  VkMemoryAllocateInfo allocation{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
-  allocation.allocationSize = needs.size;
-  allocation.memoryTypeIndex =
-      device_.memory_type(needs.memoryTypeBits, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
-  VkResult result = injected_fault("allocate");
-  if (result == VK_SUCCESS)
-    result = device_.vk().vkAllocateMemory(device_.handle(), &allocation, nullptr, &block.memory);
-  if (result < 0) {
-    device_.vk().vkDestroyBuffer(device_.handle(), block.buffer, nullptr);
-    check(result, "vkAllocateMemory");
-  }
-  check(device_.vk().vkBindBufferMemory(device_.handle(), block.buffer, block.memory, 0),
-        "vkBindBufferMemory");
+  Block block = new_block(size);
   ++driver_calls_;
   taken_ += size;
-  block.free[0] = size;
   const auto gone =
       std::find_if(blocks_.begin(), blocks_.end(), [](const Block& b) { return !b.buffer; });
   if (gone != blocks_.end())

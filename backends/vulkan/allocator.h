@@ -54,6 +54,7 @@ class Allocator {
     std::map<std::uint64_t, std::uint64_t> used;
   };
   Address take(std::uint64_t bytes);
+  Block new_block(std::uint64_t bytes);
   void add_block(std::uint64_t bytes);
   bool give_back_empty();
   void destroy(Block& block);

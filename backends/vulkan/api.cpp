@@ -5,10 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-#include <map>
-#include <string_view>
-
 namespace genera::vulkan {
 
 void load_vulkan() {
@@ -16,8 +12,7 @@ void load_vulkan() {
   if (loaded != VK_SUCCESS)
     throw DeviceError(
         "[vulkan] there is no Vulkan loader (libvulkan.so.1); install it with a driver: apt-get "
-        "install "
-        "libvulkan1 mesa-vulkan-drivers, or your GPU vendor's driver");
+        "install libvulkan1 mesa-vulkan-drivers, or your GPU vendor's driver");
 }
 
 std::string result_name(VkResult result) {
@@ -51,18 +46,6 @@ void check(VkResult result, const char* call) {
   if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
     throw MemoryError(text + ": use smaller batches");
   throw DeviceError(text);
-}
-
-VkResult injected_fault(const char* call) {
-  static const char* const wanted = std::getenv("GENERA_VULKAN_FAULT");
-  if (!wanted) return VK_SUCCESS;
-  const std::string_view text = wanted;
-  const std::size_t colon = text.find(':');
-  if (text.substr(0, colon) != call || colon == std::string_view::npos) return VK_SUCCESS;
-  static int calls = 0;  // only one kind of call is ever counted
-  if (++calls != std::atoi(wanted + colon + 1)) return VK_SUCCESS;
-  return std::string_view(call) == "allocate" ? VK_ERROR_OUT_OF_DEVICE_MEMORY
-                                              : VK_ERROR_DEVICE_LOST;
 }
 
 }  // namespace genera::vulkan

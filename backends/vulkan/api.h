@@ -16,8 +16,4 @@ std::string result_name(VkResult result);
 /// Nothing for success; else MemoryError for a lack of memory, DeviceError for the rest. `call` is the function's name.
 void check(VkResult result, const char* call);
 
-/// VK_SUCCESS, or what GENERA_VULKAN_FAULT asks for: "allocate:3", "submit:2" or "wait:5" makes that call, counted from 1, fail as drivers
-/// do. For tests of what follows a failure.
-VkResult injected_fault(const char* call);
-
 }  // namespace genera::vulkan

@@ -1,14 +1,19 @@
 #include "backends/vulkan/disk_cache.h"
 
+#include "engine/core/warning.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <cctype>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 
 namespace genera::vulkan {
@@ -41,6 +46,40 @@ Header header_of(const std::string& key, const std::vector<std::uint32_t>& words
   return header;
 }
 
+constexpr std::string_view suffix = ".spv", unfinished = ".tmp";
+// No shader is as large: what is larger is no shader.
+constexpr std::uint64_t largest_file = std::uint64_t{64} << 20;
+
+/// Whether this cache writes files of that name: it may share the folder with others.
+bool is_ours(const std::string& name) {
+  return name.size() > 32 &&
+         std::all_of(name.begin(), name.begin() + 32,
+                     [](unsigned char c) { return std::isxdigit(c) != 0; }) &&
+         (name.ends_with(suffix) || name.ends_with(unfinished));
+}
+
+struct KeptFile {
+  fs::path path;
+  fs::file_time_type used;
+  std::uint64_t bytes;
+};
+
+/// All that this cache wrote there, what was used last at the end.
+std::vector<KeptFile> files_in(const std::string& folder) {
+  std::vector<KeptFile> files;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (!is_ours(it->path().filename().string())) continue;
+    std::error_code gone;  // another process removes files too
+    const fs::file_time_type used = fs::last_write_time(it->path(), gone);
+    const std::uint64_t bytes = gone ? 0 : fs::file_size(it->path(), gone);
+    if (!gone) files.push_back({it->path(), used, bytes});
+  }
+  std::sort(files.begin(), files.end(),
+            [](const KeptFile& a, const KeptFile& b) { return a.used < b.used; });
+  return files;
+}
+
 }  // namespace
 
 DiskCache& DiskCache::instance() {
@@ -48,34 +87,58 @@ DiskCache& DiskCache::instance() {
   return *cache;
 }
 
+DiskCache::DiskCache(std::string folder, std::uint64_t most_bytes)
+    : folder_(std::move(folder)), most_bytes_(most_bytes) {}
+
+std::string DiskCache::path_of(const std::string& key) const {
+  return fmt::format("{}/{}{}", folder_, key, suffix);
+}
+
 std::vector<std::uint32_t> DiskCache::find(const std::string& key) {
   if (folder_.empty()) return {};
-  std::ifstream file(folder_ + "/" + key, std::ios::binary | std::ios::ate);
+  const std::string path = path_of(key);
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return {};
   const auto bytes = static_cast<std::uint64_t>(file.tellg());
   file.seekg(0);
   Header header;
   std::vector<std::uint32_t> words;
-  if (bytes > sizeof header && (bytes - sizeof header) % sizeof(std::uint32_t) == 0) {
+  if (bytes > sizeof header && bytes <= largest_file &&
+      (bytes - sizeof header) % sizeof(std::uint32_t) == 0) {
     words.resize((bytes - sizeof header) / sizeof(std::uint32_t));
     file.read(reinterpret_cast<char*>(&header), sizeof header);
     file.read(reinterpret_cast<char*>(words.data()),
               static_cast<std::streamsize>(words.size() * sizeof(std::uint32_t)));
     const Header expected = header_of(key, words);
-    if (file && std::memcmp(&header, &expected, sizeof header) == 0) return words;
+    if (file && std::memcmp(&header, &expected, sizeof header) == 0) {
+      std::error_code ignored;  // a folder that is only read is not trimmed either
+      fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);
+      return words;
+    }
   }
-  ++corrupt_;
+  discard(path);
   return {};
+}
+
+void DiskCache::discard(const std::string& path) {
+  std::error_code ignored;
+  fs::remove(path, ignored);
+  if (corrupt_++ == 0)
+    warn(fmt::format("the shader cache in {} has damaged files: they are discarded and made again",
+                     folder_));
 }
 
 void DiskCache::insert(const std::string& key, const std::vector<std::uint32_t>& words) {
   if (folder_.empty()) return;
+  std::lock_guard lock(inserting_);
   std::error_code error;
   fs::create_directories(folder_, error);
+  const std::uint64_t bytes = sizeof(Header) + words.size() * sizeof(std::uint32_t);
+  if (until_trim_ < bytes) trim();
+  until_trim_ -= std::min(until_trim_, bytes);
   // Written beside and renamed: readers see a whole file or none.
-  static int number = 0;
-  const std::string path = folder_ + "/" + key;
-  const std::string temporary = fmt::format("{}.{}-{}", path, getpid(), number++);
+  const std::string temporary =
+      fmt::format("{}/{}.{}-{}{}", folder_, key, getpid(), written_++, unfinished);
   {
     std::ofstream file(temporary, std::ios::binary);
     const Header header = header_of(key, words);
@@ -88,8 +151,25 @@ void DiskCache::insert(const std::string& key, const std::vector<std::uint32_t>&
       return;
     }
   }
-  fs::rename(temporary, path, error);
+  fs::rename(temporary, path_of(key), error);
   if (error) fs::remove(temporary, error);
+}
+
+void DiskCache::trim() {
+  std::vector<KeptFile> files = files_in(folder_);
+  const auto stale = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  std::uint64_t bytes = 0;
+  for (const KeptFile& file : files) bytes += file.bytes;
+  const std::uint64_t wanted = bytes > most_bytes_ ? most_bytes_ / 4 * 3 : most_bytes_;
+  for (const KeptFile& file : files) {
+    const bool abandoned = file.used < stale && file.path.extension() == unfinished;
+    if (bytes <= wanted && !abandoned) continue;
+    std::error_code ignored;
+    fs::remove(file.path, ignored);
+    bytes -= file.bytes;
+  }
+  // Other processes write too: looked at again long before this one alone could pass the bound.
+  until_trim_ = std::max((most_bytes_ - std::min(bytes, most_bytes_)) / 4, most_bytes_ / 64);
 }
 
 }  // namespace genera::vulkan

@@ -29,6 +29,9 @@ class Staging {
   VkBuffer buffer() const { return buffer_; }
 
  private:
+  void create();
+  void destroy();
+
   static constexpr std::uint64_t size = std::uint64_t{8} << 20;
   Device& device_;
   VkBuffer buffer_ = VK_NULL_HANDLE;

@@ -1,7 +1,8 @@
-#include "backends/backend.h"
+#include "backends/module.h"
 #include "backends/vulkan/context.h"
 #include "backends/vulkan/executable.h"
 #include "backends/vulkan/print_product.h"
+#include "engine/core/warning.h"
 #include "engine/plan/lanes.h"
 
 #include <map>
@@ -62,7 +63,12 @@ Backend& open_backend(std::string_view selector) {
 
 }  // namespace genera::vulkan
 
-extern "C" __attribute__((visibility("default"))) genera::Backend* genera_open_backend(
-    const char* selector) {
-  return &genera::vulkan::open_backend(selector);
+extern "C" {
+__attribute__((visibility("default"))) extern const genera::Module genera_module;
+const genera::Module genera_module{
+    [](std::string_view selector) -> genera::Backend& {
+      return genera::vulkan::open_backend(selector);
+    },
+    &genera::vulkan::list_devices,
+    [](void (*handler)(std::string_view)) { genera::hand_warnings_to(handler); }};
 }

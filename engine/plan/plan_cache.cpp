@@ -5,6 +5,7 @@
 #include "engine/core/scope.h"
 #include "engine/core/storage.h"
 #include "engine/core/thread_pool.h"
+#include "engine/core/warning.h"
 
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -15,13 +16,6 @@
 namespace genera {
 
 std::size_t arena_bytes();  // evaluate.cpp
-
-namespace {
-std::function<void(std::string_view)>& warning_handler() {
-  static auto* handler = new std::function<void(std::string_view)>;
-  return *handler;
-}
-}  // namespace
 
 PlanCache& PlanCache::instance() {
   static auto* cache = new PlanCache;
@@ -119,7 +113,7 @@ void PlanCache::explain_miss(const CanonicalGraph& graph) {
 void warn_about_growth(const CanonicalGraph& graph) {
   constexpr std::size_t many = 250000;
   static bool warned = false;
-  if (warned || graph.order.size() < many || !warning_handler()) return;
+  if (warned || graph.order.size() < many) return;
   warned = true;
   std::map<std::uint32_t, std::size_t> by_scope;
   for (const Node* node : graph.order) ++by_scope[node->scope()];
@@ -127,7 +121,7 @@ void warn_about_growth(const CanonicalGraph& graph) {
       std::max_element(by_scope.begin(), by_scope.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
   const std::string scope = scope_name(most->first);
-  warning_handler()(
+  warn(
       fmt::format("a graph of {} nodes is being evaluated, {} of them made in scope '{}': if it "
                   "grows with every step, evaluate or "
                   "detach() what you carry from step to step",
@@ -164,10 +158,6 @@ void set_memory_cap(std::size_t bytes) { set_storage_cap(bytes); }
 void set_plan_cache_cap(std::size_t bytes) {
   std::lock_guard lock(graph_mutex());
   PlanCache::instance().set_cap(bytes);
-}
-void set_warning_handler(std::function<void(std::string_view)> handler) {
-  std::lock_guard lock(graph_mutex());
-  warning_handler() = std::move(handler);
 }
 
 }  // namespace genera

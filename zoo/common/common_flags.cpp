@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "zoo/common/command_line.h"
+#include "zoo/common/console.h"
 #include "zoo/common/failure.h"
 #include "zoo/common/help_page.h"
 #include "zoo/common/machine.h"
@@ -54,13 +55,24 @@ void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words) {
   add_compute_flags(verb, flags.compute);
 }
 
+std::string device_in_use() {
+  const std::string report = device_report();
+  const std::string line = report.substr(0, report.find('\n'));
+  return line.substr(line.find(' ') + 1);
+}
+
+void check_device_name(const std::string& device) {
+  const std::string kind = device.substr(0, device.find(':'));
+  if (kind != "vulkan" && device != "cpu" && device != "auto")
+    throw UsageError(fmt::format("--device '{}' is none of cpu, vulkan[:N|:NAME], auto", device));
+}
+
 void apply(const ComputeFlags& flags) {
-  const std::string kind = flags.device.substr(0, flags.device.find(':'));
-  if (kind != "vulkan" && flags.device != "cpu" && flags.device != "auto")
-    throw UsageError(
-        fmt::format("--device '{}' is none of cpu, vulkan[:N|:NAME], auto", flags.device));
+  check_device_name(flags.device);
   refuse_more_than_available();
-  set_device(flags.device == "auto" ? "cpu" : flags.device);  // until Vulkan has been used on GPUs
+  set_warning_handler([](std::string_view text) { Console(true).warn(std::string(text)); });
+  set_device(flags.device);
+  if (flags.device == "auto") Console(flags.quiet).note("device: " + device_in_use());
   set_threads(flags.threads > 0 ? static_cast<int>(flags.threads) : core_count());
 }
 

@@ -46,8 +46,15 @@ struct DataWords {
 };
 void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words = {});
 
-/// Sets the number of threads and the limit of memory, and checks the device: DeviceError when there
-/// is none of that kind, UsageError when the text names no kind.
+/// UsageError when `device` is none of cpu, vulkan, vulkan:N, vulkan:NAME, auto.
+void check_device_name(const std::string& device);
+
+/// The name of the device that computes: "cpu", or what a Vulkan driver calls it.
+std::string device_in_use();
+
+/// Sets the number of threads, the limit of memory and the device, which a line on stderr names where
+/// it was chosen by "auto". DeviceError when there is none of that kind, UsageError when the text
+/// names no kind. The engine's warnings go to stderr from now on.
 void apply(const ComputeFlags& flags);
 
 }  // namespace genera::zoo

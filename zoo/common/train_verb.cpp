@@ -41,7 +41,8 @@ std::string manifest_json(const std::string& program, const Trainable& trainable
   manifest["seed"] = flags.seed;
   manifest["data"] = {{"name", plain_name(trainable.data_name())},
                       {"digest", trainable.data_digest()}};
-  manifest["machine"] = {{"cpu", cpu_model()}, {"cores", core_count()}};
+  manifest["machine"] = {
+      {"cpu", cpu_model()}, {"cores", core_count()}, {"device", device_in_use()}};
   manifest["threads"] = flags.compute.threads > 0 ? flags.compute.threads : core_count();
   return json_text(manifest, 2) + "\n";
 }

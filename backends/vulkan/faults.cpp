@@ -1,0 +1,97 @@
+#include "backends/vulkan/faults.h"
+
+#include <genera/error.h>
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace genera::vulkan {
+namespace {
+
+struct Fault {
+  std::string_view call;
+  int number = 0;       // the first call that fails
+  bool onward = false;  // and all after it
+};
+
+std::optional<Fault> wanted_fault() {
+  const char* const text = std::getenv("GENERA_VULKAN_FAULT");
+  if (!text || !*text) return std::nullopt;
+  Fault fault;
+  const std::string_view all = text;
+  const std::size_t colon = std::min(all.find(':'), all.size());
+  fault.call = all.substr(0, colon);
+  const char* const last = all.data() + all.size();
+  const auto [end, error] =
+      std::from_chars(all.data() + std::min(colon + 1, all.size()), last, fault.number);
+  fault.onward = end != last && *end == '+';
+  bool known = false;
+  for (const std::string_view call : {"allocate", "submit", "wait", "pipeline", "devices"})
+    known = known || call == fault.call;
+  if (error != std::errc() || fault.number < 1 || end + (fault.onward ? 1 : 0) != last || !known)
+    throw ArgumentError(fmt::format(
+        "[vulkan] GENERA_VULKAN_FAULT: '{}' is not like allocate:3, submit:2+, wait:1, pipeline:1 "
+        "or devices:1",
+        text));
+  return fault;
+}
+
+/// What stands in for one of the driver's functions. `Call` is any type of its own.
+template <class Call, class Function>
+struct Standin;
+template <class Call, class... Arguments>
+struct Standin<Call, VkResult(VKAPI_PTR*)(Arguments...)> {
+  using Function = VkResult(VKAPI_PTR*)(Arguments...);
+  static inline Function driver = nullptr;
+  static inline Fault fault;
+  static inline VkResult failure = VK_SUCCESS;
+  static inline std::atomic<int> calls{0};
+
+  static VKAPI_ATTR VkResult VKAPI_CALL call(Arguments... arguments) {
+    const int number = ++calls;
+    if (number == fault.number || (fault.onward && number > fault.number)) return failure;
+    return driver(arguments...);
+  }
+};
+
+template <class Call, class Function>
+void stand_in(Function& function, const Fault& fault, VkResult failure) {
+  using Here = Standin<Call, Function>;
+  if (function == &Here::call) return;
+  Here::driver = function;
+  Here::fault = fault;
+  Here::failure = failure;
+  function = &Here::call;
+}
+
+}  // namespace
+
+void inject_faults(VolkDeviceTable& table) {
+  const std::optional<Fault> fault = wanted_fault();
+  if (!fault) return;
+  struct Allocate;
+  struct Submit;
+  struct Wait;
+  struct Make;
+  if (fault->call == "allocate")
+    stand_in<Allocate>(table.vkAllocateMemory, *fault, VK_ERROR_OUT_OF_DEVICE_MEMORY);
+  if (fault->call == "submit") stand_in<Submit>(table.vkQueueSubmit2, *fault, VK_ERROR_DEVICE_LOST);
+  if (fault->call == "wait") stand_in<Wait>(table.vkWaitSemaphores, *fault, VK_ERROR_DEVICE_LOST);
+  if (fault->call == "pipeline")
+    stand_in<Make>(table.vkCreateComputePipelines, *fault, VK_ERROR_OUT_OF_HOST_MEMORY);
+}
+
+void inject_faults() {
+  const std::optional<Fault> fault = wanted_fault();
+  struct List;
+  if (fault && fault->call == "devices")
+    stand_in<List>(vkEnumeratePhysicalDevices, *fault, VK_ERROR_INITIALIZATION_FAILED);
+}
+
+}  // namespace genera::vulkan

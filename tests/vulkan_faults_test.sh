@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# A program whose device fails in every place in turn: vulkan_faults_test.sh PROGRAM MODULE. Each failure is a typed error with its exit code, and the run goes on
+# from its last checkpoint: on Vulkan to the same bits as a run without failure, on the CPU too.
+module=$(realpath "$2")
+here=$(dirname "$(realpath "$0")")
+. "$here/program_checks.sh" "$1"
+export GENERA_VULKAN_MODULE=$module GENERA_SHADER_CACHE=$scratch/shaders LP_NUM_THREADS=0
+
+# GPUs have heaps of their own: blocks small enough that several are asked for.
+export GENERA_VULKAN_LIMITS=block=64K
+tiny=(train --model mlp --smoke --steps 4 --save-every 1 --hidden 8 --latent 2 --batch 16 --seed 3 --quiet)
+resumed=(train --quiet --resume)
+loss() { sed -n 's/.*"loss":\([-0-9.e]*\).*/\1/p' "$1/metrics.jsonl" | tail -1; }
+close() { awk -v a="$(loss "$1")" -v b="$(loss "$2")" 'BEGIN { d = a - b; exit !(a != "" && b != "" && d < 1e-3 && d > -1e-3) }'; }
+
+# intact WHAT: the run in `faulty` goes on from where it was, if it had a checkpoint.
+intact() {
+  [ -e faulty/checkpoints/last.safetensors ] || return 0
+  rm -rf on_cpu
+  cp -r faulty on_cpu
+  check "$1: resumes on Vulkan" gives 0 "${resumed[@]}" faulty --device vulkan:0
+  check "$1: to the bits of the run without a failure" same_bits faulty whole
+  check "$1: resumes on the CPU" gives 0 "${resumed[@]}" on_cpu --device cpu
+  check "$1: to the same loss" close on_cpu whole
+  resumes=$((resumes + 1))
+}
+
+# every_place CALL CODE: that call fails in each place, once and then for good, until a run meets no failure.
+every_place() {
+  local n code
+  resumes=0
+  for n in $(seq 200); do
+    rm -rf faulty
+    GENERA_VULKAN_FAULT=$1:$n+ "$program" "${tiny[@]}" --device vulkan:0 --out faulty >out 2>err
+    code=$?
+    [ "$code" -eq 0 ] && break
+    check "$1 $n for good: exit code $code instead of $2" test "$code" -eq "$2"
+    check "$1 $n: one line says why" test "$(wc -l <err)" -eq 1
+    intact "$1 $n for good"
+    # Once: a retry may help, then nothing of the failure stays.
+    rm -rf faulty
+    GENERA_VULKAN_FAULT=$1:$n "$program" "${tiny[@]}" --device vulkan:0 --out faulty >out 2>err
+    code=$?
+    check "$1 $n once: exit code $code instead of $2 or 0" test "$code" -eq "$2" -o "$code" -eq 0
+    if [ "$code" -eq 0 ]; then check "$1 $n once: the same bits" same_bits faulty whole; else intact "$1 $n once"; fi
+  done
+  check "$1: $((n - 1)) places" test "$n" -gt "$3" -a "$n" -lt 200
+  check "$1: some after a checkpoint" test "$resumes" -ge "$4"
+  echo "$1 failed in $((n - 1)) places, $resumes runs were resumed"
+}
+
+check "a run without a failure" gives 0 "${tiny[@]}" --device vulkan:0 --out whole
+check "loss on the CPU" gives 0 "${tiny[@]}" --device cpu --out reference
+check "the same" close reference whole
+every_place allocate 6 2 0
+every_place pipeline 6 8 2
+every_place submit 5 8 4
+every_place wait 5 4 4
+for text in allocate allocate: allocate:0 allocate:x submit:3- memory:1; do
+  GENERA_VULKAN_FAULT=$text check "GENERA_VULKAN_FAULT=$text" gives 1 "${tiny[@]}" --device vulkan:0 --out none
+done
+finish

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# What programs do where Vulkan is missing or in parts, how they choose a device, their cache of shaders, and genera-doctor:
+# vulkan_start_test.sh PROGRAM DOCTOR MODULE LIBRARY
+doctor=$(realpath "$2")
+module=$(realpath "$3")
+library=$(realpath "$4")
+here=$(dirname "$(realpath "$0")")
+. "$here/program_checks.sh" "$1"
+export GENERA_VULKAN_MODULE=$module GENERA_SHADER_CACHE=$scratch/shaders LP_NUM_THREADS=0
+export VK_LOADER_DRIVERS_SELECT='*lvp*'  # Mesa's driver for the processor alone, whatever else the machine has
+
+tiny=(train --model mlp --smoke --steps 4 --hidden 8 --latent 2 --batch 16 --seed 3)
+examines() {
+  local wanted=$1 code
+  shift
+  "$doctor" "$@" >out 2>err
+  code=$?
+  [ "$code" -eq "$wanted" ] || echo "exit code $code instead of $wanted: genera-doctor $*"
+  [ "$code" -eq "$wanted" ]
+}
+times() { [ "$(grep -c -- "$2" err)" -eq "$1" ]; }
+
+# No Vulkan library at all: the loader's name stands for a file that is none.
+mkdir none
+touch none/libvulkan.so.1 none/libvulkan.so
+check "neither program nor library is linked with Vulkan" without vulkan <(ldd "$program" "$doctor" "$library")
+without_loader() { LD_LIBRARY_PATH=$scratch/none "$@"; }
+check "no loader: trains on the CPU" without_loader gives 0 "${tiny[@]}" --device cpu --out cpu
+check "no loader: auto" without_loader gives 0 "${tiny[@]}" --device auto --out auto
+check "no loader: auto is the CPU" says '^device: cpu$'
+check "no loader: the same bits" same_bits cpu auto
+check "no loader: no Vulkan" without_loader gives 5 "${tiny[@]}" --device vulkan --out not
+check "no loader: says what to install" says 'apt-get install libvulkan1'
+check "no loader: genera-doctor" without_loader examines 0
+check "no loader: genera-doctor says what to install" prints 'apt-get install libvulkan1'
+check "no loader: genera-doctor fails if Vulkan is asked for" without_loader examines 5 --device vulkan
+
+no_driver() { VK_DRIVER_FILES=$scratch/none VK_ICD_FILENAMES=$scratch/none "$@"; }
+check "no driver: no Vulkan" no_driver gives 5 "${tiny[@]}" --device vulkan --out not
+check "no driver: says what to install" says 'mesa-vulkan-drivers'
+check "no driver: auto" no_driver gives 0 "${tiny[@]}" --device auto --out auto1
+check "no driver: auto is the CPU" says '^device: cpu$'
+check "no driver: genera-doctor" no_driver examines 0
+check "no driver: genera-doctor says what to install" prints 'mesa-vulkan-drivers'
+
+no_device() { GENERA_VULKAN_FAULT=devices:1+ "$@"; }
+check "no device: no Vulkan" no_device gives 5 "${tiny[@]}" --device vulkan --out not
+check "no device: says so" says 'no driver has a device'
+check "no device: auto" no_device gives 0 "${tiny[@]}" --device auto --out auto2
+check "no device: genera-doctor" no_device examines 0
+radeon=/usr/share/vulkan/icd.d/radeon_icd.$(uname -m).json
+if [ -e "$radeon" ] && [ ! -e /dev/dri ]; then  # the driver of a GPU that is not there
+  real_driver() { env -u VK_LOADER_DRIVERS_SELECT VK_DRIVER_FILES="$radeon" VK_ICD_FILENAMES="$radeon" "$@"; }
+  check "a driver without a device" real_driver "$program" "${tiny[@]}" --device auto --out auto3 2>err
+  check "a driver without a device: auto is the CPU" says '^device: cpu$'
+  real_driver "$program" "${tiny[@]}" --device vulkan --out not >out 2>err
+  check "a driver without a device: exit code" test $? -eq 5
+  check "a driver without a device: says so" says 'no driver has a device'
+fi
+
+check "auto is not a driver for the processor" gives 0 "${tiny[@]}" --device auto --out auto4
+check "one line says what it is" times 1 '^device: cpu$'
+check "and is not there with --quiet" gives 0 "${tiny[@]}" --quiet --device auto --out auto5
+check "quiet" times 0 device
+check "vulkan takes it" gives 0 "${tiny[@]}" --device vulkan --out vulkan
+check "with one warning" times 1 '^warning: no GPU can be used: computing on llvmpipe'
+check "vulkan:0" gives 0 "${tiny[@]}" --device vulkan:0 --out number
+check "asked for: no warning" times 0 warning
+check "vulkan:NAME, in upper case" gives 0 "${tiny[@]}" --device vulkan:LLVMPIPE --out name
+check "the same bits" same_bits vulkan name
+check "not there" gives 5 "${tiny[@]}" --device vulkan:7 --out not
+check "the manifest names the device" grep -q '"device": "llvmpipe' vulkan/manifest.json
+
+# The cache of shaders.
+listed() { ls -i "$scratch/shaders"; }
+listed >before
+check "a warm start" gives 0 "${tiny[@]}" --device vulkan:0 --out warm
+check "compiles nothing" diff before <(listed)
+for file in "$scratch"/shaders/*; do printf x | dd of="$file" bs=1 seek=60 conv=notrunc status=none; done
+check "a damaged cache" gives 0 "${tiny[@]}" --device vulkan:0 --out damaged
+check "gives one warning" times 1 '^warning: the shader cache in .* has damaged files'
+check "the same bits" same_bits vulkan damaged
+check "is made again" test "$(listed | wc -l)" -eq "$(wc -l <before)"
+check "and is sound" gives 0 "${tiny[@]}" --device vulkan:0 --out sound
+check "no warning" times 0 warning
+rm -rf "$scratch/shaders"
+runs=()
+for i in 1 2 3 4; do
+  "$program" "${tiny[@]}" --device vulkan:0 --out "at_once$i" >"out$i" 2>"err$i" &
+  runs+=($!)
+done
+for i in 1 2 3 4; do
+  check "four processes with one cache: $i" wait "${runs[$((i - 1))]}"
+  check "the same bits" same_bits vulkan "at_once$i"
+  check "no warning" without warning "err$i"
+done
+check "one file a shader" test "$(listed | wc -l)" -eq "$(wc -l <before)"
+listed >before
+check "a warm start after that" gives 0 "${tiny[@]}" --device vulkan:0 --out warm2
+check "compiles nothing" diff before <(listed)
+
+# genera-doctor.
+right() { [ "$(grep -c ' right ' out)" -eq "$1" ]; }
+check "genera-doctor" examines 0
+check "five right answers of the CPU and of the device" right 10
+check "says the instruction set" prints 'simd  '
+check "says the BLAS" prints 'OpenBLAS'
+check "says limits" prints 'binding_bytes'
+check "names the device" prints '^vulkan:0: llvmpipe'
+check "genera-doctor --report" examines 0 --report
+report() { python3 -c "import json; r = json.load(open('out')); d = r['devices']; assert $1, json.dumps(r, indent=1)"; }
+check "is JSON of both devices" report "[x['device'] for x in d] == ['cpu', 'vulkan:0']"
+check "with answers" report "all(a['right'] for x in d for a in x['answers']) and len(d[1]['answers']) == 5"
+check "a second start compiled nothing" report "d[1]['counters']['shaders_compiled'] == '0' and int(d[1]['counters']['pipelines']) > 5"
+check "names no host" without "$(uname -n)" out
+check "no folder" without "$scratch" out
+check "one device" examines 0 --device cpu
+check "its answers" right 5
+GENERA_VULKAN_FAULT=submit:2+ check "a device that fails" examines 5
+check "the CPU's answers are right all the same" right 6
+check "says what to do" prints 'update its driver'
+GENERA_VULKAN_LIMITS=binding=1K check "a device that is too small" examines 5 --device vulkan:0
+check "there is no such device" examines 5 --device vulkan:9
+check "a slip" examines 2 --reprot
+check "did you mean" says 'did you mean --report?'
+check "no such kind of device" examines 2 --device abacus
+check "help" examines 0 --help
+finish
