@@ -25,6 +25,7 @@ struct BoltzmannSettings {
   double lr = 0;            ///< 0: the model's own
   std::string schedule = "linear";
   double momentum = 0;
+  double pretrain = 0.25;
   double weight_decay = 0;
   std::string gradient = "centred";
   double weight_average = 0.999;
@@ -39,6 +40,8 @@ void add_flags(Verb& verb, BoltzmannSettings& settings);
 Model make_model(const BoltzmannSettings& settings, std::int64_t channels, std::int64_t height,
                  std::int64_t width);
 
+/// The learning rate of restricted machines with binary units where --lr does not say.
+inline constexpr double restricted_rate = 0.1;
 double learning_rate(const BoltzmannSettings& settings);
 SamplerOptions sampler_options(const BoltzmannSettings& settings);
 
