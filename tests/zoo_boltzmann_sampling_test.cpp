@@ -64,7 +64,7 @@ TEST_CASE("contrastive divergence becomes the exact gradient as k grows") {
     const Sampler sampler(*machine, {.training = Training::cd, .sweeps = k}, "chain", Key(0));
     std::vector<Update> updates;
     const Units positive = machine->infer(data, 1);
-    const Units negative = sampler.statistics(positive, 0, Key(5), updates);
+    const Units negative = sampler.statistics(*machine, positive, 0, Key(5), updates);
     CHECK(updates.empty());
     return largest_difference(grad(contrast(*machine, positive, negative), parameters).values,
                               exact);
@@ -90,7 +90,7 @@ TEST_CASE("persistent and tempered chains give the exact gradient in time") {
       std::vector<Update> updates;
       const Units positive = machine->infer(data, 1);
       const Units negative = sampler.statistics(
-          positive, step, Key(6).fold_in(static_cast<std::uint64_t>(step)), updates);
+          *machine, positive, step, Key(6).fold_in(static_cast<std::uint64_t>(step)), updates);
       CHECK(negative[0].size(0) == chains);
       gradients = grad(contrast(*machine, positive, negative), parameters).values;
       eval(gradients);
@@ -98,6 +98,19 @@ TEST_CASE("persistent and tempered chains give the exact gradient in time") {
     }
     CHECK(largest_difference(gradients, exact) < 4 * 0.5 / std::sqrt(double{chains}));
   }
+}
+
+TEST_CASE("the first layer alone draws the first layer's chains, and leaves the others") {
+  const auto machine = layered(4, {3, 2, 3}, 33);
+  const LayeredMachine first = machine->first();
+  const Sampler sampler(*machine, {.chains = 5}, "chain", Key(0));
+  REQUIRE(sampler.states().size() == 2);
+  std::vector<Update> updates;
+  const Units statistics =
+      sampler.statistics(first, first.infer(all_states(4), 1), 0, Key(7), updates);
+  CHECK(statistics.size() == 2);
+  REQUIRE(updates.size() == 1);
+  CHECK(updates[0].state == sampler.states()[0]);
 }
 
 TEST_CASE("exchanging neighbours leaves every temperature's distribution as it is") {

@@ -104,6 +104,30 @@ TEST_CASE("likelihoods: exact with one hidden layer, a bound that rounds improve
   }
 }
 
+TEST_CASE(
+    "without the second layer's weights a deep machine is as likely as its first layer alone") {
+  const auto machine = layered(4, {3, 2}, 10);
+  const LayeredMachine first = machine->first();
+  const Tensor v = all_states(4);
+  const auto likelihoods = [&](const Machine& one) {
+    const double log_z = *exact_log_z(one);
+    std::vector<double> values = log_probability_bound(one, v, 30).to_vector<double>();
+    for (double& value : values) value -= log_z;
+    return values;
+  };
+  const auto alone = likelihoods(first), connected = likelihoods(*machine);
+  machine->weight(1).set(zeros({3, 2}));
+  const auto deep = likelihoods(*machine);
+  double difference = 0;
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    CHECK(deep[i] == doctest::Approx(alone[i]).epsilon(1e-6));
+    difference = std::max(difference, std::abs(connected[i] - alone[i]));
+  }
+  CHECK(difference > 0.1);
+  machine->weight(0).set(zeros({4, 3}));  // the parameters are the same, not copies
+  CHECK(likelihoods(first)[5] != doctest::Approx(alone[5]).epsilon(1e-3));
+}
+
 TEST_CASE("Gaussian machines: log Z by numerical integration, the sampler's moments") {
   LayeredMachine machine(make_gaussian_units(1), {2}, Key(0));
   randomise(machine, 14);

@@ -15,7 +15,9 @@ declare -A flags=(
   [cd]='--hidden 17 --training cd --sweeps 2 --gradient plain --weight-average 0 --schedule constant'
   [gaussian]='--model gaussian --hidden 24 --lr 0.001'
   [dbn]='--model dbn --hidden 20,12,8'
-  [dbm]='--model dbm --hidden 10,12 --mean-field 3 --schedule cosine'
+  [dbm]='--model dbm --hidden 10,12 --mean-field 3 --pretrain 0.5 --schedule cosine'
+  [deeper]='--model dbm --hidden 24,6,5'
+  [together]='--model dbm --hidden 20,8 --pretrain 0'
   [visible]='--model visible --training exact'
   [drawn]='--model visible'
 )
@@ -43,6 +45,11 @@ fi
 check "what the model chose is kept" keeps drawn 'shrink = 7' 'lr = 0.5'
 check "so it is of others" keeps dbn 'shrink = 1' 'lr = 0.1'
 check "the chains are in the checkpoint" grep -q -a '"chain.0"' rbm/checkpoints/last.safetensors
+# The first half of its steps is the whole run of the restricted machine that it begins with.
+check "a restricted machine" gives 0 train --smoke --steps 3 --validations 1 --hidden 10 --schedule cosine --out half
+gaps() { grep -o '"step":[123],.*"energy_gap":[^,]*' "$1/metrics.jsonl"; }
+check "three steps of it" test "$(gaps half | wc -l)" -eq 3
+check "pre-training is its training" test "$(gaps half)" = "$(gaps dbm)"
 check "a report" grep -q '<td>log_likelihood</td>' rbm/report.html
 check "chains" gives 0 chains rbm --count 3 --columns 5 --annealing 20 --sweeps 2
 check "chains are a picture" png "$(cat out)"

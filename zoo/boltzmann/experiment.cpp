@@ -41,6 +41,8 @@ BoltzmannExperiment::BoltzmannExperiment(const BoltzmannSettings& settings)
   nn::states(model_);  // names them
   for (const auto& layer : model_.below()) add_stage(*layer);
   add_stage(model_.top());
+  if (settings_.model == "dbm" && settings_.pretrain > 0)
+    first_.emplace(dynamic_cast<const LayeredMachine&>(model_.top()).first());
   set_base(0);
 }
 
@@ -88,14 +90,24 @@ void BoltzmannExperiment::with_evaluation_weights(const std::function<void()>& b
   body();
 }
 
-// The stages share the steps evenly.
+// The stages share the steps evenly. A deep machine, which has one, shares it between its first two
+// layers alone and all of them.
 BoltzmannExperiment::Place BoltzmannExperiment::place(const StepInfo& info) const {
   const auto count = std::ssize(stages_);
   const std::int64_t stage =
       std::min(info.step * count / std::max<std::int64_t>(info.steps, 1), std::ssize(stages_) - 1);
   const auto first = [&](std::int64_t s) { return (s * info.steps + count - 1) / count; };
-  return {static_cast<std::size_t>(stage), info.step - first(stage),
-          first(stage + 1) - first(stage)};
+  const Place whole = {static_cast<std::size_t>(stage), info.step - first(stage),
+                       first(stage + 1) - first(stage), false};
+  if (!first_) return whole;
+  const auto alone = std::llround(settings_.pretrain * static_cast<double>(whole.steps));
+  if (whole.step < alone) return {whole.stage, whole.step, alone, true};
+  return {whole.stage, whole.step - alone, whole.steps - alone, false};
+}
+
+double BoltzmannExperiment::rate(const Place& at) const {
+  const double highest = at.first ? restricted_rate : learning_rate(settings_);
+  return highest * rate_factor(settings_.schedule, {at.step, at.steps});
 }
 
 Tensor BoltzmannExperiment::visible_batch(std::int64_t step, std::size_t stage, const Key& key) {
@@ -139,12 +151,14 @@ BoltzmannExperiment::Terms BoltzmannExperiment::terms(const StepInfo& info) {
     result.gradients = grad(exact_loss(v), stage.sgd.parameters());
     return result;
   }
-  const Units data = stage.machine->infer(v, static_cast<int>(settings_.mean_field));
-  const Units model = stage.sampler.statistics(data, info.step, key.fold_in(1), result.updates);
-  result.gradients = grad(contrast(*stage.machine, data, model), stage.sgd.parameters());
+  const Machine& machine = at.first ? *first_ : *stage.machine;
+  const Units data = machine.infer(v, static_cast<int>(settings_.mean_field));
+  const Units model =
+      stage.sampler.statistics(machine, data, info.step, key.fold_in(1), result.updates);
+  result.gradients = grad(contrast(machine, data, model), stage.sgd.parameters());
   if (settings_.gradient == "centred")
-    result.gradients.values = stage.machine->centred(
-        stage.sgd.parameters(), std::move(result.gradients.values), data, model);
+    result.gradients.values =
+        machine.centred(stage.sgd.parameters(), std::move(result.gradients.values), data, model);
   return result;
 }
 
@@ -152,7 +166,7 @@ NamedTensors BoltzmannExperiment::step(const StepInfo& info) {
   const Place at = place(info);
   Stage& stage = stages_[at.stage];
   Terms now = terms(info);
-  stage.sgd.scale_learning_rate(rate_factor(settings_.schedule, {at.step, at.steps}));
+  stage.sgd.set_learning_rate(rate(at));
   const Tensor loss = now.gradients.loss;
   stage.sgd.step(std::move(now.gradients), {.updates = std::move(now.updates),
                                             .average = stage.average ? &*stage.average : nullptr});

@@ -54,11 +54,13 @@ class BoltzmannExperiment : public Trainable {
   };
   struct Place {
     std::size_t stage;
-    std::int64_t step, steps;  // of the stage
+    std::int64_t step, steps;  // of the stage, or of the part of it in which `first` is trained
+    bool first;
   };
   AisOptions annealing(std::int64_t betas) const;
   void add_stage(const Machine& machine);
   Place place(const StepInfo& info) const;
+  double rate(const Place& at) const;
   void set_base(std::size_t stage);
   Tensor visible_batch(std::int64_t step, std::size_t stage, const Key& key);
   Terms terms(const StepInfo& info);
@@ -68,6 +70,7 @@ class BoltzmannExperiment : public Trainable {
   ImageData data_;
   Model model_;
   std::vector<Stage> stages_;
+  std::optional<LayeredMachine> first_;  // dbm: what is trained alone first
 };
 
 }  // namespace genera::zoo::boltzmann

@@ -32,6 +32,13 @@ LayeredMachine::LayeredMachine(std::shared_ptr<const VisibleUnits> visible,
   }
 }
 
+LayeredMachine LayeredMachine::first() const {
+  LayeredMachine result(visible_);
+  result.weights_ = {weights_[0]};
+  result.biases_ = {biases_[0]};
+  return result;
+}
+
 void LayeredMachine::visit(nn::Visitor& visitor) const {
   visitor.member(*visible_, "visible");
   for (std::size_t l = 0; l < depth(); ++l) visitor(weights_[l], biases_[l]);

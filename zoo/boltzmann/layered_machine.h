@@ -47,6 +47,10 @@ class LayeredMachine : public Machine {
   std::vector<Tensor> centred(const std::vector<State>& parameters, std::vector<Tensor> gradients,
                               const Units& data, const Units& model) const override;
 
+  /// The restricted machine of the visible and the first hidden layer alone, with the same
+  /// parameters. It is as likely as this machine without the second layer's weights.
+  LayeredMachine first() const;
+
   /// log p(v | h1) of the lower two layers alone, (N), f64: v (N,D), h1 (N,units).
   Tensor log_conditional(const Tensor& v, const Tensor& h) const;
   /// log p(h1 | v) of the lower two layers alone, (N), f64.
@@ -60,6 +64,8 @@ class LayeredMachine : public Machine {
   const State& bias(std::size_t l) const { return biases_[l - 1]; }
 
  private:
+  explicit LayeredMachine(std::shared_ptr<const VisibleUnits> visible)
+      : visible_(std::move(visible)) {}
   // Sum of what the neighbours of layer l send, (N,units of l); `x` holds at least those.
   Tensor input(const Units& x, std::size_t l) const;
   Tensor means(const Units& x, std::size_t l, const Tensor& beta) const;

@@ -57,7 +57,7 @@ Units exchange(const Machine& machine, const Units& samples, const std::vector<d
 
 Sampler::Sampler(const Machine& machine, const SamplerOptions& options, const std::string& name,
                  const Key& key)
-    : machine_(machine), options_(options) {
+    : options_(options) {
   if (options_.training == Training::cd) return;
   if (options_.training == Training::pcd) options_.temperatures = 1;
   std::size_t i = 0;
@@ -65,22 +65,24 @@ Sampler::Sampler(const Machine& machine, const SamplerOptions& options, const st
     chain_.emplace_back(name + "." + std::to_string(i++), layer.eval(), false);
 }
 
-Units Sampler::statistics(const Units& data, std::int64_t step, const Key& key,
-                          std::vector<Update>& updates) const {
+Units Sampler::statistics(const Machine& machine, const Units& data, std::int64_t step,
+                          const Key& key, std::vector<Update>& updates) const {
   const bool tempered = options_.training == Training::pt;
   const std::vector<double> ladder = even_ladder(options_.temperatures);
   const Tensor beta = tempered ? rows_of(ladder, options_.chains) : scalar(1);
-  Units chain = options_.training == Training::cd ? machine_.chain_from(data, key.fold_in(0))
-                                                  : Units(chain_.begin(), chain_.end());
+  const auto layers = std::ssize(machine.chain_sizes());
+  Units chain = options_.training == Training::cd ? machine.chain_from(data, key.fold_in(0))
+                                                  : Units(chain_.begin(), chain_.begin() + layers);
   Sweep sweep;
   for (std::int64_t k = 1; k <= options_.sweeps; ++k) {
-    sweep = machine_.sweep(chain, beta, key.fold_in(static_cast<std::uint64_t>(2 * k)));
+    sweep = machine.sweep(chain, beta, key.fold_in(static_cast<std::uint64_t>(2 * k)));
     if (tempered)
-      sweep.samples = exchange(machine_, sweep.samples, ladder, step * options_.sweeps + k,
+      sweep.samples = exchange(machine, sweep.samples, ladder, step * options_.sweeps + k,
                                key.fold_in(static_cast<std::uint64_t>(2 * k + 1)));
-    chain = machine_.chain_of(sweep.samples);
+    chain = machine.chain_of(sweep.samples);
   }
-  for (std::size_t i = 0; i < chain_.size(); ++i) updates.push_back({chain_[i], chain[i]});
+  if (!chain_.empty())
+    for (std::size_t i = 0; i < chain.size(); ++i) updates.push_back({chain_[i], chain[i]});
   Units statistics = std::move(sweep.statistics);
   if (tempered)
     for (Tensor& layer : statistics)

@@ -36,13 +36,12 @@ class Sampler {
           const Key& key);
 
   const std::vector<State>& states() const { return chain_; }
-  /// The statistics of step `step` given those of the data; what the chains become is appended to
-  /// `updates`.
-  Units statistics(const Units& data, std::int64_t step, const Key& key,
+  /// The statistics of step `step` of `machine`, or of its lower layers alone, given those of the
+  /// data; what the chains become is appended to `updates`.
+  Units statistics(const Machine& machine, const Units& data, std::int64_t step, const Key& key,
                    std::vector<Update>& updates) const;
 
  private:
-  const Machine& machine_;
   SamplerOptions options_;
   std::vector<State> chain_;  // pt: row t * chains + i is chain i at temperature t
 };

@@ -35,6 +35,9 @@ void add_flags(Verb& verb, BoltzmannSettings& s) {
       .option("lr", s.lr, "Learning rate; 0: the model's own", Range{0, 1e37})
       .choice("schedule", s.schedule, {"linear", "cosine", "constant"},
               "Learning rate over the steps; linear and cosine end at 0")
+      .option("pretrain", s.pretrain,
+              "dbm: share of the steps, at the beginning, that train the first hidden layer alone",
+              Range{0, 0.99})
       .option("momentum", s.momentum, "Momentum", Range{0, 0.9999})
       .option("weight-decay", s.weight_decay, "Of weights and biases", Range{0, 1})
       .choice("gradient", s.gradient, {"centred", "plain"},
@@ -120,7 +123,10 @@ std::string hidden_text(const BoltzmannSettings& s) {
 
 double learning_rate(const BoltzmannSettings& s) {
   if (s.lr > 0) return s.lr;
-  return s.model == "visible" ? 0.5 : s.model == "gaussian" ? 2e-3 : s.model == "dbm" ? 0.02 : 0.1;
+  return s.model == "visible"    ? 0.5
+         : s.model == "gaussian" ? 2e-3
+         : s.model == "dbm"      ? 0.02
+                                 : restricted_rate;
 }
 
 SamplerOptions sampler_options(const BoltzmannSettings& s) {

@@ -27,6 +27,7 @@ struct BoltzmannSettings {
   double lr = 0;            ///< 0: the model's own
   std::string schedule = "linear";
   double momentum = 0;
+  double pretrain = 0.25;
   double weight_decay = 0;
   std::string gradient = "centred";
   double weight_average = 0.999;
@@ -43,6 +44,8 @@ Model make_model(const BoltzmannSettings& settings, std::int64_t channels, std::
 
 /// Units of the hidden layers, "500,1000"; empty where the model has none.
 std::string hidden_text(const BoltzmannSettings& settings);
+/// The learning rate of restricted machines with binary units where --lr does not say.
+inline constexpr double restricted_rate = 0.1;
 double learning_rate(const BoltzmannSettings& settings);
 SamplerOptions sampler_options(const BoltzmannSettings& settings);
 
