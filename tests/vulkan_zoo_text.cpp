@@ -3,6 +3,8 @@
 
 namespace genera::zoo {
 
+using namespace text;
+
 const ZooFamily& zoo_family() {
   static const ZooFamily family{
       "genera-text",

@@ -3,6 +3,8 @@
 
 namespace genera::zoo {
 
+using namespace vae;
+
 const ZooFamily& zoo_family() {
   static const ZooFamily family{
       "genera-vae",
