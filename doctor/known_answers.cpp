@@ -98,7 +98,7 @@ std::string random_integers() {
   for (const std::uint32_t number : numbers) sum += number;
   const std::string got = fmt::format("{:08x} {:08x} {:08x} {:08x} {}", numbers[0], numbers[1],
                                       numbers[2], numbers[3], sum);
-  const std::string expected = "?";
+  const std::string expected = "55029ede 3e59aa95 abdf8947 a04f3dfc 214724326312291";
   return got == expected ? "" : fmt::format("{}, not {}", got, expected);
 }
 

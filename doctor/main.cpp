@@ -74,10 +74,9 @@ void print_examined(const Json& examined) {
     return;
   }
   for (const Json& answer : examined["answers"])
-    fmt::print(
-        "  {:<24} {} ({:.2f} s)\n", answer["question"].get<std::string>(),
-        answer["right"].get<bool>() ? "right" : "WRONG: " + answer["wrong"].get<std::string>(),
-        answer["seconds"].get<double>());
+    fmt::print("  {:<24} {}{} ({:.2f} s)\n", answer["question"].get<std::string>(),
+               answer["right"].get<bool>() ? "right" : "WRONG: ", answer.value("wrong", ""),
+               answer["seconds"].get<double>());
 }
 
 /// The devices to ask, by name; with what the drivers say about them.
@@ -97,7 +96,7 @@ int run(const Flags& flags) {
   report["machine"] = describe_machine();
   const VulkanDevices vulkan = find_vulkan_devices();
   if (!flags.report) {
-    fmt::print("genera-doctor {}\n", zoo::program_version());
+    fmt::print("genera-doctor\n");
     print_values(report["machine"]);
   }
   bool any_failed = false;

@@ -39,4 +39,9 @@ echo "find_package: built and ran"
 # Only where the zoo's programs were built.
 if [ -x "$prefix/bin/genera-vae" ]; then
   "$prefix/bin/genera-vae" --version
+  "$prefix/bin/genera-doctor" --device cpu >"$work/doctor"
+  if [ -e "$libraries/libgenera-vulkan.so" ]; then
+    VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent "$prefix/bin/genera-doctor" >"$work/doctor"
+    grep -q "mesa-vulkan-drivers" "$work/doctor"
+  fi
 fi

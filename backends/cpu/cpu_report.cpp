@@ -12,8 +12,9 @@ std::string report() {
   std::string supported, best;
   // Highway gives the better of two targets the lower bit.
   for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    if (best.empty()) best = hwy::TargetName(target);
-    supported += (supported.empty() ? "" : " ") + std::string(hwy::TargetName(target));
+    const char* const name = hwy::TargetName(target);
+    if (best.empty()) best = name;
+    supported += supported.empty() ? name : fmt::format(" {}", name);
   }
   return fmt::format("device cpu\nsimd {}\nsimd_targets {}\nblas {}\nblas_kernels {}\nthreads {}\n",
                      best, supported, openblas_get_config(), openblas_get_corename(),
