@@ -4,6 +4,7 @@
 #include <genera/device.h>
 #include <genera/error.h>
 #include <genera/functions.h>
+#include <genera/profile.h>
 #include <genera/random.h>
 
 #include "tests/conformance_check.h"
@@ -192,6 +193,65 @@ TEST_CASE("vulkan: matrices of up to 64 x 64 are factored and solved on the devi
     });
     CHECK(host == (n > 64));
   }
+}
+
+TEST_CASE(
+    "vulkan: triangles of up to 64 x 64 are solved on the device, for any number of columns") {
+  for (const std::int64_t n : {1, 9, 48, 64})
+    for (const std::int64_t columns : {1, 5, 64, 70})
+      for (int bits = 0; bits < 8; ++bits) {
+        INFO("n = " << n << ", " << columns << " columns, options " << bits);
+        const TriangularOptions options{.lower = (bits & 1) != 0,
+                                        .transpose = (bits & 2) != 0,
+                                        .unit_diagonal = (bits & 4) != 0};
+        Case solve;
+        solve.op = Op::TriSolve;
+        solve.name = "TriSolve";
+        // Unit triangles of larger numbers grow exponentially.
+        solve.inputs = {(diagonal_and(n, 20) * 0.05).eval(),
+                        numbers(Shape{3, n, columns}, -1, 1, 5, DType::f32)};
+        solve.build = [options](const std::vector<Tensor>& x) {
+          return std::vector{solve_triangular(x[0], x[1], options)};
+        };
+        CHECK_FALSE(used_host([&] { CHECK(compare("vulkan", solve, DType::f32) == ""); }));
+      }
+}
+
+TEST_CASE(
+    "vulkan: matrices that are singular, indefinite or hold NaN factor like the reference's") {
+  const float nan = std::nanf("");
+  const std::vector<std::vector<float>> matrices{
+      {0, 0, 0, 0, 0, 0, 0, 0, 0},     {1, 2, 3, 2, 4, 6, 1, 0, 1},
+      {0, 1, 2, 0, 3, 4, 0, 5, 7},     {4, 2, 0, 2, 1, 0, 0, 0, 1},
+      {4, 2, 0, 2, 5, 3, 0, 3, 1},     {-1, 0, 0, 0, 1, 0, 0, 0, 1},
+      {4, nan, 0, nan, 5, 0, 0, 0, 1}, {nan, 1, 2, 1, 3, 4, 2, 4, 9},
+      {1, 2, 2, nan, 3, 4, 0.5f, 4, 9}};
+  for (const std::vector<float>& numbers : matrices) {
+    Case factor;
+    factor.op = Op::LU;
+    factor.name = "LU";
+    factor.inputs = {Tensor::from(numbers, Shape{3, 3})};
+    factor.build = [](const std::vector<Tensor>& x) {
+      const auto [packed, permutation] = lu(x[0]);
+      return std::vector{packed, permutation};
+    };
+    CHECK(compare("vulkan", factor, DType::f32) == "");
+    factor.op = Op::Cholesky;
+    factor.name = "Cholesky";
+    factor.build = [](const std::vector<Tensor>& x) { return std::vector{cholesky(x[0])}; };
+    CHECK(compare("vulkan", factor, DType::f32) == "");
+  }
+}
+
+TEST_CASE("vulkan: a plan shows the steps that the host runs") {
+  const OnBackend vulkan("vulkan");
+  const Tensor x = zeros({3, 80}).eval();
+  CHECK(plan_text({argsort(x, 1)}).find("ArgSort on the host") == std::string::npos);
+  CHECK(plan_text({argsort(zeros({1025}).eval(), 0)}).find("ArgSort on the host") !=
+        std::string::npos);
+  CHECK(plan_text({sum(cast(x, DType::f64))}).find("on the host") != std::string::npos);
+  CHECK(plan_text({cholesky(eye(65).eval())}).find("Cholesky on the host") != std::string::npos);
+  CHECK(plan_text({matmul(x, transpose(x))}).find("on the host") == std::string::npos);
 }
 
 }  // namespace genera::cases
