@@ -41,11 +41,20 @@ class Backend {
   virtual std::string_view name() const = 0;
   /// For people: the device and what it did, as lines of "name value".
   virtual std::string report() const { return {}; }
+  /// Returns when all that was run is done. With graph_mutex() held.
+  virtual void wait() {}
+  /// Measures what kernels' sizes suit the device, uses and stores it; what it found, for people. DeviceError where there is no choice.
+  virtual std::string tune();
   /// Whether a fused kernel may compute `op` with these element types (inputs and output). Where false, the plan holds
   /// the primitive as a step of its own.
   virtual bool can_fuse(Op op, std::span<const DType> types) const = 0;
   /// Whether a kernel may run as the epilogue of the step, a MatMul or Conv.
   virtual bool can_attach_epilogue(const PrimitiveStep& step) const = 0;
+  /// Whether the step is not the device's but the host's, which copies its operands there and back.
+  virtual bool on_host(const PrimitiveStep& step) const {
+    static_cast<void>(step);
+    return false;
+  }
   /// Whether MatMul steps take strided inputs.
   virtual bool strided_matmul(DType dtype) const = 0;
   /// Whether contractions may round a product before they add it to a sum, so that each term is rounded twice.

@@ -42,6 +42,10 @@ bool is_vulkan(std::string_view name) { return name == "vulkan" || name.substr(0
 
 }  // namespace
 
+std::string Backend::tune() {
+  throw DeviceError("[tune] the processor's kernels have nothing to tune; use --device vulkan");
+}
+
 Backend& find_backend(std::string_view name) {
   if (name == "cpu") return cpu::backend();
   if (name == "reference") return reference::backend();
@@ -70,6 +74,14 @@ void set_device(std::string_view name) {
   current() = &backend;
 }
 std::vector<DeviceInfo> vulkan_devices() { return vulkan_module().devices(); }
+void wait_for_device() {
+  std::lock_guard lock(graph_mutex());
+  current_backend().wait();
+}
+std::string tune_device() {
+  std::lock_guard lock(graph_mutex());
+  return current_backend().tune();
+}
 std::string device_report() { return current_backend().report(); }
 
 }  // namespace genera

@@ -5,6 +5,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -118,11 +119,48 @@ void profile(const Row& row, const char* trace) {
   io::write_file_atomically(trace, std::as_bytes(std::span(text)));
 }
 
+/// What a step of each model costs whatever computes it: the sizes behind estimates for other devices.
+void print_counts() {
+  std::printf("%-20s %8s %10s %10s %12s\n", "", "steps", "GFLOP", "MB moved", "FLOP/byte");
+  for (const Row& row : rows) {
+    const Workload workload = row.make(false);
+    Noise noise(Key(1));
+    start_profile();
+    workload.step(noise);
+    double runs = 0, flops = 0, bytes = 0;
+    for (const ProfileEntry& entry : stop_profile()) {
+      runs += static_cast<double>(entry.runs);
+      flops += entry.flops;
+      bytes += entry.bytes;
+    }
+    std::printf("%-20s %8.0f %10.3f %10.1f %12.1f\n", row.name, runs, flops * 1e-9, bytes * 1e-6,
+                flops / bytes);
+  }
+}
+
 constexpr char usage[] =
     "genera-bench [--benchmark_...]        measure (Google Benchmark's options)\n"
     "genera-bench --smoke                  one look at each small workload\n"
     "genera-bench --case NAME FILE [small] write weights, input, draws and results (safetensors)\n"
-    "genera-bench --profile NAME [FILE]    where the time goes, on one thread; FILE: a trace\n";
+    "genera-bench --profile NAME [FILE]    where the time goes, on one thread; FILE: a trace\n"
+    "genera-bench --counts                 plan steps, FLOP and bytes of one step of each model\n"
+    "genera-bench --tune --device vulkan   find and store what suits the device\n"
+    "Any of them with --device cpu|vulkan|vulkan:N|vulkan:NAME; what a device did is printed "
+    "last\n";
+
+std::string device = "cpu";
+
+/// Takes --device NAME out of the arguments.
+void take_device(int& argc, char** argv) {
+  for (int i = 1; i + 1 < argc; ++i)
+    if (std::string_view(argv[i]) == "--device") {
+      device = argv[i + 1];
+      std::copy(argv + i + 2, argv + argc, argv + i);
+      argc -= 2;
+      break;
+    }
+  set_device(device);
+}
 
 int run(int argc, char** argv) {
   const std::string_view verb = argc > 1 ? argv[1] : "";
@@ -136,7 +174,16 @@ int run(int argc, char** argv) {
     profile(row_of(argv[2]), argc > 3 ? argv[3] : nullptr);
     return 0;
   }
+  if (verb == "--counts") {
+    print_counts();
+    return 0;
+  }
+  if (verb == "--tune") {
+    std::printf("%s", tune_device().c_str());
+    return 0;
+  }
   add_all();
+  benchmark::AddCustomContext("device", device);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
@@ -147,15 +194,21 @@ int run(int argc, char** argv) {
 }  // namespace
 
 void add(const std::string& name, double items, double flops, std::function<Step()> make) {
+  const bool on_cpu = device == "cpu";
   for (const int threads : {1, 2}) {
+    if (!on_cpu && threads > 1) break;
     benchmark::RegisterBenchmark(
-        (name + "/threads:" + std::to_string(threads)).c_str(),
+        (name + (on_cpu ? "/threads:" + std::to_string(threads) : "/device")).c_str(),
         [=](benchmark::State& state) {
           genera::set_threads(threads);
           const Step step = make();
+          const auto whole_step = [&] {
+            step();
+            wait_for_device();
+          };
           constexpr int warm_up = 2;
-          for (int i = 0; i < warm_up; ++i) step();
-          for (auto _ : state) step();
+          for (int i = 0; i < warm_up; ++i) whole_step();
+          for (auto _ : state) whole_step();
           using benchmark::Counter;
           state.counters["items/s"] = Counter(items, Counter::kIsIterationInvariantRate);
           if (flops > 0)
@@ -170,7 +223,10 @@ void add(const std::string& name, double items, double flops, std::function<Step
 
 int main(int argc, char** argv) {
   try {
-    return bench::run(argc, argv);
+    bench::take_device(argc, argv);
+    const int status = bench::run(argc, argv);
+    std::fprintf(stderr, "%s", genera::device_report().c_str());
+    return status;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return 1;

@@ -1,5 +1,5 @@
 /// What the benchmark program measures: the rows of workloads.def. Every benchmark exists for 1 and
-/// 2 threads, as NAME/threads:1 and NAME/threads:2, in real time.
+/// 2 threads, as NAME/threads:1 and NAME/threads:2, in real time; on another device than the CPU as NAME/device.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,7 @@
 #include "backends/vulkan/context.h"
 
 #include "backends/vulkan/shader_compiler.h"
+#include "backends/vulkan/tune.h"
 
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@ Context::Context(std::string_view selector)
       recorder(device),
       allocator(device, [this] { recorder.finish("making room"); }),
       pipelines(device),
+      tiles(tuned_tiles(device)),
       red_zones(allocator, recorder) {
   recorder.set_allocator(allocator);
 }
@@ -41,6 +43,7 @@ std::string Context::report() const {
       device.name(), c.dispatches, c.barriers, c.submissions, c.waits, c.throttles, segments,
       c.uploaded, c.downloaded, pipelines.pipelines_made(), shaders_compiled(),
       allocator.block_bytes(), allocator.live_bytes(), allocator.driver_calls(), device.messages());
+  text += "tiles " + tiles.text();
   for (const auto& [name, count] : host_steps)
     text += fmt::format("host_step {} {}\n", name, count);
   return text;

@@ -6,6 +6,7 @@
 #include "backends/vulkan/pipeline.h"
 #include "backends/vulkan/recorder.h"
 #include "backends/vulkan/red_zones.h"
+#include "backends/vulkan/tiles.h"
 #include "engine/core/storage.h"
 
 #include <cstdint>
@@ -27,6 +28,7 @@ class Context final : public DeviceMemory {
   Recorder recorder;
   Allocator allocator;
   PipelineCache pipelines;
+  Tiles tiles;  ///< the default, or what a tuning run found on this device
   RedZones red_zones;  ///< used where limits().red_zones says so
 
   // --- the engine's memory; calls but release() are made under graph_mutex() ---

@@ -23,6 +23,8 @@ class DiskCache {
   /// Empty where there is no sound file. `key` begins with 32 hexadecimal digits and is fit for a file's name.
   std::vector<std::uint32_t> find(const std::string& key);
   void insert(const std::string& key, const std::vector<std::uint32_t>& words);
+  /// Where files are kept; empty where none are.
+  const std::string& folder() const { return folder_; }
   /// Files that were there and not sound.
   std::uint64_t corrupt() const { return corrupt_; }
 

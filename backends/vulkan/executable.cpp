@@ -46,10 +46,20 @@ std::vector<int> shared_memory(const Plan& plan) {
 
 }  // namespace
 
+bool runs_on_host(const PrimitiveStep& step) {
+  if (!held(step)) return true;
+  if (step.op == Op::MatMul || step.op == Op::Conv || !kernel_of(step).kernel.code.empty())
+    return false;
+  int most = 0;
+  for (const auto* list : {&step.inputs, &step.outputs})
+    for (const PlanOperand& operand : *list) most = std::max(most, operand.buffer);
+  return print_movement(step, std::vector<int>(static_cast<std::size_t>(most) + 1)).empty();
+}
+
 VulkanExecutable::VulkanExecutable(Context& context, std::shared_ptr<const Plan> plan)
     : context_(context), plan_(std::move(plan)), same_memory_(shared_memory(*plan_)) {
   for (const PlanStep& step : plan_->steps) {
-    const bool on_host = step.kind == PlanStep::Kind::primitive && !held(step.primitive);
+    const bool on_host = step.kind == PlanStep::Kind::primitive && runs_on_host(step.primitive);
     if (!on_host) check_operands(step);
     steps_.push_back(on_host ? Step{{}, {}, true} : compile(step));
   }
@@ -91,12 +101,11 @@ VulkanExecutable::Step VulkanExecutable::compile(const PlanStep& step) {
   if (step.kind == PlanStep::Kind::kernel) {
     dispatches = print_kernel(step.kernel, same_memory_, limits);
   } else if (step.primitive.op == Op::MatMul || step.primitive.op == Op::Conv) {
-    dispatches = print_product(step, same_memory_);
+    dispatches = print_product(step, same_memory_, context_.tiles, limits);
   } else {
     const KernelStep kernel = kernel_of(step.primitive);
     dispatches = kernel.kernel.code.empty() ? print_movement(step.primitive, same_memory_)
                                             : print_kernel(kernel, same_memory_, limits);
-    result.on_host = dispatches.empty();
     const auto offset = static_cast<std::int64_t>(checked_.size() * status_bytes);
     if (auto check = print_check(step.primitive, offset, same_memory_)) {
       result.check = compile(*check);

@@ -12,6 +12,9 @@
 
 namespace genera::vulkan {
 
+/// Whether the host runs the step: f64 and i64, and what print_movement() leaves to it.
+bool runs_on_host(const PrimitiveStep& step);
+
 class VulkanExecutable final : public Executable {
  public:
   /// Prints and compiles every step. DeviceError where the device cannot run one.

@@ -1,5 +1,8 @@
 #include "backends/vulkan/print_movement.h"
 
+#include "backends/vulkan/print_linear_algebra.h"
+#include "backends/vulkan/print_sort.h"
+#include "backends/vulkan/split.h"
 #include "engine/graph/attributes.h"
 
 #include <fmt/format.h>
@@ -10,16 +13,6 @@ namespace genera::vulkan {
 namespace {
 
 constexpr int threads = 64;
-constexpr std::int64_t most_sorted = 1024;
-
-/// Extents before, at and after an axis.
-struct Split {
-  std::int64_t outer = 1, extent = 1, inner = 1;
-  Split(const Shape& shape, std::int64_t axis) {
-    for (int d = 0; d < shape.rank(); ++d)
-      (d < axis ? outer : d > axis ? inner : extent) *= shape[d];
-  }
-};
 
 class MovementPrinter {
  public:
@@ -31,7 +24,7 @@ class MovementPrinter {
       case Op::Gather:
         return gather();
       case Op::ScatterAdd:
-        return scatter();
+        return print_scatter(step_, same_memory_);
       case Op::Slice:
         return slice();
       case Op::SliceUpdate:
@@ -43,9 +36,9 @@ class MovementPrinter {
       case Op::ArgMax:
         return arg_max();
       case Op::ArgSort:
-        return arg_sort();
+        return print_arg_sort(step_, same_memory_);
       default:
-        return {};
+        return print_linear_algebra(step_, same_memory_);
     }
   }
 
@@ -109,22 +102,6 @@ class MovementPrinter {
         load(0, fmt::format("(i / {} * {} + row) * {} + i % {}", split.inner * count, split.extent,
                             split.inner, split.inner));
     body += store("i", from);
-    return each(out().elements(), body);
-  }
-
-  /// Every element of the result goes over the indices and takes what is meant for it, in their order.
-  std::vector<Dispatch> scatter() {
-    const auto& attrs = step_.attr<ScatterAttrs>();
-    const Split split(in(0), attrs.axis);
-    const std::int64_t count = in(1).elements();
-    std::string body = fmt::format("{} value = {};\n", type(), load(0, "i"));
-    const std::string update =
-        load(2, fmt::format("(i / {} * {} + j) * {} + i % {}", split.inner * split.extent, count,
-                            split.inner, split.inner));
-    body += fmt::format("int row = i / {} % {};\n", split.inner, split.extent);
-    body += fmt::format("for (int j = 0; j < {}; ++j) if ({} == row) value = {}{};\n", count,
-                        load(1, "j"), attrs.mode == ScatterAttrs::add ? "value + " : "", update);
-    body += store("i", "value");
     return each(out().elements(), body);
   }
 
@@ -236,25 +213,6 @@ class MovementPrinter {
         split.extent, type(), load(0, fmt::format("base + j * {}", split.inner)), better);
     body += store("i", "where");
     return each(split.outer * split.inner, body);
-  }
-
-  /// An element's place is the number of those before it.
-  std::vector<Dispatch> arg_sort() {
-    const Split split(in(0), step_.attr<AxisAttrs>().axis);
-    if (split.extent > most_sorted) return {};
-    const std::string before =
-        floating() ? "other < own || (g_isnan(own) && !g_isnan(other)) || ((other == own || "
-                     "(g_isnan(own) && g_isnan(other))) && j < at)"
-                   : "other < own || (other == own && j < at)";
-    std::string body =
-        fmt::format("int base = i / {0} * {0} + i % {1};\nint at = i / {1} % {2};\nint rank = 0;\n",
-                    split.inner * split.extent, split.inner, split.extent);
-    body += fmt::format("{} own = {};\n", type(), load(0, "i"));
-    body += fmt::format("for (int j = 0; j < {}; ++j) {{\n{} other = {};\nif ({}) ++rank;\n}}\n",
-                        split.extent, type(), load(0, fmt::format("base + j * {}", split.inner)),
-                        before);
-    body += store(fmt::format("base + rank * {}", split.inner), "at");
-    return each(out().elements(), body);
   }
 
   const PrimitiveStep& step_;

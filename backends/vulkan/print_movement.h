@@ -11,8 +11,8 @@
 
 namespace genera::vulkan {
 
-/// The dispatches of the step, one thread per element of the output; none where the host must run it: sorts of more than 1,024 elements, a maximum over nothing, and every
-/// other primitive. What adds does so in a fixed order.
+/// The dispatches of the step; none where the host must run it: sorts of more than 1,024 elements, matrices to factor or solve of more than 64 x 64, a maximum over
+/// nothing, and every other primitive. What adds does so in a fixed order.
 std::vector<Dispatch> print_movement(const PrimitiveStep& step, std::span<const int> same_memory);
 
 /// Gather and ScatterAdd read indices that may lie outside. Then the dispatch that looks for the first such one and writes two words of the status memory from `offset`

@@ -48,6 +48,8 @@ Product matrix_product(const PrimitiveStep& step, ShaderText& text,
                    text.load(b_binding, fmt::format("{} + k * {} + n * {}", batch_offset(b, out),
                                                     b.stride[row], b.stride[column])) +
                    ";";
+  product.a_along_k = a.stride[row] != 1 || a.stride[column] == 1;
+  product.b_along_k = b.stride[column] != 1 && b.stride[row] == 1;
   product.place = fmt::format("(g * {} + m) * {} + n", product.m, product.n);
   product.loops = {"m", "n"};
   return product;
@@ -122,6 +124,7 @@ void set_input_gradient(const ConvShape& s, Product& p, ShaderText& text, int y,
   p.m = s.in_channels;
   p.n = s.batch * plane;
   p.k = s.out_channels * taps;
+  p.a_along_k = taps > 1;
   p.load_a = "return " +
              text.load(w, fmt::format("((g * {} + k / {}) * {} + m) * {} + k % {}", s.out_channels,
                                       taps, p.m, taps, taps)) +
@@ -138,6 +141,7 @@ void set_weight_gradient(const ConvShape& s, Product& p, ShaderText& text, int x
   p.m = s.out_channels;
   p.n = s.in_channels * taps;
   p.k = s.batch * plane;
+  p.b_along_k = true;
   p.load_a = "return " +
              text.load(y, fmt::format("(k / {0} * {1} + g * {2} + m) * {0} + k % {0}", plane,
                                       s.groups * p.m, p.m)) +

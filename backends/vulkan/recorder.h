@@ -53,6 +53,9 @@ class Recorder {
   /// Work recorded since the last submission, in operations and bytes.
   std::uint64_t pending_work = 0;
 
+  /// The open command buffer, for commands of one's own: whoever adds some orders them.
+  VkCommandBuffer open();
+
   const Counters& counters() const { return counters_; }
 
  private:
@@ -60,7 +63,6 @@ class Recorder {
     VkCommandBuffer commands = VK_NULL_HANDLE;
     Tick tick = 0;
   };
-  VkCommandBuffer open();
   void barrier(bool to_host);
   void order(const std::vector<Access>& accesses);
   Staging::Part stage(std::uint64_t bytes);

@@ -2,6 +2,7 @@
 #include "backends/vulkan/context.h"
 #include "backends/vulkan/executable.h"
 #include "backends/vulkan/print_product.h"
+#include "backends/vulkan/tune.h"
 #include "engine/core/warning.h"
 #include "engine/plan/lanes.h"
 
@@ -19,6 +20,9 @@ class VulkanBackend final : public Backend {
 
   std::string_view name() const override { return name_; }
   std::string report() const override { return context_.report(); }
+  void wait() override { context_.recorder.finish("what was asked for"); }
+
+  std::string tune() override { return vulkan::tune(context_); }
 
   bool can_fuse(Op op, std::span<const DType> types) const override {
     // Keys are numbers of 64 bits that the host gives.
@@ -28,6 +32,7 @@ class VulkanBackend final : public Backend {
   bool can_attach_epilogue(const PrimitiveStep& step) const override {
     return takes_epilogue(step);
   }
+  bool on_host(const PrimitiveStep& step) const override { return runs_on_host(step); }
   bool strided_matmul(DType dtype) const override {
     return dtype != DType::f64 &&
            dtype != DType::i64;  // those run on the host, which wants them contiguous

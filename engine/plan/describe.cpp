@@ -105,8 +105,10 @@ std::string plan_text(const std::vector<Tensor>& tensors) {
   for (std::size_t s = 0; s < plan->steps.size(); ++s) {
     const PlanStep& step = plan->steps[s];
     const StepAccess access = access_of(step);
-    text += fmt::format("step {}: {} ({} -> {}){}\n", s, step.label, numbers(access.reads),
-                        numbers(access.writes), in_scope(step.scope));
+    const bool host =
+        step.kind == PlanStep::Kind::primitive && current_backend().on_host(step.primitive);
+    text += fmt::format("step {}: {}{} ({} -> {}){}\n", s, step.label, host ? " on the host" : "",
+                        numbers(access.reads), numbers(access.writes), in_scope(step.scope));
   }
   return text;
 }

@@ -19,6 +19,15 @@ namespace genera {
 /// install; ArgumentError for another name.
 GENERA_API void set_device(std::string_view name);
 
+/// Returns when the device has done all that it was given; at once on the CPU. What reads a value waits for it unasked: this is for those who take times.
+/// DeviceError where the device was lost.
+GENERA_API void wait_for_device();
+
+/// Measures on the current device which sizes of tiles suit its matrix products, after checking that all give the same bits, and stores the choice beside the shader cache:
+/// later processes use it on this device with this driver. Takes seconds to a minute; returns what was measured. DeviceError on the CPU, which has nothing to
+/// tune, and where results differ.
+GENERA_API std::string tune_device();
+
 /// The device and what it did, as lines of "name value", the first "device" and the device's name. Of a Vulkan device: dispatches,
 /// barriers, submissions, bytes moved, host steps. Of the CPU: its instruction sets and BLAS.
 GENERA_API std::string device_report();

@@ -1,0 +1,189 @@
+// Guards against gross waste, as ratios of times taken in turn in one process: a product against a naive kernel, fused against unfused, a plan of small
+// steps against a bare loop of dispatches. They say nothing of real GPUs (docs/vulkan-performance.md).
+#include <doctest/doctest.h>
+#include <genera/device.h>
+#include <genera/functions.h>
+#include <genera/random.h>
+
+#include "backends/vulkan/context.h"
+#include "engine/plan/evaluate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <limits>
+
+namespace genera {
+namespace {
+
+using Work = std::function<void()>;
+
+double seconds_of(const Work& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+struct Times {
+  double first = std::numeric_limits<double>::infinity();
+  double second = std::numeric_limits<double>::infinity();
+};
+
+/// The shortest of several times each, taken in turn after one that compiles.
+Times in_turn(const Work& first, const Work& second) {
+  constexpr int rounds = 7;
+  first();
+  second();
+  Times best;
+  for (int round = 0; round < rounds; ++round) {
+    best.first = std::min(best.first, seconds_of(first));
+    best.second = std::min(best.second, seconds_of(second));
+  }
+  return best;
+}
+
+/// Evaluates what `build` builds, on Vulkan, and waits for it.
+Work evaluating(std::function<Tensor()> build, bool fuse = true) {
+  return [build = std::move(build), fuse] {
+    set_device("vulkan");
+    const PlanOptions before = plan_options();
+    set_plan_options({.fuse = fuse});
+    build().eval();
+    wait_for_device();
+    set_plan_options(before);
+    set_device("cpu");
+  };
+}
+
+/// A device beside the backend's own, for kernels of the tests.
+vulkan::Context& context() {
+  static auto* it = new vulkan::Context("");
+  return *it;
+}
+
+/// Memory of the tests' kernels: three ranges of `bytes` bytes of ones.
+std::vector<vulkan::Binding> three_ranges(std::uint64_t bytes) {
+  std::vector<vulkan::Binding> bindings;
+  for (int b = 0; b < 3; ++b) {
+    const vulkan::Address address = context().allocator.allocate(bytes);
+    context().recorder.fill(address, 0x3f800000u, bytes);
+    bindings.push_back({address, bytes, b < 2, b == 2});
+  }
+  context().recorder.finish("ones");
+  return bindings;
+}
+
+constexpr const char* three_buffers =
+    "layout(set = 0, binding = 0, std430) readonly buffer A { float a[]; };\n"
+    "layout(set = 0, binding = 1, std430) readonly buffer B { float b[]; };\n"
+    "layout(set = 0, binding = 2, std430) writeonly buffer C { float c[]; };\n";
+
+/// A sum of bindings 0 and 1 into binding 2, behind everything before it.
+void record_sum(VkCommandBuffer commands, const vulkan::Pipeline& pipeline,
+                const std::vector<vulkan::Binding>& bindings) {
+  const VolkDeviceTable& vk = context().device.vk();
+  VkDescriptorBufferInfo ranges[3];
+  VkWriteDescriptorSet writes[3];
+  for (std::uint32_t b = 0; b < 3; ++b) {
+    const vulkan::Place place = context().allocator.place(bindings[b].address);
+    ranges[b] = {place.buffer, place.offset, bindings[b].bytes};
+    writes[b] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET};
+    writes[b].dstBinding = b;
+    writes[b].descriptorCount = 1;
+    writes[b].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    writes[b].pBufferInfo = &ranges[b];
+  }
+  VkMemoryBarrier2 all{VK_STRUCTURE_TYPE_MEMORY_BARRIER_2};
+  all.srcStageMask = all.dstStageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT;
+  all.srcAccessMask = VK_ACCESS_2_MEMORY_WRITE_BIT;
+  all.dstAccessMask = VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT;
+  VkDependencyInfo info{VK_STRUCTURE_TYPE_DEPENDENCY_INFO};
+  info.memoryBarrierCount = 1;
+  info.pMemoryBarriers = &all;
+  vk.vkCmdPipelineBarrier2(commands, &info);
+  vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle());
+  vk.vkCmdPushDescriptorSetKHR(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout(), 0, 3,
+                               writes);
+  vk.vkCmdDispatch(commands, 1, 1, 1);
+}
+
+}  // namespace
+
+TEST_CASE("vulkan speed: a product of 512 x 512 matrices against one thread per element") {
+  constexpr int n = 512;
+  const std::string text =
+      "layout(local_size_x = 16, local_size_y = 16) in;\n" + std::string(three_buffers) +
+      fmt::format(
+          "void main() {{\n"
+          "int column = int(gl_WorkGroupID.x % {1}) * 16 + int(gl_LocalInvocationID.x);\n"
+          "int row = int(gl_WorkGroupID.x / {1}) * 16 + int(gl_LocalInvocationID.y);\n"
+          "float sum = 0.0;\n"
+          "for (int k = 0; k < {0}; ++k) sum += a[row * {0} + k] * b[k * {0} + column];\n"
+          "c[row * {0} + column] = sum;\n}}\n",
+          n, n / 16);
+  const auto pipeline = context().pipelines.get(text, 3);
+  const auto bindings = three_ranges(std::uint64_t{n} * n * 4);
+  const Work naive = [&] {
+    context().recorder.dispatch(*pipeline, bindings, n / 16 * (n / 16));
+    context().recorder.finish("naive");
+  };
+  const Tensor a = random_normal(Key{1}, {n, n}).eval(), b = random_normal(Key{2}, {n, n}).eval();
+  const Times times = in_turn(naive, evaluating([=] { return matmul(a, b); }));
+  const double flops = 2.0 * n * n * n;
+  MESSAGE("naive " << flops / times.first * 1e-9 << " GFLOP/s, ours " << flops / times.second * 1e-9
+                   << ", ratio " << times.first / times.second);
+  CHECK(times.first / times.second >= 3.5);
+}
+
+TEST_CASE("vulkan speed: six elementwise operations, fused against unfused") {
+  const Shape shape{1 << 20};
+  const Tensor x = random_uniform(Key{1}, shape).eval(), y = random_uniform(Key{2}, shape).eval();
+  const auto six = [=] { return relu((x * y + x) * 0.5 - y * y); };
+  const Times times = in_turn(evaluating(six, false), evaluating(six, true));
+  MESSAGE("unfused " << times.first * 1e3 << " ms, fused " << times.second * 1e3 << " ms, ratio "
+                     << times.first / times.second);
+  CHECK(times.first / times.second >= 3);
+}
+
+TEST_CASE("vulkan speed: small steps against a bare loop of dispatches") {
+  constexpr int steps = 1000;
+  constexpr std::int64_t n = 64;
+  const std::string text = "layout(local_size_x = 64) in;\n" + std::string(three_buffers) +
+                           "void main() {\nint i = int(gl_GlobalInvocationID.x);\n"
+                           "if (i < 64) c[i] = a[i] + b[i];\n}\n";
+  const auto pipeline = context().pipelines.get(text, 3);
+  auto bindings = three_ranges(n * 4);
+  const VolkDeviceTable& vk = context().device.vk();
+  // The same sums, each of the one before: what any program has to call for them, and nothing else.
+  const Work bare = [&] {
+    const VkCommandBuffer commands = context().recorder.open();
+    for (int i = 0; i < steps; ++i) {
+      record_sum(commands, *pipeline, bindings);
+      std::swap(bindings[0], bindings[2]);
+    }
+    context().recorder.finish("bare");
+  };
+  // One dispatch over and over, with neither buffers of its own nor order: it computes nothing that one would not.
+  const Work dispatches_alone = [&] {
+    const VkCommandBuffer commands = context().recorder.open();
+    record_sum(commands, *pipeline, bindings);
+    for (int i = 1; i < steps; ++i) vk.vkCmdDispatch(commands, 1, 1, 1);
+    context().recorder.finish("dispatches");
+  };
+  const Tensor x = random_normal(Key{1}, {n}).eval(), y = random_normal(Key{2}, {n}).eval();
+  const auto chain = [=] {
+    Tensor sum = x;
+    for (int i = 0; i < steps; ++i) sum = sum + y;
+    return sum;
+  };
+  const Times times = in_turn(bare, evaluating(chain, false));
+  const double alone = in_turn(bare, dispatches_alone).second;
+  MESSAGE("bare " << times.first * 1e6 / steps << " us a dispatch, ours "
+                  << times.second * 1e6 / steps << ", ratio " << times.second / times.first
+                  << "; vkCmdDispatch alone " << alone * 1e6 / steps);
+  CHECK(times.second / times.first <= 1.3);
+}
+
+}  // namespace genera
