@@ -29,6 +29,7 @@ class Device {
   ~Device();
 
   const VolkDeviceTable& vk() const { return table_; }
+  VkPhysicalDevice physical() const { return physical_; }
   VkDevice handle() const { return device_; }
   const Limits& limits() const { return limits_; }
   const std::string& name() const { return name_; }
