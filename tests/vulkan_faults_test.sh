@@ -24,11 +24,12 @@ intact() {
   resumes=$((resumes + 1))
 }
 
-# every_place CALL CODE PLACES RESUMED: that call fails, from each place on, until a run meets no failure: in at least PLACES, of which RESUMED after a checkpoint.
+# every_place CALL CODE PLACES RESUMED [STEP]: that call fails, from each place on (each STEP-th), until a run meets no failure: in at least PLACES, of which
+# RESUMED after a checkpoint.
 every_place() {
-  local n code
+  local n code places=0
   resumes=0
-  for n in $(seq 200); do
+  for n in $(seq 1 "${5:-1}" 300); do
     rm -rf faulty
     GENERA_VULKAN_FAULT=$1:$n+ "$program" "${tiny[@]}" --device vulkan:0 --out faulty >out 2>err
     code=$?
@@ -36,10 +37,12 @@ every_place() {
     check "$1 $n: exit code $code instead of $2" test "$code" -eq "$2"
     check "$1 $n: one line says why" test "$(wc -l <err)" -eq 1
     intact "$1 $n"
+    places=$((places + 1))
   done
-  check "$1: $((n - 1)) places" test "$n" -gt "$3" -a "$n" -lt 200
-  check "$1: $resumes after a checkpoint" test "$resumes" -ge "$4"
-  echo "$1 failed in $((n - 1)) places, $resumes runs were resumed"
+  check "$1: only $places places" test "$places" -ge "$3"
+  check "$1: a run without a failure at last" test "$code" -eq 0
+  check "$1: only $resumes after a checkpoint" test "$resumes" -ge "$4"
+  echo "$1 failed in $places places, $resumes runs were resumed"
 }
 
 # once CALL CODE: it fails in one place after the other, and then no more: a retry may help, and nothing of the failure stays.
@@ -58,11 +61,11 @@ check "a run without a failure" gives 0 "${tiny[@]}" --device vulkan:0 --out who
 [ "$failed" -eq 0 ] || finish || exit 1
 check "on the CPU" gives 0 "${tiny[@]}" --device cpu --out reference
 check "the same loss" close reference whole
-every_place allocate 6 2 0
-once allocate 6
-every_place pipeline 6 8 2
 every_place submit 5 8 4
 every_place wait 5 4 4
+every_place allocate 6 3 1
+once allocate 6
+every_place pipeline 6 4 2 11
 for text in allocate allocate: allocate:0 allocate:x submit:3- memory:1; do
   GENERA_VULKAN_FAULT=$text check "GENERA_VULKAN_FAULT=$text" gives 1 "${tiny[@]}" --device vulkan:0 --out none
 done

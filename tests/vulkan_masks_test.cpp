@@ -82,8 +82,9 @@ bool uses_subgroups(const std::filesystem::path& file) {
 
 TEST_CASE("vulkan: every primitive on a poorer device") {
   const bool full = std::getenv("GENERA_TEST_FULL") != nullptr;
-  const std::size_t stride = full ? 1 : 17;
+  const std::size_t stride = full ? 1 : 5;
   Counts counts;
+  const double begin = dispatches();
   for (int i = 0; i < op_count; ++i) {
     const Op op = static_cast<Op>(i);
     std::size_t of_this = 0, n = static_cast<std::size_t>(i);
@@ -100,7 +101,9 @@ TEST_CASE("vulkan: every primitive on a poorer device") {
     CHECK_MESSAGE(of_this > 0, "no case");
   }
   MESSAGE(counts.passed << " cases passed, " << counts.refused << " were refused");
-  CHECK(counts.passed >= (full ? 3500 : 250));
+  CHECK(counts.passed >= (full ? 3500 : 600));
+  // They did run there; those of empty shapes need nothing.
+  CHECK(dispatches() - begin > counts.passed / 2);
   CHECK((counts.refused > 0) == (taken("no-half-words") || taken("no-bytes")));
 }
 
