@@ -223,6 +223,9 @@ void add(const std::string& name, double items, double flops, std::function<Step
 
 int main(int argc, char** argv) {
   try {
+    genera::set_warning_handler([](std::string_view text) {
+      std::fprintf(stderr, "warning: %.*s\n", static_cast<int>(text.size()), text.data());
+    });
     bench::take_device(argc, argv);
     const int status = bench::run(argc, argv);
     std::fprintf(stderr, "%s", genera::device_report().c_str());

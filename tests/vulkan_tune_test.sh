@@ -43,6 +43,8 @@ check "what is stored is what is used" test "$(used)" = "1 2 1 7 9"
 for line in '1 2 3 7 9' '1 2 1 7' 'junk' '-1 0 0 1 1' '1 2 1 7 -9' '1 2 1 7 9 5'; do
   sed -i "2s/.*/$line/" "$file"
   check "the default instead of '$line'" test "$(used)" = "$default"
+  "$bench" --device vulkan --benchmark_filter=tiny_add --benchmark_min_time=0.001 >"$scratch/out" 2>&1
+  check "'$line' is called damaged" says 'is damaged'
 done
 sed -i -e '1s/^tiles/lines/' -e '2s/.*/1 2 1 7 9/' "$file"
 check "another device's is not used" test "$(used)" = "$default"

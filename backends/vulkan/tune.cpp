@@ -4,6 +4,7 @@
 
 #include "backends/vulkan/disk_cache.h"
 #include "backends/vulkan/print_product.h"
+#include "engine/core/warning.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -243,8 +244,10 @@ Tiles tuned_tiles(const Device& device) {
   if (path.empty()) return tiles;
   std::ifstream file(path, std::ios::binary);
   std::string line, text;
-  if (std::getline(file, line) && line == identity(device) && std::getline(file, text))
-    tiles.parse(text + "\n");
+  if (std::getline(file, line)) std::getline(file, text);
+  const bool sound = line == identity(device) && tiles.parse(text + "\n");
+  if (!line.empty() && !sound)
+    warn(fmt::format("{} is damaged: tiles are the default's until they are tuned again", path));
   return tiles;
 }
 
