@@ -27,7 +27,7 @@ struct BoltzmannSettings {
   double lr = 0;            ///< 0: the model's own
   std::string schedule = "linear";
   double momentum = 0;
-  double pretrain = 0.25;
+  double pretrain = 0.5;
   double weight_decay = 0;
   std::string gradient = "centred";
   double weight_average = 0.999;
