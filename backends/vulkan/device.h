@@ -34,7 +34,6 @@ class Device {
   const Limits& limits() const { return limits_; }
   const std::string& name() const { return name_; }
   std::uint32_t queue_family() const { return queue_family_; }
-  VkPhysicalDevice physical() const { return physical_; }
   /// An index of memory types that has all of `wanted`; DeviceError where no type does.
   std::uint32_t memory_type(std::uint32_t allowed, VkMemoryPropertyFlags wanted) const;
 
