@@ -143,8 +143,18 @@ void place_buffers(Plan& plan, bool share, const Backend::ArenaLayout& layout) {
     return;
   }
   constexpr std::size_t few = 4000;  // placing by size compares every pair
-  plan.arena_bytes =
-      intervals.size() <= few ? place_by_size(plan, intervals) : place_in_time(plan, intervals);
+  if (intervals.size() > few) {
+    plan.arena_bytes = place_in_time(plan, intervals);
+    return;
+  }
+  plan.arena_bytes = place_by_size(plan, intervals);
+  if (plan.arena_bytes == plan.arena_lower_bound) return;
+  const std::vector<PlanBuffer> by_size = plan.buffers;
+  const std::int64_t bytes = place_in_time(plan, intervals);
+  if (bytes < plan.arena_bytes)
+    plan.arena_bytes = bytes;
+  else
+    plan.buffers = by_size;
 }
 
 }  // namespace genera
