@@ -55,7 +55,7 @@ struct SentencePieceVocabulary {
   std::optional<Token> unknown, begin, end;
 };
 
-class SentencePiece : public Tokenizer {
+class SentencePiece final : public Tokenizer {
  public:
   /// DataError, which begins with `source`, for tokens out of range and merges into what is no
   /// piece.
