@@ -61,8 +61,10 @@ check "a run without a failure" gives 0 "${tiny[@]}" --device vulkan:0 --out who
 [ "$failed" -eq 0 ] || finish || exit 1
 check "on the CPU" gives 0 "${tiny[@]}" --device cpu --out reference
 check "the same loss" close reference whole
-every_place submit 5 8 4
-every_place wait 5 4 4
+step=9  # every place takes minutes
+[ -n "${GENERA_TEST_FULL:-}" ] && step=1
+every_place submit 5 8 4 "$step"
+every_place wait 5 4 4 "$step"
 every_place allocate 6 3 1
 once allocate 6
 every_place pipeline 6 4 2 11
