@@ -18,14 +18,14 @@ namespace {
 const std::string host_step = "host_step ";
 
 // In the order of the columns of vulkan_counts.txt.
-constexpr std::array columns{"dispatches", "barriers",       "submissions",      "waits",
-                             "pipelines",  "uploaded_bytes", "downloaded_bytes", "host_steps"};
+const std::array<std::string, 8> columns{
+    "dispatches", "barriers",       "submissions",      "waits",
+    "pipelines",  "uploaded_bytes", "downloaded_bytes", "host_steps"};
 
 std::string row_of(const Counts& counts) {
   std::string row;
-  for (const char* column : columns) {
-    const std::int64_t value =
-        std::string(column) == "host_steps" ? counts.host_steps() : counts.number(column);
+  for (const std::string& column : columns) {
+    const std::int64_t value = column == "host_steps" ? counts.host_steps() : counts.number(column);
     row += fmt::format("{}{}", row.empty() ? "" : " ", value);
   }
   return row;
@@ -92,7 +92,7 @@ void check_counts(const std::string& name, const Counts& counts) {
   const std::optional<std::string> committed = committed_row(name);
   CHECK_MESSAGE(committed, "vulkan_counts.txt has no line for " << name);
   std::istringstream allowed(committed.value_or(""));
-  for (const char* column : columns) {
+  for (const std::string& column : columns) {
     std::int64_t value = 0, most = 0;
     now >> value;
     shown += fmt::format("{}{} {}", shown.empty() ? "" : ", ", value, column);
