@@ -149,7 +149,7 @@ check "a tokenizer of another model" gives 3 sample "$golden/mistral" --tokenize
 check "tells both sizes" says 'the tokenizer has 400 tokens and the model 120'
 head -c 20000 "$golden/llama.gguf" >cut.gguf
 check "a truncated file" gives 3 sample cut.gguf
-check "says so in one line" test "$(wc -l <err)" -eq 1
+check "says so in one line, after the one that names the device" test "$(wc -l <err)" -eq 2
 # Sizes 1024, 32, 1 layer, 1 head, 2^20 tokens, context 16: 4.3 GB, as a file with a hole.
 printf '\0\004\0\0\040\0\0\0\001\0\0\0\001\0\0\0\001\0\0\0\0\0\020\0\020\0\0\0' >large.bin
 truncate -s $((28 + 4 * ((1 << 20) * 1024 + 3 * 1024 + 4 * 1024 * 1024 + 3 * 1024 * 32 + 16 * 1024))) large.bin
