@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -52,5 +53,11 @@ Outcome check(const Recipe& recipe);
 Outcome check_backends(const Recipe& recipe, const std::vector<std::string>& backends);
 /// The failing recipe's smallest failing prefix, its graph and plan as text.
 std::string explain(const Recipe& recipe);
+
+/// What an environment variable says, or else this.
+inline std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
 
 }  // namespace genera::random_graphs

@@ -9,11 +9,6 @@
 namespace genera::random_graphs {
 namespace {
 
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
 std::uint64_t graph_count() {
   return number_from("GENERA_TEST_GRAPHS", std::getenv("GENERA_TEST_FULL") ? 40000 : 2500);
 }

@@ -13,11 +13,6 @@
 namespace genera::random_graphs {
 namespace {
 
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
 /// The same device again, with a barrier before every command and red zones around every slice.
 std::string cautious_device() {
   const char* const name = "GENERA_VULKAN_LIMITS";

@@ -24,14 +24,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using test::read_file;
 using test::TemporaryFolder;
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 class Environment {
  public:

@@ -28,14 +28,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using test::read_file;
 using test::TemporaryFolder;
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 TEST_CASE("run folder: made once, never overwritten, found again") {
   const TemporaryFolder scratch;

@@ -37,12 +37,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using test::read_file;
 using test::TemporaryFolder;
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 void write_file(const fs::path& path, const std::string& content) {
   std::ofstream(path, std::ios::binary) << content;

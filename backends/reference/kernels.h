@@ -2,6 +2,7 @@
 /// chooses among them.
 #pragma once
 
+#include "backends/axis_split.h"
 #include "backends/reference/primitives.h"
 
 #include <cstddef>
@@ -55,14 +56,5 @@ std::string label(Op op);
 inline void copy_bytes(void* to, const void* from, std::int64_t bytes) {
   if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
 }
-
-/// Extents before, at and after an axis: shape = (outer, extent, inner).
-struct AxisSplit {
-  std::int64_t outer = 1, extent = 1, inner = 1;
-  AxisSplit(const Shape& shape, std::int64_t axis) {
-    for (int d = 0; d < shape.rank(); ++d)
-      (d < axis ? outer : d > axis ? inner : extent) *= shape[d];
-  }
-};
 
 }  // namespace genera::reference

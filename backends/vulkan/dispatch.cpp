@@ -115,6 +115,15 @@ Dispatch ShaderText::finish(std::int64_t groups) const {
   return dispatch;
 }
 
+Dispatch ShaderText::for_each_group(std::int64_t count, const std::string& lines) {
+  body = fmt::format(
+      "int lane = int(gl_LocalInvocationIndex);\n"
+      "for (int g = int(gl_WorkGroupID.x); g < {}; g += int(gl_NumWorkGroups.x)) "
+      "{{\nbarrier();\n{}}}\n",
+      count, lines);
+  return finish(count);
+}
+
 Dispatch ShaderText::for_each(const std::string& variable, std::int64_t count,
                               const std::string& lines) {
   body = fmt::format(

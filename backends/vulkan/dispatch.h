@@ -49,6 +49,8 @@ class ShaderText {
   Dispatch finish(std::int64_t groups) const;
   /// The kernel that runs `lines` for each of `count` numbers, one thread each, in `variable`.
   Dispatch for_each(const std::string& variable, std::int64_t count, const std::string& lines);
+  /// The kernel whose workgroups go over `count` numbers g; the threads of one begin `lines` together, each with its number in `lane`.
+  Dispatch for_each_group(std::int64_t count, const std::string& lines);
 
  private:
   struct Bound {

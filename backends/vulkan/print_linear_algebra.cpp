@@ -26,9 +26,9 @@ class MatrixPrinter {
     if (step_.outputs[0].shape.elements() == 0) return {text_.finish(0)};
     switch (step_.op) {
       case Op::LU:
-        return {per_matrix(batches_, lu())};
+        return {text_.for_each_group(batches_, lu())};
       case Op::Cholesky:
-        return {per_matrix(batches_, cholesky())};
+        return {text_.for_each_group(batches_, cholesky())};
       case Op::TriSolve:
         return {tri_solve()};
       default:
@@ -46,16 +46,6 @@ class MatrixPrinter {
   }
   std::string store(std::size_t output, const std::string& index, const std::string& value) {
     return text_.store(bind(step_.outputs[output], false, true), index, value);
-  }
-
-  /// The workgroup goes over matrices g; `body` begins with its threads wherever the last matrix left them.
-  Dispatch per_matrix(std::int64_t count, const std::string& body) {
-    text_.body = fmt::format(
-        "int lane = int(gl_LocalInvocationIndex);\n"
-        "for (int g = int(gl_WorkGroupID.x); g < {}; g += int(gl_NumWorkGroups.x)) "
-        "{{\nbarrier();\n{}}}\n",
-        count, body);
-    return text_.finish(count);
   }
 
   /// `lines` for each element e of a matrix, which lies at `at` in its buffer.
@@ -160,7 +150,7 @@ class MatrixPrinter {
     body +=
         fmt::format("for (int i = lane / {0}; i < {1}; i += {2}) if (column < {3}) {{\n{4}}}\n",
                     width, n_, rows, columns, store(0, where, fmt::format("x[i * {} + j]", width)));
-    return per_matrix(batches_ * parts, body);
+    return text_.for_each_group(batches_ * parts, body);
   }
 
   const PrimitiveStep& step_;

@@ -1,8 +1,8 @@
 #include "backends/vulkan/print_movement.h"
 
+#include "backends/axis_split.h"
 #include "backends/vulkan/print_linear_algebra.h"
 #include "backends/vulkan/print_sort.h"
-#include "backends/vulkan/split.h"
 #include "engine/graph/attributes.h"
 
 #include <fmt/format.h>
@@ -92,7 +92,7 @@ class MovementPrinter {
   }
 
   std::vector<Dispatch> gather() {
-    const Split split(in(0), step_.attr<GatherAttrs>().axis);
+    const AxisSplit split(in(0), step_.attr<GatherAttrs>().axis);
     const std::int64_t count = in(1).elements();
     if (split.extent == 0) return each(0, "");
     std::string body =
@@ -169,7 +169,7 @@ class MovementPrinter {
   /// One thread per line. Sums of floats carry what each addition lost (Kahan, "Further remarks on reducing truncation errors", 1965).
   std::vector<Dispatch> scan() {
     const auto& attrs = step_.attr<ScanAttrs>();
-    const Split split(in(0), attrs.axis);
+    const AxisSplit split(in(0), attrs.axis);
     if (out().elements() == 0) return each(0, "");
     std::string combine;
     if (attrs.kind == ScanAttrs::max)
@@ -201,7 +201,7 @@ class MovementPrinter {
     const std::uint64_t axes = step_.attr<ReduceAttrs>().axes;
     int axis = 0;
     while (axis < Shape::max_rank - 1 && !(axes >> axis & 1)) ++axis;
-    const Split split(in(0), axis);
+    const AxisSplit split(in(0), axis);
     if (split.extent == 0) return {};
     const std::string better =
         floating() ? "now > best || (g_isnan(now) && !g_isnan(best))" : "now > best";

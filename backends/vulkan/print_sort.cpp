@@ -1,6 +1,6 @@
 #include "backends/vulkan/print_sort.h"
 
-#include "backends/vulkan/split.h"
+#include "backends/axis_split.h"
 #include "engine/graph/attributes.h"
 
 #include <fmt/format.h>
@@ -43,16 +43,6 @@ std::string sort_function(const char* type, std::int64_t size, const std::string
       "p;\n}}\n}}\n}}\nbarrier();\n}}\n",
       size, size / 2, threads, type);
   return text;
-}
-
-/// The workgroup goes over `count` blocks g.
-Dispatch per_block(ShaderText& text, std::int64_t count, const std::string& body) {
-  text.body = fmt::format(
-      "int lane = int(gl_LocalInvocationIndex);\n"
-      "for (int g = int(gl_WorkGroupID.x); g < {}; g += int(gl_NumWorkGroups.x)) "
-      "{{\nbarrier();\n{}}}\n",
-      count, body);
-  return text.finish(count);
 }
 
 class ScatterPrinter {
@@ -129,7 +119,7 @@ class ScatterPrinter {
         "{{\n{3}{4}}}\n}}\n",
         size, threads, count_, text.store(bind(text, Part::keys, true), "at", "key[e]"),
         text.store(bind(text, Part::places, true), "at", "place[e]"));
-    return per_block(text, blocks, body);
+    return text.for_each_group(blocks, body);
   }
 
   /// Declares find(wanted, begin, end): how many of the sorted keys from begin to end are below.
@@ -181,13 +171,13 @@ class ScatterPrinter {
 
   const PrimitiveStep& step_;
   std::span<const int> same_memory_;
-  Split split_;
+  AxisSplit split_;
   std::int64_t count_;
   bool adds_;
 };
 
 /// An element's place is the number of those before it.
-std::string count_before(const Split& split, const char* type, const std::string& own,
+std::string count_before(const AxisSplit& split, const char* type, const std::string& own,
                          const std::string& other, const std::string& before) {
   return fmt::format(
       "int base = i / {0} * {0} + i % {1};\nint at = i / {1} % {2};\nint rank = 0;\n{3} y = {4};\n"
@@ -201,7 +191,7 @@ std::string count_before(const Split& split, const char* type, const std::string
 
 std::vector<Dispatch> print_arg_sort(const PrimitiveStep& step, std::span<const int> same_memory) {
   const PlanOperand &from = step.inputs[0], &to = step.outputs[0];
-  const Split split(from.shape, step.attr<AxisAttrs>().axis);
+  const AxisSplit split(from.shape, step.attr<AxisAttrs>().axis);
   if (split.extent > block) return {};
   ShaderText text(threads);
   if (to.shape.elements() == 0) return {text.finish(0)};
@@ -228,7 +218,7 @@ std::vector<Dispatch> print_arg_sort(const PrimitiveStep& step, std::span<const 
       text.load(in, fmt::format("base + e * {}", split.inner)), type);
   body += fmt::format("for (int e = lane; e < {}; e += {}) {{\n{}}}\n", split.extent, threads,
                       text.store(out, fmt::format("base + e * {}", split.inner), "place[e]"));
-  return {per_block(text, split.outer * split.inner, body)};
+  return {text.for_each_group(split.outer * split.inner, body)};
 }
 
 std::vector<Dispatch> print_scatter(const PrimitiveStep& step, std::span<const int> same_memory) {

@@ -5,15 +5,15 @@
 
 #include <cstdint>
 
-namespace genera::vulkan {
+namespace genera {
 
-/// Extents before, at and after an axis.
-struct Split {
+/// Extents before, at and after an axis: shape = (outer, extent, inner).
+struct AxisSplit {
   std::int64_t outer = 1, extent = 1, inner = 1;
-  Split(const Shape& shape, std::int64_t axis) {
+  AxisSplit(const Shape& shape, std::int64_t axis) {
     for (int d = 0; d < shape.rank(); ++d)
       (d < axis ? outer : d > axis ? inner : extent) *= shape[d];
   }
 };
 
-}  // namespace genera::vulkan
+}  // namespace genera
