@@ -4,6 +4,7 @@
 #include "backends/cpu/conv_dots.h"
 #include "backends/cpu/conv_shape.h"
 #include "backends/cpu/conv_weight_gradient.h"
+#include "backends/cpu/conv_winograd_weight.h"
 #include "backends/cpu/gemm.h"
 
 namespace genera::cpu {
@@ -41,7 +42,7 @@ class CorrelationRunner final : public StepRunner {
   const ConvEpilogue* epilogue_;
 };
 
-// A weight gradient by ConvWeightGradient or ConvDots.
+// A weight gradient by one of three classes.
 template <class Convolution>
 class WeightRunner final : public StepRunner {
  public:
@@ -162,6 +163,8 @@ std::unique_ptr<StepRunner> make_conv_runner(const PrimitiveStep& step,
   if (shape.role != ConvAttrs::grad_weight)
     return std::make_unique<CorrelationRunner>(step, shape, epilogue);
   if (ConvDots::suits(shape)) return std::make_unique<WeightRunner<ConvDots>>(step, shape);
+  if (ConvWinogradWeight::suits(shape))
+    return std::make_unique<WeightRunner<ConvWinogradWeight>>(step, shape);
   return std::make_unique<WeightRunner<ConvWeightGradient>>(step, shape);
 }
 

@@ -1,0 +1,397 @@
+#include "backends/cpu/conv_winograd_weight.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "backends/cpu/conv_weight_gradient.h"
+#include "backends/cpu/gemm_core.h"
+#include "engine/core/thread_pool.h"
+
+namespace genera::cpu {
+namespace {
+
+// Pixels of y along a tile.
+constexpr std::int64_t kTile = 2;
+// Floats of sums that stay in L2 while blocks add to them.
+constexpr std::int64_t kSumBudget = 256 * 1024;
+// Floats of both transformed operands of a block, and bounds on its tiles: each block loads and
+// stores all sums once.
+constexpr std::int64_t kBlockBudget = 192 * 1024;
+constexpr std::int64_t kLeastTiles = 64;
+constexpr std::int64_t kMostTiles = 256;
+// Tasks, for the threads, and floats of all chunks' sums.
+constexpr std::int64_t kTasks = 8;
+constexpr std::int64_t kChunkBudget = 1024 * 1024;
+
+// Below so many multiply-adds a second thread costs more than it gives.
+constexpr std::int64_t kSerialWork = 128 * 1024;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
+
+// The two rows of a tile that make a row of points.
+struct PointRow {
+  WinogradPair pair;
+  int first, second;
+};
+
+// As the columns of Source and Gradient in the kernels.
+constexpr PointRow kSourceRows[2][4] = {{{WinogradPair::difference, 0, 1},
+                                         {WinogradPair::first, 1, 1},
+                                         {WinogradPair::difference, 1, 2}},
+                                        {{WinogradPair::difference, 0, 2},
+                                         {WinogradPair::sum, 1, 2},
+                                         {WinogradPair::difference, 2, 1},
+                                         {WinogradPair::difference, 1, 3}}};
+constexpr PointRow kGradientRows[2][4] = {
+    {{WinogradPair::first, 0, 0}, {WinogradPair::sum, 0, 1}, {WinogradPair::first, 1, 1}},
+    {{WinogradPair::first, 0, 0},
+     {WinogradPair::sum, 0, 1},
+     {WinogradPair::difference, 0, 1},
+     {WinogradPair::first, 1, 1}}};
+
+}  // namespace
+
+bool ConvWinogradWeight::possible(const ConvShape& shape) {
+  if (shape.in[0] != 1 || shape.out[0] != 1 || shape.kernel[0] != 1 || shape.pad[0] != 0)
+    return false;
+  const std::int64_t kernel = shape.kernel[1], stride = shape.stride[1];
+  return kernel == shape.kernel[2] && stride == shape.stride[2] && shape.dilation[1] == 1 &&
+         shape.dilation[2] == 1 && ((kernel == 3 && stride == 1) || (kernel == 4 && stride == 2));
+}
+
+double ConvWinogradWeight::cost(const ConvShape& shape) {
+  const std::int64_t lanes = gemm_kernels().lanes;
+  const std::int64_t stride = shape.stride[1];
+  const double points = double((shape.kernel[1] / stride + 1) * (shape.kernel[1] / stride + 1));
+  const double source = double(stride * stride * ceil_div(shape.in_channels, lanes));
+  const double gradient = double(ceil_div(shape.out_channels, lanes));
+  const double tiles =
+      double(shape.batch * ceil_div(shape.out[1], kTile) * ceil_div(shape.out[2], kTile));
+  const double products = points * double(shape.out_channels) * source;
+  return tiles * (products / 2 + 4 * points * (source + gradient));
+}
+
+bool ConvWinogradWeight::suits(const ConvShape& shape) {
+  if (!possible(shape) || shape.batch * shape.out_plane() == 0 || shape.weights() == 0)
+    return false;
+  return 1.1 * cost(shape) < double(shape.batch) * ConvWeightGradient::cost(shape);
+}
+
+ConvWinogradWeight::ConvWinogradWeight(const ConvShape& shape)
+    : shape_(shape), gemm_(gemm_kernels()), kernels_(winograd_weight_kernels()) {
+  taps_ = shape.kernel[1] / shape.stride[1];
+  points_ = kTile + taps_ - 1;
+  if (shape.weights() == 0 || shape.batch * shape.out_plane() == 0) return;
+  make_sides();
+  make_parts();
+  make_blocks();
+}
+
+void ConvWinogradWeight::make_sides() {
+  tile_rows_ = ceil_div(shape_.out[1], kTile);
+  tile_columns_ = ceil_div(shape_.out[2], kTile);
+  const std::int64_t stride = shape_.stride[1];
+  x_.channels = shape_.in_channels;
+  x_.residues = stride;
+  x_.step = kTile * stride;
+  x_.halo = (taps_ - 1) * stride;
+  y_.channels = shape_.out_channels;
+  y_.step = kTile;
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    x_.size[axis] = shape_.in[axis + 1];
+    x_.pad[axis] = shape_.pad[axis + 1];
+    x_.extent[axis] = (shape_.out[axis + 1] - 1) * stride + shape_.kernel[axis + 1];
+    y_.size[axis] = shape_.out[axis + 1];
+    y_.extent[axis] = shape_.out[axis + 1];
+  }
+  for (Side* side : {&x_, &y_}) side->columns = tile_columns_ * side->step + side->halo;
+}
+
+// Sums that do not fit into a cache are cut into rows of points first, which transform nothing
+// twice, then by channels of x.
+void ConvWinogradWeight::make_parts() {
+  if (chunk_floats() > kSumBudget) point_parts_ = points_;
+  panel_parts_ = std::clamp<std::int64_t>(ceil_div(chunk_floats(), point_parts_ * kSumBudget), 1,
+                                          source_panels());
+}
+
+void ConvWinogradWeight::make_blocks() {
+  const std::int64_t points = points_ * points_ / point_parts_;
+  const std::int64_t per_tile =
+      points * (ceil_div(source_panels(), panel_parts_) + panels(y_)) * panel();
+  const std::int64_t tiles = std::clamp(kBlockBudget / per_tile, kLeastTiles, kMostTiles);
+  const std::int64_t rows = shape_.batch * tile_rows_;
+  blocks_ = ceil_div(rows, std::max<std::int64_t>(1, tiles / tile_columns_));
+  block_rows_ = ceil_div(rows, blocks_);
+  blocks_ = ceil_div(rows, block_rows_);
+  const std::int64_t most =
+      std::max<std::int64_t>(1, kChunkBudget / (shape_.groups * chunk_floats()));
+  const std::int64_t parts = shape_.groups * point_parts_ * panel_parts_;
+  chunks_ = std::min({ceil_div(kTasks, parts), blocks_, most});
+  if (chunks_ * parts < kTasks) {
+    panel_parts_ = std::min(source_panels(), panel_parts_ * ceil_div(kTasks, chunks_ * parts));
+  }
+}
+
+std::int64_t ConvWinogradWeight::padded(std::int64_t channels) const {
+  return round_up(channels, gemm_.lanes);
+}
+
+std::int64_t ConvWinogradWeight::panels(const Side& side) const {
+  return ceil_div(side.channels, panel());
+}
+
+// One panel's pixels of the part of a block that lies in one image.
+std::int64_t ConvWinogradWeight::band_floats(const Side& side) const {
+  return (std::min(block_rows_, tile_rows_) * side.step + side.halo) * side.columns * panel();
+}
+
+std::int64_t ConvWinogradWeight::worker_floats() const {
+  const std::int64_t points = points_ * points_ / point_parts_;
+  const std::int64_t transformed =
+      points * block_tiles() * panel() * (ceil_div(source_panels(), panel_parts_) + panels(y_));
+  const std::int64_t last = shape_.taps() * padded(x_.channels);
+  return std::max(transformed + std::max(band_floats(x_), band_floats(y_)), last);
+}
+
+// One thread's work: some points and panels of one chunk of blocks.
+class ConvWinogradWeight::Worker {
+ public:
+  Worker(const ConvWinogradWeight& conv, const float* x, const float* y, float* sums,
+         float* scratch)
+      : conv_(conv), x_(x), y_(y), sums_(sums), scratch_(scratch) {}
+
+  void run(std::int64_t task) {
+    const std::int64_t panel_part = task % conv_.panel_parts_;
+    task /= conv_.panel_parts_;
+    const std::int64_t point_part = task % conv_.point_parts_;
+    task /= conv_.point_parts_;
+    group_ = task % conv_.shape_.groups;
+    chunk_ = task / conv_.shape_.groups;
+    first_panel_ = panel_part * conv_.source_panels() / conv_.panel_parts_;
+    last_panel_ = (panel_part + 1) * conv_.source_panels() / conv_.panel_parts_;
+    point_rows_ = conv_.points_ / conv_.point_parts_;
+    first_row_ = point_part * point_rows_;
+    const std::int64_t begin = chunk_ * conv_.blocks_ / conv_.chunks_;
+    const std::int64_t end = (chunk_ + 1) * conv_.blocks_ / conv_.chunks_;
+    for (std::int64_t block = begin; block < end; ++block) add_block(block, block > begin);
+  }
+
+ private:
+  // Both operands lie as (point, panel, tile, channel).
+  std::int64_t source_point() const { return (last_panel_ - first_panel_) * panel_floats(); }
+  std::int64_t gradient_point() const { return conv_.panels(conv_.y_) * panel_floats(); }
+  std::int64_t panel_floats() const { return tiles_ * conv_.panel(); }
+
+  void add_block(std::int64_t block, bool accumulate) {
+    const std::int64_t rows = conv_.shape_.batch * conv_.tile_rows_;
+    first_tile_row_ = block * conv_.block_rows_;
+    last_tile_row_ = std::min(first_tile_row_ + conv_.block_rows_, rows);
+    tiles_ = (last_tile_row_ - first_tile_row_) * conv_.tile_columns_;
+    const std::int64_t points = point_rows_ * conv_.points_;
+    float* source = scratch_;
+    float* gradient = source + points * source_point();
+    band_ = gradient + points * gradient_point();
+    const std::int64_t phases = conv_.phases();
+    for (std::int64_t p = first_panel_ / phases; p * phases < last_panel_; ++p) {
+      transform(conv_.x_, x_, p, kSourceRows[conv_.taps_ - 2],
+                conv_.kernels_.source[conv_.taps_ - 2], first_panel_, last_panel_ - first_panel_,
+                source);
+    }
+    for (std::int64_t p = 0; p < conv_.panels(conv_.y_); ++p) {
+      transform(conv_.y_, y_, p, kGradientRows[conv_.taps_ - 2],
+                conv_.kernels_.gradient[conv_.taps_ - 2], 0, conv_.panels(conv_.y_), gradient);
+    }
+    for (std::int64_t point = 0; point < points; ++point) {
+      multiply(first_row_ * conv_.points_ + point, source + point * source_point(),
+               gradient + point * gradient_point(), accumulate);
+    }
+  }
+
+  // The channels of a panel: whole vectors, of which `count` channels are there.
+  struct Panel {
+    std::int64_t first, count, width;
+  };
+  Panel panel(const Side& side, std::int64_t index) const {
+    Panel made{};
+    made.first = index * conv_.panel();
+    made.count = std::min(conv_.panel(), side.channels - made.first);
+    made.width = conv_.padded(made.count);
+    return made;
+  }
+
+  // Transforms panel `index` of one side for all tiles of the block; of its phases, those whose
+  // place is one of `places` that begin at `first_place`.
+  void transform(const Side& side, const float* images, std::int64_t index,
+                 const PointRow* point_rows, const WinogradTransform* transforms,
+                 std::int64_t first_place, std::int64_t places, float* to) {
+    const Panel channels = panel(side, index);
+    const std::int64_t plane = side.size[0] * side.size[1];
+    std::int64_t row = first_tile_row_;
+    for (std::int64_t tile = 0; row < last_tile_row_;) {
+      const std::int64_t image = row / conv_.tile_rows_;
+      const std::int64_t first = row % conv_.tile_rows_;
+      const std::int64_t rows = std::min(conv_.tile_rows_ - first, last_tile_row_ - row);
+      const std::int64_t channel =
+          (image * conv_.shape_.groups + group_) * side.channels + channels.first;
+      fill(side, images + channel * plane, channels, first * side.step,
+           rows * side.step + side.halo);
+      for (std::int64_t r = 0; r < rows; ++r, tile += conv_.tile_columns_) {
+        WinogradLine line;
+        line.column = side.residues * channels.width;
+        line.tile_stride = side.step * channels.width;
+        line.tiles = conv_.tile_columns_;
+        line.vectors = channels.width / conv_.gemm_.lanes;
+        line.point_stride = places * panel_floats();
+        const std::int64_t phases = side.residues * side.residues;
+        for (std::int64_t phase = 0; phase < phases; ++phase) {
+          const std::int64_t place = index * phases + phase - first_place;
+          if (place < 0 || place >= places) continue;
+          line.to = to + place * panel_floats() + tile * channels.width;
+          const float* corner = band_ + ((r * side.step + phase / side.residues) * side.columns +
+                                         phase % side.residues) *
+                                            channels.width;
+          transform_rows(side, corner, channels.width, point_rows, transforms, line);
+        }
+      }
+      row += rows;
+    }
+  }
+
+  // The task's rows of points of one line of tiles.
+  void transform_rows(const Side& side, const float* corner, std::int64_t width,
+                      const PointRow* point_rows, const WinogradTransform* transforms,
+                      WinogradLine line) const {
+    const std::int64_t stride = side.residues * side.columns * width;
+    for (std::int64_t r = first_row_; r < first_row_ + point_rows_; ++r) {
+      const PointRow& row = point_rows[r];
+      line.from[0] = corner + row.first * stride;
+      line.from[1] = corner + row.second * stride;
+      transforms[static_cast<int>(row.pair)](line);
+      line.to += conv_.points_ * line.point_stride;
+    }
+  }
+
+  // Rows [first, first + rows) of the tiles' pixels as (row, column, channel), with zeros where the
+  // image has none.
+  void fill(const Side& side, const float* image, const Panel& channels, std::int64_t first,
+            std::int64_t rows) {
+    const std::int64_t width = channels.width;
+    const std::int64_t begin = std::max<std::int64_t>(0, side.pad[1]);
+    const std::int64_t end = std::max(begin, std::min(side.extent[1], side.size[1] + side.pad[1]));
+    const std::int64_t plane = side.size[0] * side.size[1];
+    float* to = band_;
+    for (std::int64_t row = first; row < first + rows; ++row, to += side.columns * width) {
+      const std::int64_t y = row - side.pad[0];
+      if (y < 0 || y >= side.size[0] || row >= side.extent[0] || begin >= end) {
+        std::fill_n(to, side.columns * width, 0.0f);
+        continue;
+      }
+      std::fill_n(to, begin * width, 0.0f);
+      conv_.gemm_.pack_transposed(image + y * side.size[1] + begin - side.pad[1], plane,
+                                  channels.count, end - begin, width, to + begin * width);
+      std::fill_n(to + end * width, (side.columns - end) * width, 0.0f);
+    }
+  }
+
+  // Adds gradient^T (out channels, tiles) times source (tiles, in channels) to the sums at a point.
+  void multiply(std::int64_t point, const float* source, const float* gradient,
+                bool accumulate) const {
+    const std::int64_t stride = conv_.sum_columns();
+    const std::int64_t all = conv_.points_ * conv_.points_;
+    float* sums =
+        sums_ + ((chunk_ * conv_.shape_.groups + group_) * all + point) * conv_.point_floats();
+    const std::int64_t phases = conv_.phases();
+    for (std::int64_t q = first_panel_; q < last_panel_; ++q) {
+      const Panel columns = panel(conv_.x_, q / phases);
+      const std::int64_t column = q % phases * conv_.padded(conv_.x_.channels) + columns.first;
+      const auto vectors = static_cast<std::size_t>(columns.width / conv_.gemm_.lanes - 1);
+      const float* b = source + (q - first_panel_) * panel_floats();
+      for (std::int64_t p = 0; p < conv_.panels(conv_.y_); ++p) {
+        const Panel rows = panel(conv_.y_, p);
+        const float* a = gradient + p * panel_floats();
+        const std::int64_t pieces = ceil_div(rows.count, conv_.gemm_.rows);
+        for (std::int64_t i = 0; i < pieces; ++i) {
+          const std::int64_t begin = i * rows.count / pieces;
+          const std::int64_t count = (i + 1) * rows.count / pieces - begin;
+          conv_.gemm_.tile[static_cast<int>(RowsLayout::interleaved)][static_cast<std::size_t>(
+              count - 1)][vectors](tiles_, a + begin, rows.width, b, columns.width,
+                                   sums + (rows.first + begin) * stride + column, stride,
+                                   columns.width, accumulate, nullptr);
+        }
+      }
+    }
+  }
+
+  const ConvWinogradWeight& conv_;
+  const float* x_;
+  const float* y_;
+  float* sums_;
+  float* scratch_;
+  // The current task.
+  std::int64_t group_ = 0;
+  std::int64_t chunk_ = 0;
+  std::int64_t first_panel_ = 0;
+  std::int64_t last_panel_ = 0;
+  std::int64_t first_row_ = 0;
+  std::int64_t point_rows_ = 0;
+  // The current block.
+  std::int64_t first_tile_row_ = 0;
+  std::int64_t last_tile_row_ = 0;
+  std::int64_t tiles_ = 0;
+  float* band_ = nullptr;
+};
+
+// Adds the chunks of one channel of y in order and makes its weights.
+void ConvWinogradWeight::sum_channel(const float* sums, std::int64_t channel, float* scratch,
+                                     float* w) const {
+  const std::int64_t group = channel / y_.channels;
+  const std::int64_t width = padded(x_.channels);
+  const std::int64_t stride = shape_.stride[1];
+  WinogradSums made;
+  made.point_stride = point_floats();
+  made.chunks = chunks_;
+  made.chunk_stride = shape_.groups * chunk_floats();
+  made.channels = width;
+  made.column_stride = stride * width;
+  made.row_stride = shape_.kernel[2] * made.column_stride;
+  for (std::int64_t phase = 0; phase < phases(); ++phase) {
+    made.from =
+        sums + group * chunk_floats() + channel % y_.channels * sum_columns() + phase * width;
+    made.to = scratch + (phase / stride * shape_.kernel[2] + phase % stride) * width;
+    kernels_.weights[taps_ - 2](made);
+  }
+  const std::int64_t taps = shape_.taps();
+  gemm_.transpose(scratch, width, x_.channels, taps, w + channel * x_.channels * taps, taps);
+}
+
+void ConvWinogradWeight::run(const float* x, const float* y, float* w) const {
+  if (blocks_ == 0) {
+    std::fill_n(w, shape_.weights(), 0.0f);
+    return;
+  }
+  const std::int64_t work = shape_.batch * shape_.out_plane() * shape_.weights();
+  const std::int64_t threads = work < kSerialWork ? 1 : thread_count();
+  const std::int64_t parts = std::min(threads, tasks());
+  // Each thread's share begins on a page of its own.
+  const std::int64_t share = round_up(worker_floats(), 1024);
+  float* scratch = gemm_scratch(parts * share + chunks_ * shape_.groups * chunk_floats());
+  float* sums = scratch + parts * share;
+  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t part = first; part < last; ++part) {
+      Worker worker(*this, x, y, sums, scratch + part * share);
+      for (std::int64_t task = part * tasks() / parts; task < (part + 1) * tasks() / parts; ++task)
+        worker.run(task);
+    }
+  });
+  const std::int64_t channels = shape_.groups * y_.channels;
+  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t part = first; part < last; ++part) {
+      for (std::int64_t c = part * channels / parts; c < (part + 1) * channels / parts; ++c)
+        sum_channel(sums, c, scratch + part * share, w);
+    }
+  });
+}
+
+}  // namespace genera::cpu
