@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/conv_weight_gradient.h"
 #include "backends/cpu/gemm_core.h"
 #include "engine/core/thread_pool.h"
@@ -105,7 +106,11 @@ void ConvWinogradWeight::make_sides() {
     y_.size[axis] = shape_.out[axis + 1];
     y_.extent[axis] = shape_.out[axis + 1];
   }
-  for (Side* side : {&x_, &y_}) side->columns = tile_columns_ * side->step + side->halo;
+  for (Side* side : {&x_, &y_}) {
+    side->padded = round_up(side->channels, gemm_.lanes);
+    side->panels = ceil_div(side->channels, panel());
+    side->columns = tile_columns_ * side->step + side->halo;
+  }
 }
 
 // Sums that do not fit into a cache are cut into rows of points first, which transform nothing
@@ -119,7 +124,7 @@ void ConvWinogradWeight::make_parts() {
 void ConvWinogradWeight::make_blocks() {
   const std::int64_t points = points_ * points_ / point_parts_;
   const std::int64_t per_tile =
-      points * (ceil_div(source_panels(), panel_parts_) + panels(y_)) * panel();
+      points * (ceil_div(source_panels(), panel_parts_) + y_.panels) * panel();
   const std::int64_t tiles = std::clamp(kBlockBudget / per_tile, kLeastTiles, kMostTiles);
   const std::int64_t rows = shape_.batch * tile_rows_;
   blocks_ = ceil_div(rows, std::max<std::int64_t>(1, tiles / tile_columns_));
@@ -134,14 +139,6 @@ void ConvWinogradWeight::make_blocks() {
   }
 }
 
-std::int64_t ConvWinogradWeight::padded(std::int64_t channels) const {
-  return round_up(channels, gemm_.lanes);
-}
-
-std::int64_t ConvWinogradWeight::panels(const Side& side) const {
-  return ceil_div(side.channels, panel());
-}
-
 // One panel's pixels of the part of a block that lies in one image.
 std::int64_t ConvWinogradWeight::band_floats(const Side& side) const {
   return (std::min(block_rows_, tile_rows_) * side.step + side.halo) * side.columns * panel();
@@ -150,8 +147,8 @@ std::int64_t ConvWinogradWeight::band_floats(const Side& side) const {
 std::int64_t ConvWinogradWeight::worker_floats() const {
   const std::int64_t points = points_ * points_ / point_parts_;
   const std::int64_t transformed =
-      points * block_tiles() * panel() * (ceil_div(source_panels(), panel_parts_) + panels(y_));
-  const std::int64_t last = shape_.taps() * padded(x_.channels);
+      points * block_tiles() * panel() * (ceil_div(source_panels(), panel_parts_) + y_.panels);
+  const std::int64_t last = shape_.taps() * x_.padded;
   return std::max(transformed + std::max(band_floats(x_), band_floats(y_)), last);
 }
 
@@ -180,15 +177,15 @@ class ConvWinogradWeight::Worker {
 
  private:
   // Both operands lie as (point, panel, tile, channel).
-  std::int64_t source_point() const { return (last_panel_ - first_panel_) * panel_floats(); }
-  std::int64_t gradient_point() const { return conv_.panels(conv_.y_) * panel_floats(); }
-  std::int64_t panel_floats() const { return tiles_ * conv_.panel(); }
+  std::int64_t source_point() const { return (last_panel_ - first_panel_) * panel_floats_; }
+  std::int64_t gradient_point() const { return conv_.y_.panels * panel_floats_; }
 
   void add_block(std::int64_t block, bool accumulate) {
     const std::int64_t rows = conv_.shape_.batch * conv_.tile_rows_;
     first_tile_row_ = block * conv_.block_rows_;
     last_tile_row_ = std::min(first_tile_row_ + conv_.block_rows_, rows);
     tiles_ = (last_tile_row_ - first_tile_row_) * conv_.tile_columns_;
+    panel_floats_ = tiles_ * conv_.panel();
     const std::int64_t points = point_rows_ * conv_.points_;
     float* source = scratch_;
     float* gradient = source + points * source_point();
@@ -199,14 +196,38 @@ class ConvWinogradWeight::Worker {
                 conv_.kernels_.source[conv_.taps_ - 2], first_panel_, last_panel_ - first_panel_,
                 source);
     }
-    for (std::int64_t p = 0; p < conv_.panels(conv_.y_); ++p) {
+    for (std::int64_t p = 0; p < conv_.y_.panels; ++p) {
       transform(conv_.y_, y_, p, kGradientRows[conv_.taps_ - 2],
-                conv_.kernels_.gradient[conv_.taps_ - 2], 0, conv_.panels(conv_.y_), gradient);
+                conv_.kernels_.gradient[conv_.taps_ - 2], 0, conv_.y_.panels, gradient);
     }
+    fetch_next(conv_.x_, x_, prefetch_x_);
+    fetch_next(conv_.y_, y_, prefetch_y_);
     for (std::int64_t point = 0; point < points; ++point) {
       multiply(first_row_ * conv_.points_ + point, source + point * source_point(),
                gradient + point * gradient_point(), accumulate);
     }
+  }
+
+  // Fetches the pixels of the block that follows, while this one is multiplied.
+  void fetch_next(const Side& side, const float* images, Prefetch& prefetch) const {
+    const std::int64_t rows = conv_.shape_.batch * conv_.tile_rows_;
+    const std::int64_t next = std::min(last_tile_row_ + conv_.block_rows_, rows);
+    const std::int64_t plane = side.size[0] * side.size[1];
+    const std::int64_t image = last_tile_row_ / conv_.tile_rows_;
+    const std::int64_t count = ceil_div(next, conv_.tile_rows_) - image;
+    const std::int64_t stride = conv_.shape_.groups * side.channels * plane;
+    const float* from = images + image * stride + group_ * side.channels * plane;
+    const std::int64_t tiles = point_rows_ * conv_.points_ * (last_panel_ - first_panel_) *
+                               ceil_div(side.channels, conv_.gemm_.rows);
+    if (count != 1) {
+      prefetch.begin(from, side.channels * plane, count, stride, tiles);
+      return;
+    }
+    const std::int64_t first = last_tile_row_ % conv_.tile_rows_ * side.step - side.pad[0];
+    const std::int64_t last = first + (next - last_tile_row_) * side.step + side.halo;
+    const std::int64_t begin = std::clamp<std::int64_t>(first, 0, side.size[0]) * side.size[1];
+    const std::int64_t end = std::clamp<std::int64_t>(last, 0, side.size[0]) * side.size[1];
+    prefetch.begin(from + begin, end - begin, side.channels, plane, tiles);
   }
 
   // The channels of a panel: whole vectors, of which `count` channels are there.
@@ -217,7 +238,7 @@ class ConvWinogradWeight::Worker {
     Panel made{};
     made.first = index * conv_.panel();
     made.count = std::min(conv_.panel(), side.channels - made.first);
-    made.width = conv_.padded(made.count);
+    made.width = std::min(conv_.panel(), side.padded - made.first);
     return made;
   }
 
@@ -228,6 +249,13 @@ class ConvWinogradWeight::Worker {
                  std::int64_t first_place, std::int64_t places, float* to) {
     const Panel channels = panel(side, index);
     const std::int64_t plane = side.size[0] * side.size[1];
+    const std::int64_t phases = side.residues * side.residues;
+    WinogradLine line;
+    line.column = side.residues * channels.width;
+    line.tile_stride = side.step * channels.width;
+    line.tiles = conv_.tile_columns_;
+    line.vectors = channels.width > conv_.gemm_.lanes ? 2 : 1;
+    line.point_stride = places * panel_floats_;
     std::int64_t row = first_tile_row_;
     for (std::int64_t tile = 0; row < last_tile_row_;) {
       const std::int64_t image = row / conv_.tile_rows_;
@@ -238,21 +266,14 @@ class ConvWinogradWeight::Worker {
       fill(side, images + channel * plane, channels, first * side.step,
            rows * side.step + side.halo);
       for (std::int64_t r = 0; r < rows; ++r, tile += conv_.tile_columns_) {
-        WinogradLine line;
-        line.column = side.residues * channels.width;
-        line.tile_stride = side.step * channels.width;
-        line.tiles = conv_.tile_columns_;
-        line.vectors = channels.width / conv_.gemm_.lanes;
-        line.point_stride = places * panel_floats();
-        const std::int64_t phases = side.residues * side.residues;
         for (std::int64_t phase = 0; phase < phases; ++phase) {
           const std::int64_t place = index * phases + phase - first_place;
           if (place < 0 || place >= places) continue;
-          line.to = to + place * panel_floats() + tile * channels.width;
           const float* corner = band_ + ((r * side.step + phase / side.residues) * side.columns +
                                          phase % side.residues) *
                                             channels.width;
-          transform_rows(side, corner, channels.width, point_rows, transforms, line);
+          transform_rows(side, corner, channels.width, point_rows, transforms,
+                         to + place * panel_floats_ + tile * channels.width, line);
         }
       }
       row += rows;
@@ -261,15 +282,15 @@ class ConvWinogradWeight::Worker {
 
   // The task's rows of points of one line of tiles.
   void transform_rows(const Side& side, const float* corner, std::int64_t width,
-                      const PointRow* point_rows, const WinogradTransform* transforms,
-                      WinogradLine line) const {
+                      const PointRow* point_rows, const WinogradTransform* transforms, float* to,
+                      WinogradLine& line) const {
     const std::int64_t stride = side.residues * side.columns * width;
     for (std::int64_t r = first_row_; r < first_row_ + point_rows_; ++r) {
       const PointRow& row = point_rows[r];
       line.from[0] = corner + row.first * stride;
       line.from[1] = corner + row.second * stride;
+      line.to = to + (r - first_row_) * conv_.points_ * line.point_stride;
       transforms[static_cast<int>(row.pair)](line);
-      line.to += conv_.points_ * line.point_stride;
     }
   }
 
@@ -296,8 +317,7 @@ class ConvWinogradWeight::Worker {
   }
 
   // Adds gradient^T (out channels, tiles) times source (tiles, in channels) to the sums at a point.
-  void multiply(std::int64_t point, const float* source, const float* gradient,
-                bool accumulate) const {
+  void multiply(std::int64_t point, const float* source, const float* gradient, bool accumulate) {
     const std::int64_t stride = conv_.sum_columns();
     const std::int64_t all = conv_.points_ * conv_.points_;
     float* sums =
@@ -305,16 +325,18 @@ class ConvWinogradWeight::Worker {
     const std::int64_t phases = conv_.phases();
     for (std::int64_t q = first_panel_; q < last_panel_; ++q) {
       const Panel columns = panel(conv_.x_, q / phases);
-      const std::int64_t column = q % phases * conv_.padded(conv_.x_.channels) + columns.first;
-      const auto vectors = static_cast<std::size_t>(columns.width / conv_.gemm_.lanes - 1);
-      const float* b = source + (q - first_panel_) * panel_floats();
-      for (std::int64_t p = 0; p < conv_.panels(conv_.y_); ++p) {
+      const std::int64_t column = q % phases * conv_.x_.padded + columns.first;
+      const auto vectors = std::size_t{columns.width > conv_.gemm_.lanes};
+      const float* b = source + (q - first_panel_) * panel_floats_;
+      for (std::int64_t p = 0; p < conv_.y_.panels; ++p) {
         const Panel rows = panel(conv_.y_, p);
-        const float* a = gradient + p * panel_floats();
+        const float* a = gradient + p * panel_floats_;
         const std::int64_t pieces = ceil_div(rows.count, conv_.gemm_.rows);
         for (std::int64_t i = 0; i < pieces; ++i) {
           const std::int64_t begin = i * rows.count / pieces;
           const std::int64_t count = (i + 1) * rows.count / pieces - begin;
+          prefetch_x_.step();
+          prefetch_y_.step();
           conv_.gemm_.tile[static_cast<int>(RowsLayout::interleaved)][static_cast<std::size_t>(
               count - 1)][vectors](tiles_, a + begin, rows.width, b, columns.width,
                                    sums + (rows.first + begin) * stride + column, stride,
@@ -340,14 +362,17 @@ class ConvWinogradWeight::Worker {
   std::int64_t first_tile_row_ = 0;
   std::int64_t last_tile_row_ = 0;
   std::int64_t tiles_ = 0;
+  std::int64_t panel_floats_ = 0;
   float* band_ = nullptr;
+  Prefetch prefetch_x_;
+  Prefetch prefetch_y_;
 };
 
 // Adds the chunks of one channel of y in order and makes its weights.
 void ConvWinogradWeight::sum_channel(const float* sums, std::int64_t channel, float* scratch,
                                      float* w) const {
   const std::int64_t group = channel / y_.channels;
-  const std::int64_t width = padded(x_.channels);
+  const std::int64_t width = x_.padded;
   const std::int64_t stride = shape_.stride[1];
   WinogradSums made;
   made.point_stride = point_floats();

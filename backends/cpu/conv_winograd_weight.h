@@ -47,6 +47,8 @@ class ConvWinogradWeight {
   // the image.
   struct Side {
     std::int64_t channels = 0;  // per group
+    std::int64_t padded = 0;    // channels in whole vectors
+    std::int64_t panels = 0;
     std::int64_t size[2] = {};  // of an image
     std::int64_t pad[2] = {};
     std::int64_t extent[2] = {};  // pixels of the tiles that are not zero
@@ -60,11 +62,9 @@ class ConvWinogradWeight {
   void make_blocks();
   void make_parts();
   std::int64_t panel() const { return gemm_.vectors * gemm_.lanes; }
-  std::int64_t panels(const Side& side) const;
-  std::int64_t padded(std::int64_t channels) const;
   std::int64_t phases() const { return x_.residues * x_.residues; }
-  std::int64_t source_panels() const { return panels(x_) * phases(); }
-  std::int64_t sum_columns() const { return padded(x_.channels) * phases(); }
+  std::int64_t source_panels() const { return x_.panels * phases(); }
+  std::int64_t sum_columns() const { return x_.padded * phases(); }
   std::int64_t point_floats() const { return y_.channels * sum_columns(); }
   std::int64_t chunk_floats() const { return points_ * points_ * point_floats(); }
   std::int64_t block_tiles() const { return block_rows_ * tile_columns_; }
