@@ -27,13 +27,14 @@ class ConvWinogradWeight {
  public:
   /// Whether the kernel, stride and dilation are ones that this class computes.
   static bool possible(const ConvShape& shape);
-  /// Estimated clock cycles of the whole batch of one group.
-  static double cost(const ConvShape& shape);
   /// Whether this is possible and faster than ConvWeightGradient.
   static bool suits(const ConvShape& shape);
 
   /// For a possible shape.
   explicit ConvWinogradWeight(const ConvShape& shape);
+
+  /// Estimated clock cycles of one group.
+  double cost() const;
 
   /// All three are contiguous. The result's bits depend on the shape and the SIMD target, never on
   /// the number of threads. No memory is allocated from the second call on (by the same thread and
