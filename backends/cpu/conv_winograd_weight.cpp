@@ -146,9 +146,9 @@ void ConvWinogradWeight::make_blocks() {
   }
 }
 
-// One panel's pixels of the part of a block that lies in one image.
+// The rows of pixels of one row of tiles, in one panel.
 std::int64_t ConvWinogradWeight::band_floats(const Side& side) const {
-  return (std::min(block_rows_, tile_rows_) * side.step + side.halo) * side.columns * panel();
+  return (side.step + side.halo) * side.columns * panel();
 }
 
 std::int64_t ConvWinogradWeight::worker_floats() const {
@@ -270,57 +270,57 @@ class ConvWinogradWeight::Worker {
       const std::int64_t rows = std::min(conv_.tile_rows_ - first, last_tile_row_ - row);
       const std::int64_t channel =
           (image * conv_.shape_.groups + group_) * side.channels + channels.first;
-      fill(side, images + channel * plane, channels, first * side.step,
-           rows * side.step + side.halo);
-      for (std::int64_t r = 0; r < rows; ++r, tile += conv_.tile_columns_) {
+      const float* from = images + channel * plane;
+      std::int64_t filled = first * side.step;
+      for (std::int64_t r = first; r < first + rows; ++r, tile += conv_.tile_columns_) {
+        const std::int64_t end = (r + 1) * side.step + side.halo;
+        for (; filled < end; ++filled) fill(side, from, channels, filled);
         for (std::int64_t phase = 0; phase < phases; ++phase) {
           const std::int64_t place = index * phases + phase - first_place;
           if (place < 0 || place >= places) continue;
-          const float* corner = band_ + ((r * side.step + phase / side.residues) * side.columns +
-                                         phase % side.residues) *
-                                            channels.width;
-          transform_rows(side, corner, channels.width, point_rows, transforms,
-                         to + place * panel_floats_ + tile * channels.width, line);
+          transform_rows(side, r * side.step + phase / side.residues,
+                         phase % side.residues * channels.width, channels.width, point_rows,
+                         transforms, to + place * panel_floats_ + tile * channels.width, line);
         }
       }
       row += rows;
     }
   }
 
-  // The task's rows of points of one line of tiles.
-  void transform_rows(const Side& side, const float* corner, std::int64_t width,
+  // The task's rows of points of one row of tiles, whose pixels begin at `row` and `column`.
+  void transform_rows(const Side& side, std::int64_t row, std::int64_t column, std::int64_t width,
                       const PointRow* point_rows, const WinogradTransform* transforms, float* to,
                       WinogradLine& line) const {
-    const std::int64_t stride = side.residues * side.columns * width;
     for (std::int64_t r = first_row_; r < first_row_ + point_rows_; ++r) {
-      const PointRow& row = point_rows[r];
-      line.from[0] = corner + row.first * stride;
-      line.from[1] = corner + row.second * stride;
+      const PointRow& rows = point_rows[r];
+      line.from[0] = band_row(side, row + rows.first * side.residues, width) + column;
+      line.from[1] = band_row(side, row + rows.second * side.residues, width) + column;
       line.to = to + (r - first_row_) * conv_.points_ * line.point_stride;
-      transforms[static_cast<int>(row.pair)](line);
+      transforms[static_cast<int>(rows.pair)](line);
     }
   }
 
-  // Rows [first, first + rows) of the tiles' pixels as (row, column, channel), with zeros where the
-  // image has none.
-  void fill(const Side& side, const float* image, const Panel& channels, std::int64_t first,
-            std::int64_t rows) {
+  // Where a row of the tiles' pixels lies: as many rows are held as a row of tiles has.
+  float* band_row(const Side& side, std::int64_t row, std::int64_t width) const {
+    return band_ + row % (side.step + side.halo) * side.columns * width;
+  }
+
+  // Row `row` of the tiles' pixels as (column, channel), with zeros where the image has none.
+  void fill(const Side& side, const float* image, const Panel& channels, std::int64_t row) const {
     const std::int64_t width = channels.width;
     const std::int64_t begin = std::max<std::int64_t>(0, side.pad[1]);
     const std::int64_t end = std::max(begin, std::min(side.extent[1], side.size[1] + side.pad[1]));
-    const std::int64_t plane = side.size[0] * side.size[1];
-    float* to = band_;
-    for (std::int64_t row = first; row < first + rows; ++row, to += side.columns * width) {
-      const std::int64_t y = row - side.pad[0];
-      if (y < 0 || y >= side.size[0] || row >= side.extent[0] || begin >= end) {
-        std::fill_n(to, side.columns * width, 0.0f);
-        continue;
-      }
-      std::fill_n(to, begin * width, 0.0f);
-      conv_.gemm_.pack_transposed(image + y * side.size[1] + begin - side.pad[1], plane,
-                                  channels.count, end - begin, width, to + begin * width);
-      std::fill_n(to + end * width, (side.columns - end) * width, 0.0f);
+    const std::int64_t y = row - side.pad[0];
+    float* to = band_row(side, row, width);
+    if (y < 0 || y >= side.size[0] || row >= side.extent[0] || begin >= end) {
+      std::fill_n(to, side.columns * width, 0.0f);
+      return;
     }
+    std::fill_n(to, begin * width, 0.0f);
+    conv_.gemm_.pack_transposed(image + y * side.size[1] + begin - side.pad[1],
+                                side.size[0] * side.size[1], channels.count, end - begin, width,
+                                to + begin * width);
+    std::fill_n(to + end * width, (side.columns - end) * width, 0.0f);
   }
 
   // Adds gradient^T (out channels, tiles) times source (tiles, in channels) to the sums at a point.
