@@ -1,0 +1,243 @@
+#include "backends/cpu/conv_winograd.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+
+#include "backends/cpu/gemm_core.h"
+#include "backends/cpu/gemm_kernels.h"
+#include "engine/core/thread_pool.h"
+
+namespace genera::cpu {
+namespace {
+
+// Below so many multiply-adds a second thread costs more than it gives.
+constexpr std::int64_t kSerialWork = 128 * 1024;
+// Source channels whose weights are packed at a time.
+constexpr std::int64_t kChannels = 32;
+// Whole vectors are read behind the last tile.
+constexpr std::int64_t kBehind = kConvMaxLanes;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+// Parts of scratch begin on cache lines.
+std::int64_t aligned(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
+
+std::int64_t unit_tiles(const ConvShape&) {
+  const char* e = std::getenv("WT");
+  return e ? std::atoi(e) : 64;
+}
+
+}  // namespace
+
+ConvWinograd::ConvWinograd(const ConvShape& shape)
+    : tiles_(shape, unit_tiles(shape)), groups_(shape.groups), kernel_taps_(shape.taps()) {
+  const bool forward = shape.role == ConvAttrs::out;
+  const ConvShape::Axes& dest = forward ? shape.out : shape.in;
+  dest_channels_ = forward ? shape.out_channels : shape.in_channels;
+  dest_weight_stride_ = forward ? shape.in_channels * kernel_taps_ : kernel_taps_;
+  source_weight_stride_ = forward ? kernel_taps_ : shape.in_channels * kernel_taps_;
+  dest_size_ = {dest[1], dest[2]};
+  tile_rows_ = ceil_div(dest_channels_, ceil_div(dest_channels_, gemm_kernels().rows));
+  multiply_adds_ = shape.batch * tiles_.rows() * tiles_.cols() * all_weights();
+}
+
+// One thread's work.
+class ConvWinograd::Worker {
+ public:
+  // `scratch` holds floats(conv) floats.
+  Worker(const ConvWinograd& conv, const float* source, const float* packed, float* dest,
+         float* scratch)
+      : conv_(conv),
+        tiles_(conv.tiles_),
+        from_(source),
+        packed_(packed),
+        dest_(dest),
+        source_(tiles_),
+        points_(scratch),
+        products_(points_ + aligned(WinogradSource::floats(tiles_))),
+        source_scratch_(products_ + product_floats(conv)) {}
+
+  static std::int64_t floats(const ConvWinograd& conv) {
+    return aligned(WinogradSource::floats(conv.tiles_)) + product_floats(conv) +
+           aligned(WinogradSource::scratch(conv.tiles_));
+  }
+
+  void run(std::int64_t index) {
+    unit_ = tiles_.unit(index);
+    source_.load(unit_, from_, source_scratch_);
+    for (std::int64_t phase = 0; phase < tiles_.dest_phases(); ++phase) {
+      source_.transform(phase, points_);
+      multiply(phase);
+    }
+    store();
+  }
+
+  // What run() has made.
+  ConvBlock block() const {
+    const std::int64_t row = conv_.dest_size_[1] * kWinogradTile * tiles_.step();
+    const std::int64_t channel = unit_.group * conv_.dest_channels_;
+    return {{unit_.image, channel, unit_.row * row},
+            {unit_.image + unit_.images, channel + conv_.dest_channels_,
+             std::min((unit_.row + unit_.rows) * row, conv_.dest_plane())}};
+  }
+
+ private:
+  // Floats of a dest phase's M.
+  static std::int64_t phase_floats(const ConvWinograd& conv) {
+    const WinogradTiles& tiles = conv.tiles_;
+    return tiles.unit_panels() * tiles.points() * conv.dest_channels_ * tiles.panel_width();
+  }
+  static std::int64_t product_floats(const ConvWinograd& conv) {
+    return aligned(conv.tiles_.dest_phases() * phase_floats(conv) + kBehind);
+  }
+
+  // M = U V of a dest phase. A tile's rows of U stay in L1 while the panels pass.
+  void multiply(std::int64_t phase) {
+    const GemmKernels& kernels = gemm_kernels();
+    const std::int64_t depth = tiles_.depth(), width = tiles_.panel_width();
+    const std::int64_t channels = conv_.dest_channels_;
+    const float* weights =
+        packed_ + (unit_.group * tiles_.dest_phases() + phase) * conv_.phase_weights();
+    float* products = products_ + phase * phase_floats(conv_);
+    const std::int64_t panels = WinogradTiles::panels(unit_.tiles, width);
+    for (std::int64_t e = 0; e < tiles_.points(); ++e) {
+      for (std::int64_t row = 0; row < channels; row += conv_.tile_rows_) {
+        const std::int64_t count = std::min(conv_.tile_rows_, channels - row);
+        const auto& tile = kernels.tile[static_cast<int>(RowsLayout::interleaved)][count - 1];
+        for (std::int64_t panel = 0; panel < panels; ++panel) {
+          const bool half = unit_.tiles - panel * width <= kernels.lanes;
+          const std::int64_t at = panel * tiles_.points() + e;
+          tile[half ? 0 : 1](depth, weights + (e * channels + row) * depth, count,
+                             points_ + at * depth * width, width,
+                             products + (at * channels + row) * width, width,
+                             half ? kernels.lanes : width, false, nullptr);
+        }
+      }
+    }
+  }
+
+  // Y = A^T M A of all tiles.
+  void store() const {
+    const std::int64_t step = tiles_.step(), width = tiles_.panel_width();
+    const auto kernel = winograd_kernels().dest[tiles_.taps() - kWinogradTaps][step - 1];
+    WinogradDestRun made;
+    made.from_point = conv_.dest_channels_ * width;
+    made.from_channel = width;
+    made.channels = conv_.dest_channels_;
+    made.to_row = step * conv_.dest_size_[1];
+    made.to_channel = conv_.dest_plane();
+    tiles_.for_each_run(unit_, [&](const WinogradTiles::Run& run) {
+      const std::int64_t image = (unit_.image + run.image) * conv_.groups_ + unit_.group;
+      const std::int64_t col = kWinogradTile * step * run.col;
+      made.cols = std::min(kWinogradTile * step * run.count, conv_.dest_size_[1] - col);
+      for (std::int64_t residue = 0; residue < step; ++residue) {
+        const std::int64_t row = kWinogradTile * step * (unit_.row + run.row) + residue;
+        made.rows = std::min(kWinogradTile, ceil_div(conv_.dest_size_[0] - row, step));
+        if (made.rows <= 0) continue;
+        for (std::int64_t s = 0; s < step; ++s) {
+          made.from[s] = products_ + (residue * step + s) * phase_floats(conv_) +
+                         run.panel * tiles_.points() * made.from_point + run.lane;
+        }
+        made.to = dest_ + image * conv_.dest_channels_ * conv_.dest_plane() +
+                  row * conv_.dest_size_[1] + col;
+        kernel(made);
+      }
+    });
+  }
+
+  const ConvWinograd& conv_;
+  const WinogradTiles& tiles_;
+  const float* from_;
+  const float* packed_;
+  float* dest_;
+  WinogradSource source_;
+  float* points_;    // V
+  float* products_;  // M of each dest phase
+  float* source_scratch_;
+  WinogradTiles::Unit unit_;
+};
+
+std::int64_t ConvWinograd::pack_scratch() const {
+  return kChannels * kernel_taps_ * tile_rows_ + kConvMaxLanes;
+}
+
+// U of kChannels source channels and the dest channels of one tile: [group][dest phase][e], then
+// tiles of rows as [k][row].
+void ConvWinograd::pack_slice(const float* weights, std::int64_t index, float* scratch,
+                              float* packed) const {
+  const std::int64_t slices = ceil_div(tiles_.channels(), kChannels);
+  const std::int64_t tiles = ceil_div(dest_channels_, tile_rows_);
+  const std::int64_t begin = index % slices * kChannels;
+  const std::int64_t channels = std::min(kChannels, tiles_.channels() - begin);
+  const std::int64_t row = index / slices % tiles * tile_rows_;
+  const std::int64_t count = std::min(tile_rows_, dest_channels_ - row);
+  const std::int64_t group = index / slices / tiles;
+  const float* from = weights + group * dest_channels_ * tiles_.channels() * kernel_taps_ +
+                      row * dest_weight_stride_ + begin * source_weight_stride_;
+  // [channel][tap][row]
+  const bool together = source_weight_stride_ == kernel_taps_;
+  const std::int64_t lines = together ? channels * kernel_taps_ : kernel_taps_;
+  for (std::int64_t c = 0; c < (together ? 1 : channels); ++c) {
+    gemm_kernels().pack_transposed(from + c * source_weight_stride_, dest_weight_stride_, count,
+                                   lines, count, scratch + c * lines * count);
+  }
+  const std::int64_t phases = tiles_.source_phases();
+  WinogradWeights made;
+  made.from = scratch;
+  made.from_channel = kernel_taps_ * count;
+  made.channels = channels;
+  made.width = count;
+  made.to_point = dest_channels_ * tiles_.depth();
+  made.to_channel = phases * count;
+  for (std::int64_t dest = 0; dest < tiles_.dest_phases(); ++dest) {
+    for (std::int64_t source = 0; source < phases; ++source) {
+      auto taps = tiles_.kernel_taps(dest, source);
+      for (std::int64_t& tap : taps) tap *= count;
+      made.taps = taps.data();
+      made.to = packed + (group * tiles_.dest_phases() + dest) * phase_weights() +
+                row * tiles_.depth() + (begin * phases + source) * count;
+      winograd_kernels().weights[tiles_.taps() - kWinogradTaps](made);
+    }
+  }
+}
+
+void ConvWinograd::pack_weights(const float* weights, std::int64_t parts, float* scratch,
+                                std::int64_t share, float* packed) const {
+  const std::int64_t slices =
+      groups_ * ceil_div(dest_channels_, tile_rows_) * ceil_div(tiles_.channels(), kChannels);
+  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t part = first; part < last; ++part) {
+      for (std::int64_t i = part * slices / parts; i < (part + 1) * slices / parts; ++i)
+        pack_slice(weights, i, scratch + part * share, packed);
+    }
+  });
+}
+
+void ConvWinograd::run(const float* source, const float* weights, float* dest,
+                       const ConvEpilogue* epilogue) const {
+  const std::int64_t units = tiles_.units();
+  const std::int64_t threads = multiply_adds_ < kSerialWork ? 1 : thread_count();
+  const std::int64_t parts = std::min(threads, units);
+  // Each thread's share begins on a page of its own.
+  const std::int64_t share = ceil_div(std::max(Worker::floats(*this), pack_scratch()), 1024) * 1024;
+  float* scratch = gemm_scratch(parts * share + all_weights());
+  float* packed = scratch + parts * share;
+  pack_weights(weights, parts, scratch, share, packed);
+  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t part = first; part < last; ++part) {
+      Worker worker(*this, source, packed, dest, scratch + part * share);
+      for (std::int64_t u = part * units / parts; u < (part + 1) * units / parts; ++u) {
+        worker.run(u);
+        if (epilogue != nullptr) epilogue->run(worker.block());
+      }
+    }
+  });
+}
+
+bool ConvWinograd::suits(const ConvShape& shape) {
+  if (!WinogradTiles::applies(shape)) return false;
+  const char* e = std::getenv("WINO");
+  return e && *e == '1';
+}
+
+}  // namespace genera::cpu
