@@ -52,21 +52,20 @@ class ConvWinograd::Worker {
         from_(source),
         packed_(packed),
         dest_(dest),
-        source_(tiles_),
         points_(scratch),
         products_(points_ + aligned(WinogradSource::floats(tiles_))),
-        source_scratch_(products_ + product_floats(conv)) {}
+        pixels_(products_ + product_floats(conv)),
+        source_(tiles_, pixels_ + pixel_floats(conv)) {}
 
   static std::int64_t floats(const ConvWinograd& conv) {
     return aligned(WinogradSource::floats(conv.tiles_)) + product_floats(conv) +
-           aligned(WinogradSource::scratch(conv.tiles_));
+           pixel_floats(conv) + aligned(WinogradSource::scratch(conv.tiles_));
   }
 
   void run(std::int64_t index) {
     unit_ = tiles_.unit(index);
-    source_.load(unit_, from_, source_scratch_);
     for (std::int64_t phase = 0; phase < tiles_.dest_phases(); ++phase) {
-      source_.transform(phase, points_);
+      source_.transform(unit_, phase, from_, points_);
       multiply(phase);
     }
     store();
@@ -89,6 +88,12 @@ class ConvWinograd::Worker {
   }
   static std::int64_t product_floats(const ConvWinograd& conv) {
     return aligned(conv.tiles_.dest_phases() * phase_floats(conv) + kBehind);
+  }
+
+  // The pixels of one channel, in 2 of 4 rows.
+  static std::int64_t pixel_floats(const ConvWinograd& conv) {
+    const WinogradTiles& tiles = conv.tiles_;
+    return aligned(4 * tiles.step() * (tiles.unit_tiles() + kBehind) + kBehind);
   }
 
   // M = U V of a dest phase. A tile's rows of U stay in L1 while the panels pass.
@@ -120,29 +125,30 @@ class ConvWinograd::Worker {
   void store() const {
     const std::int64_t step = tiles_.step(), width = tiles_.panel_width();
     const auto kernel = winograd_kernels().dest[tiles_.taps() - kWinogradTaps][step - 1];
-    WinogradDestRun made;
+    WinogradDestTransform made;
     made.from_point = conv_.dest_channels_ * width;
     made.from_channel = width;
+    made.from_panel = tiles_.points() * made.from_point;
     made.channels = conv_.dest_channels_;
-    made.to_row = step * conv_.dest_size_[1];
+    made.rows = unit_.rows;
+    made.images = unit_.images;
+    made.cols = tiles_.cols();
+    made.pixels = pixels_;
     made.to_channel = conv_.dest_plane();
-    tiles_.for_each_run(unit_, [&](const WinogradTiles::Run& run) {
-      const std::int64_t image = (unit_.image + run.image) * conv_.groups_ + unit_.group;
-      const std::int64_t col = kWinogradTile * step * run.col;
-      made.cols = std::min(kWinogradTile * step * run.count, conv_.dest_size_[1] - col);
-      for (std::int64_t residue = 0; residue < step; ++residue) {
-        const std::int64_t row = kWinogradTile * step * (unit_.row + run.row) + residue;
-        made.rows = std::min(kWinogradTile, ceil_div(conv_.dest_size_[0] - row, step));
-        if (made.rows <= 0) continue;
-        for (std::int64_t s = 0; s < step; ++s) {
-          made.from[s] = products_ + (residue * step + s) * phase_floats(conv_) +
-                         run.panel * tiles_.points() * made.from_point + run.lane;
-        }
-        made.to = dest_ + image * conv_.dest_channels_ * conv_.dest_plane() +
-                  row * conv_.dest_size_[1] + col;
-        kernel(made);
-      }
-    });
+    made.to_image = conv_.groups_ * conv_.dest_channels_ * conv_.dest_plane();
+    made.to_row = step * conv_.dest_size_[1];
+    made.width = conv_.dest_size_[1];
+    float* to = dest_ + unit_.image * made.to_image +
+                unit_.group * conv_.dest_channels_ * conv_.dest_plane();
+    for (std::int64_t residue = 0; residue < step; ++residue) {
+      const std::int64_t row = kWinogradTile * step * unit_.row + residue;
+      const std::int64_t left = ceil_div(conv_.dest_size_[0] - row, step);
+      made.height = std::min(kWinogradTile * unit_.rows, left);
+      made.to = to + row * conv_.dest_size_[1];
+      for (std::int64_t s = 0; s < step; ++s)
+        made.from[s] = products_ + (residue * step + s) * phase_floats(conv_);
+      kernel(made);
+    }
   }
 
   const ConvWinograd& conv_;
@@ -150,10 +156,10 @@ class ConvWinograd::Worker {
   const float* from_;
   const float* packed_;
   float* dest_;
-  WinogradSource source_;
   float* points_;    // V
   float* products_;  // M of each dest phase
-  float* source_scratch_;
+  float* pixels_;
+  WinogradSource source_;
   WinogradTiles::Unit unit_;
 };
 
@@ -182,7 +188,7 @@ void ConvWinograd::pack_slice(const float* weights, std::int64_t index, float* s
                                    lines, count, scratch + c * lines * count);
   }
   const std::int64_t phases = tiles_.source_phases();
-  WinogradWeights made;
+  WinogradWeightTransform made;
   made.from = scratch;
   made.from_channel = kernel_taps_ * count;
   made.channels = channels;

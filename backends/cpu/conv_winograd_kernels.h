@@ -27,34 +27,59 @@ inline constexpr std::int64_t kWinogradTile = 2;
 /// Fewest taps along one axis; the most are one more.
 inline constexpr std::int64_t kWinogradTaps = 2;
 
-/// Neighbouring tiles of one row of tiles: V = B^T d B in some channels.
-struct WinogradSourceRun {
-  const float* from = nullptr;  ///< pixel (0, 0) of the first tile; the next one's is 2 farther
-  std::int64_t from_row = 0;
-  std::int64_t from_channel = 0;
-  std::int64_t channels = 0;
-  std::int64_t tiles = 0;  ///< at most a vector's lanes
-  float* to = nullptr;     ///< point 0 of the first tile in the first channel; tiles side by side
-  std::int64_t to_point = 0;
-  std::int64_t to_channel = 0;
+/// Pixels of one channel, dealt out so that neighbouring tiles read neighbouring floats: plane q
+/// holds pixel q of each tile's row, zero beyond the image, for 2 S t + q < 2 S cols + S (r - 1).
+struct WinogradSplit {
+  const float* from = nullptr;  ///< the first image
+  std::int64_t from_image = 0;
+  std::int64_t from_row = 0;   ///< from one row of the result to the next
+  std::int64_t row_begin = 0;  ///< rows [row_begin, row_end) exist
+  std::int64_t row_end = 0;
+  std::int64_t rows = 0;
+  std::int64_t images = 0;
+  std::int64_t first = 0;  ///< the image's column that is pixel 0 of tile 0
+  std::int64_t width = 0;  ///< columns of the image
+  std::int64_t cols = 0;   ///< tiles of a row
+  /// Row i goes to plane set i % 2, there to line i / 2: [image][tile].
+  float* to = nullptr;
+  std::int64_t to_set = 0;
+  std::int64_t to_plane = 0;
 };
 
-/// Y = A^T M A of neighbouring tiles of one row of tiles, in some channels. With two steps the
-/// pixels of from[0] and from[1] take turns in a row.
-struct WinogradDestRun {
+/// V = B^T d B of one channel.
+struct WinogradSourceTransform {
+  const float* from = nullptr;  ///< plane of d(0, 0)
+  std::int64_t from_set = 0;    ///< from an even row of a tile to the odd one
+  std::int64_t from_line = 0;   ///< from a row of a tile to the second next
+  std::int64_t from_plane = 0;  ///< from one column of a tile to the next
+  std::int64_t tiles = 0;
+  float* to = nullptr;  ///< panels of two vectors; places without a tile become zero
+  std::int64_t to_point = 0;
+  std::int64_t to_panel = 0;
+};
+
+/// Y = A^T M A in some channels. With two steps the pixels of from[0] and from[1] take turns in a
+/// row.
+struct WinogradDestTransform {
   const float* from[2] = {nullptr, nullptr};  ///< point 0 of the first tile in the first channel
   std::int64_t from_point = 0;
   std::int64_t from_channel = 0;
+  std::int64_t from_panel = 0;
   std::int64_t channels = 0;
+  std::int64_t rows = 0;  ///< of tiles
+  std::int64_t images = 0;
+  std::int64_t cols = 0;
+  float* pixels = nullptr;  ///< scratch, 4 * steps * the tiles in whole vectors
   float* to = nullptr;
-  std::int64_t to_row = 0;  ///< from the tiles' first row of pixels to their second
   std::int64_t to_channel = 0;
-  std::int64_t rows = 0;  ///< 1 or 2 are stored
-  std::int64_t cols = 0;  ///< pixels of a row to store, at most 2 * steps * lanes
+  std::int64_t to_image = 0;
+  std::int64_t to_row = 0;  ///< from one row of pixels to the next
+  std::int64_t height = 0;  ///< rows of pixels to store
+  std::int64_t width = 0;   ///< pixels of a row to store
 };
 
 /// U = G g G^T, with dest channels in the lanes.
-struct WinogradWeights {
+struct WinogradWeightTransform {
   const float* from = nullptr;
   const std::int64_t* taps = nullptr;  ///< where each of the r x r taps lies
   std::int64_t from_channel = 0;
@@ -69,11 +94,10 @@ struct WinogradWeights {
 struct WinogradKernels {
   int lanes;  ///< floats in a vector
 
-  /// Reads up to 2 * lanes + 2 pixels of each row, whatever the number of tiles.
-  void (*source[2])(const WinogradSourceRun& run);
-  /// [steps - 1]; reads whole vectors.
-  void (*dest[2][2])(const WinogradDestRun& run);
-  void (*weights[2])(const WinogradWeights& run);
+  void (*split[2][2])(const WinogradSplit& split);  ///< [S - 1]
+  void (*source[2])(const WinogradSourceTransform& source);
+  void (*dest[2][2])(const WinogradDestTransform& dest);  ///< [steps - 1]
+  void (*weights[2])(const WinogradWeightTransform& weights);
 };
 
 /// The kernels for the best target that this processor has (and Highway's settings allow).

@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "backends/cpu/conv_kernels.h"
+
 namespace genera::cpu {
 namespace {
-
-// Floats that a source transform may read behind the last pixel.
-constexpr std::int64_t kBehind = 3 * kConvMaxLanes;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -34,45 +33,29 @@ WinogradTiles::WinogradTiles(const ConvShape& shape, std::int64_t unit_tiles)
       batch_(shape.batch),
       groups_(shape.groups),
       channels_(forward_ ? shape.in_channels : shape.out_channels),
-      source_plane_(forward_ ? shape.in_plane() : shape.out_plane()),
       lanes_(winograd_kernels().lanes),
       panel_width_(2 * lanes_) {
   const ConvShape::Axes& dest = forward_ ? shape.out : shape.in;
   rows_ = ceil_div(dest[1], kWinogradTile * dest_step_);
   cols_ = ceil_div(dest[2], kWinogradTile * dest_step_);
-  ConvSource::Axes axes;
-  make_axes(shape, axes);
+  make_starts(shape);
   make_units(unit_tiles);
-  const std::int64_t rows = axes[1].extent - kWinogradTile * (rows_ - band_);
-  source_ = ConvSource(axes, channels_, rows, false);
 }
 
-void WinogradTiles::make_axes(const ConvShape& shape, ConvSource::Axes& axes) {
+void WinogradTiles::make_starts(const ConvShape& shape) {
   for (std::size_t d = 1; d < 3; ++d) {
-    SourceAxis& axis = axes[d];
-    std::vector<Start>& starts = starts_[d - 1];
-    axis.size = forward_ ? shape.in[d] : shape.out[d];
-    axis.step = axis.planes = source_step_;
-    axis.plane.resize(static_cast<std::size_t>(source_step_));
-    for (std::int64_t i = 0; i < source_step_; ++i) axis.plane[static_cast<std::size_t>(i)] = i;
+    source_size_[d - 1] = forward_ ? shape.in[d] : shape.out[d];
     if (forward_) {
       // Dest pixel o reads source pixel o * stride + k - pad.
-      axis.lo = shape.pad[d];
-      starts.push_back({0, 0});
-    } else {
-      // Dest pixel i reads source pixel (i + pad - k) / stride where that divides.
-      axis.lo = 0;
-      for (std::int64_t residue = 0; residue < dest_step_; ++residue) {
-        const std::int64_t most = kernel_ - dest_step_ + (residue + shape.pad[d]) % dest_step_;
-        const std::int64_t first = (residue + shape.pad[d] - most) / dest_step_;
-        axis.lo = std::max(axis.lo, -first);
-        starts.push_back({first, most});
-      }
-      for (Start& start : starts) start.index += axis.lo;
+      starts_[d - 1].push_back({-shape.pad[d], 0});
+      continue;
     }
-    std::int64_t last = 0;
-    for (const Start& start : starts) last = std::max(last, start.index);
-    axis.extent = last + kWinogradTile * (d == 1 ? rows_ : cols_) + taps_ - 1;
+    // Dest pixel i reads source pixel (i + pad - k) / stride where that divides: the taps in
+    // falling order read neighbouring pixels.
+    for (std::int64_t residue = 0; residue < dest_step_; ++residue) {
+      const std::int64_t most = kernel_ - dest_step_ + (residue + shape.pad[d]) % dest_step_;
+      starts_[d - 1].push_back({(residue + shape.pad[d] - most) / dest_step_, most});
+    }
   }
 }
 
@@ -122,53 +105,67 @@ WinogradTiles::Unit WinogradTiles::unit(std::int64_t index) const {
   return unit;
 }
 
+// A channel's rows of pixels of a unit, dealt out by their parity and columns: one plane.
+std::int64_t WinogradSource::plane_floats(const WinogradTiles& tiles) {
+  return tiles.images_ * (tiles.band_ + 1) * tiles.cols_;
+}
+
+WinogradSource::WinogradSource(const WinogradTiles& tiles, float* scratch)
+    : tiles_(tiles), scratch_(scratch) {
+  // Vectors are read beyond the tiles.
+  std::fill_n(scratch_, this->scratch(tiles), 0.0f);
+}
+
 std::int64_t WinogradSource::scratch(const WinogradTiles& tiles) {
-  return tiles.source_.scratch(tiles.images_) + kBehind;
+  const std::int64_t columns = tiles.source_step_ * (tiles.taps_ + 1);
+  return tiles.source_step_ * 2 * columns * plane_floats(tiles) + kConvMaxLanes;
 }
 
 std::int64_t WinogradSource::floats(const WinogradTiles& tiles) {
   return tiles.unit_panels() * tiles.points() * tiles.depth() * tiles.panel_width();
 }
 
-void WinogradSource::load(const WinogradTiles::Unit& unit, const float* source, float* scratch) {
-  const std::int64_t group_floats = tiles_.channels_ * tiles_.source_plane_;
-  const std::int64_t image_floats = tiles_.groups_ * group_floats;
-  tiles_.source_.fill(source + unit.image * image_floats + unit.group * group_floats, image_floats,
-                      unit.images, kWinogradTile * unit.row, unit.row != filled_row_, scratch);
-  unit_ = unit;
-  filled_row_ = unit.row;
-  scratch_ = scratch;
-}
-
-void WinogradSource::transform(std::int64_t dest_phase, float* to) const {
-  const ConvSource& source = tiles_.source_;
-  const std::int64_t width = tiles_.panel_width(), phases = tiles_.source_phases();
-  const std::int64_t step = tiles_.source_step_;
-  const std::int64_t point = tiles_.depth() * width;
-  const auto kernel = winograd_kernels().source[tiles_.taps() - kWinogradTaps];
-  const std::int64_t row = tiles_.starts_[0][std::size_t(dest_phase / tiles_.dest_step_)].index;
-  const std::int64_t col = tiles_.starts_[1][std::size_t(dest_phase % tiles_.dest_step_)].index;
-  WinogradSourceRun made;
-  made.from_row = source.row_stride();
-  made.from_channel = source.channel_stride();
-  made.channels = tiles_.channels();
-  made.to_point = point;
-  made.to_channel = phases * width;
-  tiles_.for_each_run(unit_, [&](const WinogradTiles::Run& run) {
-    made.tiles = run.count;
-    for (std::int64_t phase = 0; phase < phases; ++phase) {
-      made.from = scratch_ + run.image * source.image_stride() +
-                  source.offset({0, phase / step, phase % step},
-                                {0, row + kWinogradTile * run.row, col + kWinogradTile * run.col});
-      made.to = to + run.panel * tiles_.points() * point + phase * width + run.lane;
-      kernel(made);
+void WinogradSource::transform(const WinogradTiles::Unit& unit, std::int64_t dest_phase,
+                               const float* source, float* to) const {
+  const WinogradKernels& kernels = winograd_kernels();
+  const std::int64_t taps = tiles_.taps_, step = tiles_.source_step_;
+  const std::int64_t height = tiles_.source_size_[0], width = tiles_.source_size_[1];
+  const auto& row = tiles_.starts_[0][static_cast<std::size_t>(dest_phase / tiles_.dest_step_)];
+  const auto& col = tiles_.starts_[1][static_cast<std::size_t>(dest_phase % tiles_.dest_step_)];
+  WinogradSplit split;
+  split.from_image = tiles_.groups_ * tiles_.channels_ * height * width;
+  split.from_row = step * width;
+  split.rows = kWinogradTile * unit.rows + taps - 1;
+  split.images = unit.images;
+  split.first = col.pixel;
+  split.width = width;
+  split.cols = tiles_.cols_;
+  split.to_plane = plane_floats(tiles_);
+  split.to_set = step * (taps + 1) * split.to_plane;
+  WinogradSourceTransform made;
+  made.from_set = split.to_set;
+  made.from_line = unit.images * tiles_.cols_;
+  made.from_plane = step * split.to_plane;
+  made.tiles = unit.tiles;
+  made.to_point = tiles_.depth() * tiles_.panel_width();
+  made.to_panel = tiles_.points() * made.to_point;
+  for (std::int64_t c = 0; c < tiles_.channels_; ++c) {
+    const std::int64_t channel = unit.group * tiles_.channels_ + c;
+    const float* image = source + unit.image * split.from_image + channel * height * width;
+    for (std::int64_t h = 0; h < step; ++h) {
+      const std::int64_t first = kWinogradTile * step * unit.row + h + row.pixel;
+      split.from = image + first * width;
+      split.row_begin = first >= 0 ? 0 : ceil_div(-first, step);
+      split.row_end = first >= height ? 0 : ceil_div(height - first, step);
+      split.to = scratch_ + h * 2 * split.to_set;
+      kernels.split[taps - kWinogradTaps][step - 1](split);
+      for (std::int64_t w = 0; w < step; ++w) {
+        made.from = split.to + w * split.to_plane;
+        made.to = to + ((c * step + h) * step + w) * tiles_.panel_width();
+        kernels.source[taps - kWinogradTaps](made);
+      }
     }
-  });
-  const std::int64_t filled = unit_.tiles % width;
-  if (filled == 0) return;
-  float* line = to + unit_.tiles / width * tiles_.points() * point + filled;
-  for (std::int64_t i = 0; i < tiles_.points() * tiles_.depth(); ++i, line += width)
-    std::fill_n(line, width - filled, 0.0f);
+  }
 }
 
 }  // namespace genera::cpu

@@ -1,12 +1,12 @@
 /// The tiles of Winograd's convolution, and the transform of its source.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
 
 #include "backends/cpu/conv_shape.h"
-#include "backends/cpu/conv_source.h"
 #include "backends/cpu/conv_winograd_kernels.h"
 
 namespace genera::cpu {
@@ -60,49 +60,24 @@ class WinogradTiles {
   /// Rows of tiles of a unit, at most.
   std::int64_t band() const { return band_; }
 
-  /// Tiles are held in panels: V and M are [panel][e][channel or k][panel_width()].
+  /// Tiles of a unit are in the order (row, image, column), in panels: V and M are
+  /// [panel][e][channel or k][panel_width()].
   std::int64_t panel_width() const { return panel_width_; }
   static std::int64_t panels(std::int64_t tiles, std::int64_t width) {
     return (tiles + width - 1) / width;
   }
   std::int64_t unit_panels() const { return panels(unit_tiles(), panel_width_); }
 
-  /// Neighbouring tiles of one row in one panel, at most a vector's lanes.
-  struct Run {
-    std::int64_t panel = 0;
-    std::int64_t lane = 0;   ///< in the panel
-    std::int64_t image = 0;  ///< in the unit
-    std::int64_t row = 0;    ///< in the band
-    std::int64_t col = 0;
-    std::int64_t count = 0;
-  };
-  /// Calls body(run) for all tiles of a unit, in the order of their places.
-  template <class Body>
-  void for_each_run(const Unit& unit, const Body& body) const {
-    std::int64_t tile = 0;
-    for (std::int64_t image = 0; image < unit.images; ++image) {
-      for (std::int64_t row = 0; row < unit.rows; ++row) {
-        for (std::int64_t col = 0; col < cols_;) {
-          const std::int64_t lane = tile % panel_width_;
-          std::int64_t count = cols_ - col < lanes_ ? cols_ - col : lanes_;
-          if (count > panel_width_ - lane) count = panel_width_ - lane;
-          body(Run{tile / panel_width_, lane, image, row, col, count});
-          tile += count;
-          col += count;
-        }
-      }
-    }
-  }
-
  private:
   friend class WinogradSource;
-  // Along one axis, of each dest residue: the first source index, and the largest of its taps.
+  // Along one axis, of each dest residue: the source pixel that the first tile begins with, in the
+  // image, and the first tap.
   struct Start {
-    std::int64_t index = 0;
+    std::int64_t pixel = 0;
     std::int64_t tap = 0;
   };
 
-  void make_axes(const ConvShape& shape, ConvSource::Axes& axes);
+  void make_starts(const ConvShape& shape);
   void make_units(std::int64_t unit_tiles);
 
   bool forward_ = true;
@@ -113,7 +88,7 @@ class WinogradTiles {
   std::int64_t batch_ = 0;
   std::int64_t groups_ = 0;
   std::int64_t channels_ = 0;
-  std::int64_t source_plane_ = 0;
+  std::array<std::int64_t, 2> source_size_{};
   std::int64_t lanes_ = 0;
   std::int64_t panel_width_ = 0;
   std::int64_t rows_ = 0;
@@ -122,31 +97,28 @@ class WinogradTiles {
   std::int64_t band_ = 0;
   std::int64_t bands_ = 1;
   std::array<std::vector<Start>, 2> starts_;
-  ConvSource source_;
 };
 
 /// One thread's transformed source.
 class WinogradSource {
  public:
-  explicit WinogradSource(const WinogradTiles& tiles) : tiles_(tiles) {}
+  /// `scratch` holds scratch(tiles) floats.
+  WinogradSource(const WinogradTiles& tiles, float* scratch);
 
-  /// Floats of scratch that load() needs.
   static std::int64_t scratch(const WinogradTiles& tiles);
   /// Floats of a unit's V.
   static std::int64_t floats(const WinogradTiles& tiles);
 
-  /// Brings a unit of the contiguous source into its padding. Scratch stays the same, and as it is,
-  /// from one call to the next.
-  void load(const WinogradTiles::Unit& unit, const float* source, float* scratch);
-  /// V of the loaded unit for a dest phase (0 in role `out`):
+  /// V of a unit of the contiguous source for a dest phase (0 unless the role is `grad_input`):
   /// [panel][e][k][panel_width()]; places without a tile are zero.
-  void transform(std::int64_t dest_phase, float* to) const;
+  void transform(const WinogradTiles::Unit& unit, std::int64_t dest_phase, const float* source,
+                 float* to) const;
 
  private:
+  static std::int64_t plane_floats(const WinogradTiles& tiles);
+
   const WinogradTiles& tiles_;
-  WinogradTiles::Unit unit_;
-  std::int64_t filled_row_ = -1;
-  const float* scratch_ = nullptr;
+  float* scratch_;
 };
 
 }  // namespace genera::cpu
