@@ -122,10 +122,10 @@ HWY_INLINE void load_columns(const float* row, const Window& window, V (&columns
 #endif
 }
 
-template <int kTaps, int kPhases>
+template <int kPhases>
 void split(const WinogradSplit& split) {
   constexpr int kStep = 2 * kPhases;
-  constexpr int kColumns = kPhases * (kTaps + 1);
+  constexpr int kColumns = kWinogradPlanes[kPhases - 1];
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t line = split.images * split.cols;
@@ -167,13 +167,12 @@ void source(const WinogradSourceTransform& source) {
   for (std::int64_t t = 0; t < source.tiles; t += 2 * lanes) {
     for (std::int64_t l = 0; l < 2 * lanes; l += lanes) {
       const auto mask = first(source.tiles - t - l);
-      const float* from = source.from + t + l;
       float* to = source.to + t / (2 * lanes) * source.to_panel + l;
       V rows[kPoints][kPoints];
 #pragma GCC unroll 4
       for (int i = 0; i < kPoints; ++i) {
         V pixels[kPoints];
-        const float* row = from + i % 2 * source.from_set + i / 2 * source.from_line;
+        const float* row = source.from[i % 2] + i / 2 * source.from_line + t + l;
 #pragma GCC unroll 4
         for (int j = 0; j < kPoints; ++j)
           pixels[j] = hn::IfThenElseZero(mask, hn::LoadU(d, row + j * source.from_plane));
@@ -300,10 +299,8 @@ const WinogradKernels& target_winograd_kernels() {
   static const WinogradKernels kernels = [] {
     WinogradKernels made{};
     made.lanes = static_cast<int>(hn::Lanes(D()));
-    made.split[0][0] = split<2, 1>;
-    made.split[0][1] = split<2, 2>;
-    made.split[1][0] = split<3, 1>;
-    made.split[1][1] = split<3, 2>;
+    made.split[0] = split<1>;
+    made.split[1] = split<2>;
     made.source[0] = source<2>;
     made.source[1] = source<3>;
     made.dest[0][0] = dest<2, 1>;

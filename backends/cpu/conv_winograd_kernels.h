@@ -27,8 +27,12 @@ inline constexpr std::int64_t kWinogradTile = 2;
 /// Fewest taps along one axis; the most are one more.
 inline constexpr std::int64_t kWinogradTaps = 2;
 
-/// Pixels of one channel, dealt out so that neighbouring tiles read neighbouring floats: plane q
-/// holds pixel q of each tile's row, zero beyond the image, for 2 S t + q < 2 S cols + S (r - 1).
+/// Planes of a split by 2 S. For S = 1 there is one more than a tile with 2 taps needs, for those
+/// that begin one pixel later.
+inline constexpr std::int64_t kWinogradPlanes[2] = {4, 6};
+
+/// Rows of pixels of one channel, dealt out so that neighbouring tiles read neighbouring floats:
+/// plane q holds pixel 2 S t + q of a row for tile t, zero beyond the image.
 struct WinogradSplit {
   const float* from = nullptr;  ///< the first image
   std::int64_t from_image = 0;
@@ -48,10 +52,9 @@ struct WinogradSplit {
 
 /// V = B^T d B of one channel.
 struct WinogradSourceTransform {
-  const float* from = nullptr;  ///< plane of d(0, 0)
-  std::int64_t from_set = 0;    ///< from an even row of a tile to the odd one
-  std::int64_t from_line = 0;   ///< from a row of a tile to the second next
-  std::int64_t from_plane = 0;  ///< from one column of a tile to the next
+  const float* from[2] = {nullptr, nullptr};  ///< planes of d(0, 0) and d(1, 0)
+  std::int64_t from_line = 0;                 ///< from a row of a tile to the second next
+  std::int64_t from_plane = 0;                ///< from one column of a tile to the next
   std::int64_t tiles = 0;
   float* to = nullptr;  ///< panels of two vectors; places without a tile become zero
   std::int64_t to_point = 0;
@@ -94,7 +97,7 @@ struct WinogradWeightTransform {
 struct WinogradKernels {
   int lanes;  ///< floats in a vector
 
-  void (*split[2][2])(const WinogradSplit& split);  ///< [S - 1]
+  void (*split[2])(const WinogradSplit& split);  ///< [S - 1]; makes kWinogradPlanes[S - 1] planes
   void (*source[2])(const WinogradSourceTransform& source);
   void (*dest[2][2])(const WinogradDestTransform& dest);  ///< [steps - 1]
   void (*weights[2])(const WinogradWeightTransform& weights);

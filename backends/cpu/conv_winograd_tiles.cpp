@@ -20,7 +20,7 @@ bool WinogradTiles::applies(const ConvShape& shape) {
   const std::int64_t step = shape.stride[2], kernel = shape.kernel[2];
   if (step > 2 || kernel % step != 0) return false;
   const std::int64_t taps = kernel / step;
-  if (taps < kWinogradTaps || taps > kWinogradTaps + 1) return false;
+  if (taps != kWinogradTaps && (taps != kWinogradTaps + 1 || step != 1)) return false;
   return shape.batch * shape.in_plane() * shape.out_plane() > 0 && shape.weights() > 0;
 }
 
@@ -47,7 +47,8 @@ void WinogradTiles::make_starts(const ConvShape& shape) {
     source_size_[d - 1] = forward_ ? shape.in[d] : shape.out[d];
     if (forward_) {
       // Dest pixel o reads source pixel o * stride + k - pad.
-      starts_[d - 1].push_back({-shape.pad[d], 0});
+      starts_[d - 1].push_back({0, 0});
+      first_[d - 1] = -shape.pad[d];
       continue;
     }
     // Dest pixel i reads source pixel (i + pad - k) / stride where that divides: the taps in
@@ -56,6 +57,8 @@ void WinogradTiles::make_starts(const ConvShape& shape) {
       const std::int64_t most = kernel_ - dest_step_ + (residue + shape.pad[d]) % dest_step_;
       starts_[d - 1].push_back({(residue + shape.pad[d] - most) / dest_step_, most});
     }
+    first_[d - 1] = starts_[d - 1][0].pixel;
+    for (Start& start : starts_[d - 1]) start.pixel -= first_[d - 1];
   }
 }
 
@@ -105,9 +108,14 @@ WinogradTiles::Unit WinogradTiles::unit(std::int64_t index) const {
   return unit;
 }
 
-// A channel's rows of pixels of a unit, dealt out by their parity and columns: one plane.
+// A channel's rows of pixels of a unit are dealt out by their parity and columns; one plane.
 std::int64_t WinogradSource::plane_floats(const WinogradTiles& tiles) {
   return tiles.images_ * (tiles.band_ + 1) * tiles.cols_;
+}
+
+std::int64_t WinogradSource::channel_floats(const WinogradTiles& tiles) {
+  const std::int64_t step = tiles.source_step_;
+  return step * 2 * kWinogradPlanes[step - 1] * plane_floats(tiles);
 }
 
 WinogradSource::WinogradSource(const WinogradTiles& tiles, float* scratch)
@@ -117,53 +125,68 @@ WinogradSource::WinogradSource(const WinogradTiles& tiles, float* scratch)
 }
 
 std::int64_t WinogradSource::scratch(const WinogradTiles& tiles) {
-  const std::int64_t columns = tiles.source_step_ * (tiles.taps_ + 1);
-  return tiles.source_step_ * 2 * columns * plane_floats(tiles) + kConvMaxLanes;
+  // Several dest phases read the same pixels.
+  const std::int64_t channels = tiles.dest_phases() > 1 ? tiles.channels_ : 1;
+  return channels * channel_floats(tiles) + kConvMaxLanes;
 }
 
 std::int64_t WinogradSource::floats(const WinogradTiles& tiles) {
   return tiles.unit_panels() * tiles.points() * tiles.depth() * tiles.panel_width();
 }
 
-void WinogradSource::transform(const WinogradTiles::Unit& unit, std::int64_t dest_phase,
-                               const float* source, float* to) const {
-  const WinogradKernels& kernels = winograd_kernels();
-  const std::int64_t taps = tiles_.taps_, step = tiles_.source_step_;
+void WinogradSource::split(const WinogradTiles::Unit& unit, const float* source,
+                           std::int64_t channel, float* to) const {
+  const std::int64_t step = tiles_.source_step_;
   const std::int64_t height = tiles_.source_size_[0], width = tiles_.source_size_[1];
-  const auto& row = tiles_.starts_[0][static_cast<std::size_t>(dest_phase / tiles_.dest_step_)];
-  const auto& col = tiles_.starts_[1][static_cast<std::size_t>(dest_phase % tiles_.dest_step_)];
+  const float* image = source + (unit.image * tiles_.groups_ * tiles_.channels_ +
+                                 unit.group * tiles_.channels_ + channel) *
+                                    height * width;
   WinogradSplit split;
   split.from_image = tiles_.groups_ * tiles_.channels_ * height * width;
   split.from_row = step * width;
-  split.rows = kWinogradTile * unit.rows + taps - 1;
+  split.rows = kWinogradTile * unit.rows + tiles_.taps_ - 1 + (tiles_.dest_phases() > 1 ? 1 : 0);
   split.images = unit.images;
-  split.first = col.pixel;
+  split.first = tiles_.first_[1];
   split.width = width;
   split.cols = tiles_.cols_;
   split.to_plane = plane_floats(tiles_);
-  split.to_set = step * (taps + 1) * split.to_plane;
+  split.to_set = kWinogradPlanes[step - 1] * split.to_plane;
+  for (std::int64_t h = 0; h < step; ++h) {
+    const std::int64_t first = kWinogradTile * step * unit.row + h + tiles_.first_[0];
+    split.from = image + first * width;
+    split.row_begin = first >= 0 ? 0 : ceil_div(-first, step);
+    split.row_end = first >= height ? 0 : ceil_div(height - first, step);
+    split.to = to + h * 2 * split.to_set;
+    winograd_kernels().split[step - 1](split);
+  }
+}
+
+void WinogradSource::transform(const WinogradTiles::Unit& unit, std::int64_t dest_phase,
+                               const float* source, float* to) const {
+  const std::int64_t step = tiles_.source_step_, width = tiles_.panel_width();
+  const std::int64_t plane = plane_floats(tiles_);
+  const std::int64_t set = kWinogradPlanes[step - 1] * plane;
+  const auto at = [&](std::size_t axis, std::int64_t residue) {
+    return tiles_.starts_[axis][static_cast<std::size_t>(residue)].pixel;
+  };
+  const std::int64_t row = at(0, dest_phase / tiles_.dest_step_);
+  const std::int64_t col = at(1, dest_phase % tiles_.dest_step_);
+  const auto kernel = winograd_kernels().source[tiles_.taps_ - kWinogradTaps];
   WinogradSourceTransform made;
-  made.from_set = split.to_set;
   made.from_line = unit.images * tiles_.cols_;
-  made.from_plane = step * split.to_plane;
+  made.from_plane = step * plane;
   made.tiles = unit.tiles;
-  made.to_point = tiles_.depth() * tiles_.panel_width();
+  made.to_point = tiles_.depth() * width;
   made.to_panel = tiles_.points() * made.to_point;
   for (std::int64_t c = 0; c < tiles_.channels_; ++c) {
-    const std::int64_t channel = unit.group * tiles_.channels_ + c;
-    const float* image = source + unit.image * split.from_image + channel * height * width;
-    for (std::int64_t h = 0; h < step; ++h) {
-      const std::int64_t first = kWinogradTile * step * unit.row + h + row.pixel;
-      split.from = image + first * width;
-      split.row_begin = first >= 0 ? 0 : ceil_div(-first, step);
-      split.row_end = first >= height ? 0 : ceil_div(height - first, step);
-      split.to = scratch_ + h * 2 * split.to_set;
-      kernels.split[taps - kWinogradTaps][step - 1](split);
-      for (std::int64_t w = 0; w < step; ++w) {
-        made.from = split.to + w * split.to_plane;
-        made.to = to + ((c * step + h) * step + w) * tiles_.panel_width();
-        kernels.source[taps - kWinogradTaps](made);
-      }
+    float* planes = scratch_ + (tiles_.dest_phases() > 1 ? c * channel_floats(tiles_) : 0);
+    if (dest_phase == 0) split(unit, source, c, planes);
+    for (std::int64_t phase = 0; phase < tiles_.source_phases(); ++phase) {
+      const float* from = planes + phase / step * 2 * set + (phase % step + col) * plane;
+      made.from[0] = from + (row == 0 ? 0 : set);
+      made.from[1] = from + (row == 0 ? set : made.from_line);
+      made.to = to + (c * tiles_.source_phases() + phase) * width;
+      kernel(made);
     }
   }
 }

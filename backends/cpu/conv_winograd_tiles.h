@@ -24,7 +24,7 @@ namespace genera::cpu {
 class WinogradTiles {
  public:
   /// Whether the convolution has this form, with at least one tile: two axes with the same kernel
-  /// and stride (3 / 1, 2 / 1, 4 / 2, 6 / 2) and no dilation.
+  /// and stride (3 / 1, 2 / 1, 4 / 2) and no dilation.
   static bool applies(const ConvShape& shape);
 
   /// Plans units of about `unit_tiles` tiles.
@@ -70,8 +70,8 @@ class WinogradTiles {
 
  private:
   friend class WinogradSource;
-  // Along one axis, of each dest residue: the source pixel that the first tile begins with, in the
-  // image, and the first tap.
+  // Along one axis, of each dest residue: the source pixel that the first tile begins with, 0 or 1
+  // after first_, and its tap.
   struct Start {
     std::int64_t pixel = 0;
     std::int64_t tap = 0;
@@ -97,6 +97,7 @@ class WinogradTiles {
   std::int64_t band_ = 0;
   std::int64_t bands_ = 1;
   std::array<std::vector<Start>, 2> starts_;
+  std::array<std::int64_t, 2> first_{};  ///< in the image
 };
 
 /// One thread's transformed source.
@@ -109,13 +110,16 @@ class WinogradSource {
   /// Floats of a unit's V.
   static std::int64_t floats(const WinogradTiles& tiles);
 
-  /// V of a unit of the contiguous source for a dest phase (0 unless the role is `grad_input`):
+  /// V of a unit of the contiguous source for a dest phase, phase 0 first:
   /// [panel][e][k][panel_width()]; places without a tile are zero.
   void transform(const WinogradTiles::Unit& unit, std::int64_t dest_phase, const float* source,
                  float* to) const;
 
  private:
   static std::int64_t plane_floats(const WinogradTiles& tiles);
+  static std::int64_t channel_floats(const WinogradTiles& tiles);
+  void split(const WinogradTiles::Unit& unit, const float* source, std::int64_t channel,
+             float* to) const;
 
   const WinogradTiles& tiles_;
   float* scratch_;
