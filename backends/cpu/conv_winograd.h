@@ -1,7 +1,9 @@
 /// Convolution in the roles `out` and `grad_input` with fewer multiplications.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <vector>
 
 #include "backends/cpu/conv_correlation.h"
 #include "backends/cpu/conv_shape.h"
@@ -22,6 +24,9 @@ class ConvWinograd {
   /// target alone.
   static bool suits(const ConvShape& shape);
 
+  /// Estimated clock cycles of one image of one group, for the same shapes.
+  static double cost(const ConvShape& shape);
+
   /// For shapes that WinogradTiles::applies() to, in the role `out` or `grad_input`.
   explicit ConvWinograd(const ConvShape& shape);
 
@@ -34,21 +39,27 @@ class ConvWinograd {
 
   std::int64_t dest_plane() const { return dest_size_[0] * dest_size_[1]; }
   // Floats of the transformed weights of one dest phase and group.
-  std::int64_t phase_weights() const { return tiles_.points() * dest_channels_ * tiles_.depth(); }
-  std::int64_t all_weights() const { return groups_ * tiles_.dest_phases() * phase_weights(); }
+  std::int64_t phase_weights() const {
+    return tiles_.points() * tiles_.dest_channels() * tiles_.depth();
+  }
+  std::int64_t all_weights() const {
+    return tiles_.groups() * tiles_.dest_phases() * phase_weights();
+  }
+  double product_cost() const;
+  double transform_cost() const;
+  double pack_cost() const;
   std::int64_t pack_scratch() const;
   void pack_slice(const float* weights, std::int64_t index, float* scratch, float* packed) const;
   void pack_weights(const float* weights, std::int64_t parts, float* scratch, std::int64_t share,
                     float* packed) const;
 
   WinogradTiles tiles_;
-  std::int64_t groups_;
-  std::int64_t dest_channels_;  ///< per group
   std::int64_t kernel_taps_;
   std::int64_t dest_weight_stride_;    ///< floats of w from one dest channel to the next
   std::int64_t source_weight_stride_;  ///< and from one source channel to the next
   std::array<std::int64_t, 2> dest_size_;
-  std::int64_t tile_rows_;  ///< dest channels of a product's tile
+  std::vector<std::vector<std::int64_t>> taps_;  ///< of each dest and source phase
+  std::int64_t tile_rows_;                       ///< dest channels of a product's tile
   std::int64_t multiply_adds_;
 };
 

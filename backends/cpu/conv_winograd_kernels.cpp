@@ -279,7 +279,7 @@ void weights(const WinogradWeightTransform& weights) {
       for (int j = 0; j < kTaps; ++j) {
         V column[kTaps];
         for (int i = 0; i < kTaps; ++i)
-          column[i] = load_first(d, from + weights.taps[i * kTaps + j], count);
+          column[i] = load_first(d, from + weights.taps[i * kTaps + j] * weights.width, count);
         transform_weights(column, columns[j]);
       }
       for (int i = 0; i < kPoints; ++i) {

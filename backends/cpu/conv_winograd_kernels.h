@@ -84,7 +84,7 @@ struct WinogradDestTransform {
 /// U = G g G^T, with dest channels in the lanes.
 struct WinogradWeightTransform {
   const float* from = nullptr;
-  const std::int64_t* taps = nullptr;  ///< where each of the r x r taps lies
+  const std::int64_t* taps = nullptr;  ///< where each of the r x r taps lies, in lines
   std::int64_t from_channel = 0;
   std::int64_t channels = 0;
   std::int64_t width = 0;  ///< floats of a line, any number

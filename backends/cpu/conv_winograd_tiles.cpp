@@ -2,11 +2,20 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 
 #include "backends/cpu/conv_kernels.h"
 
 namespace genera::cpu {
 namespace {
+
+// Most tiles of a unit, and floats of its V and M, which stay in a large L2.
+const std::int64_t kUnitTiles = getenv("WT") ? atoi(getenv("WT")) : 96;
+const std::int64_t kUnitFloats = getenv("WF") ? atoi(getenv("WF")) * 1024 : 320 * 1024;
+// Units of a batch, at least, for the threads.
+constexpr std::int64_t kUnits = 16;
+// Reading the weights again for another unit; in vectors of tiles.
+constexpr double kUnitCost = 0.25;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -24,7 +33,7 @@ bool WinogradTiles::applies(const ConvShape& shape) {
   return shape.batch * shape.in_plane() * shape.out_plane() > 0 && shape.weights() > 0;
 }
 
-WinogradTiles::WinogradTiles(const ConvShape& shape, std::int64_t unit_tiles)
+WinogradTiles::WinogradTiles(const ConvShape& shape)
     : forward_(shape.role != ConvAttrs::grad_input),
       taps_(shape.kernel[2] / shape.stride[2]),
       source_step_(forward_ ? shape.stride[2] : 1),
@@ -33,13 +42,14 @@ WinogradTiles::WinogradTiles(const ConvShape& shape, std::int64_t unit_tiles)
       batch_(shape.batch),
       groups_(shape.groups),
       channels_(forward_ ? shape.in_channels : shape.out_channels),
+      dest_channels_(forward_ ? shape.out_channels : shape.in_channels),
       lanes_(winograd_kernels().lanes),
       panel_width_(2 * lanes_) {
   const ConvShape::Axes& dest = forward_ ? shape.out : shape.in;
   rows_ = ceil_div(dest[1], kWinogradTile * dest_step_);
   cols_ = ceil_div(dest[2], kWinogradTile * dest_step_);
   make_starts(shape);
-  make_units(unit_tiles);
+  make_units();
 }
 
 void WinogradTiles::make_starts(const ConvShape& shape) {
@@ -62,17 +72,38 @@ void WinogradTiles::make_starts(const ConvShape& shape) {
   }
 }
 
-// Whole images where they are small, else bands of equal height.
-void WinogradTiles::make_units(std::int64_t unit_tiles) {
+// What units of that size cost, in vectors of tiles.
+double WinogradTiles::units_cost(std::int64_t images, std::int64_t band) const {
+  const auto cost = [&](std::int64_t unit_images, std::int64_t rows) {
+    return rows == 0 || unit_images == 0
+               ? 0.0
+               : double(ceil_div(unit_images * rows * cols_, lanes_)) + kUnitCost;
+  };
+  const auto image_cost = [&](std::int64_t count) {
+    return double(rows_ / band) * cost(count, band) + cost(count, rows_ % band);
+  };
+  return double(batch_ / images) * image_cost(images) + image_cost(batch_ % images);
+}
+
+// Whole images where they are small, else bands, so that few lanes stay empty, what a unit touches
+// stays in L2, and there are units for the threads.
+void WinogradTiles::make_units() {
   const std::int64_t image = rows_ * cols_;
-  if (image <= unit_tiles) {
-    images_ = std::min(batch_, unit_tiles / image);
-    band_ = rows_;
-    return;
+  const std::int64_t tile_floats = points() * (depth() + dest_phases() * dest_channels_);
+  const std::int64_t most =
+      std::max(panel_width_, std::min({kUnitTiles, kUnitFloats / tile_floats,
+                                       ceil_div(groups_ * batch_ * image, kUnits)}));
+  const bool whole = image <= most;
+  const std::int64_t count = whole ? std::min(batch_, most / image)
+                                   : std::min(rows_, std::max<std::int64_t>(1, most / cols_));
+  double best = 0;
+  for (std::int64_t i = count; i > 0; --i) {
+    const double cost = whole ? units_cost(i, rows_) : units_cost(1, i);
+    if (i < count && cost >= best) continue;
+    best = cost;
+    images_ = whole ? i : 1;
+    band_ = whole ? rows_ : i;
   }
-  const std::int64_t most = std::max<std::int64_t>(1, unit_tiles / cols_);
-  bands_ = ceil_div(rows_, most);
-  band_ = ceil_div(rows_, bands_);
   bands_ = ceil_div(rows_, band_);
 }
 
@@ -132,6 +163,22 @@ std::int64_t WinogradSource::scratch(const WinogradTiles& tiles) {
 
 std::int64_t WinogradSource::floats(const WinogradTiles& tiles) {
   return tiles.unit_panels() * tiles.points() * tiles.depth() * tiles.panel_width();
+}
+
+void WinogradSource::fetch(const WinogradTiles::Unit& unit, const float* source, std::int64_t steps,
+                           Prefetch& prefetch) const {
+  const std::int64_t height = tiles_.source_size_[0], width = tiles_.source_size_[1];
+  const std::int64_t step = kWinogradTile * tiles_.source_step_;
+  const std::int64_t group_floats = tiles_.channels_ * height * width;
+  const float* from = source + (unit.image * tiles_.groups_ + unit.group) * group_floats;
+  if (unit.rows == tiles_.rows_) {
+    prefetch.begin(from, group_floats, unit.images, tiles_.groups_ * group_floats, steps);
+    return;
+  }
+  const std::int64_t first = std::max<std::int64_t>(0, step * unit.row + tiles_.first_[0]);
+  const std::int64_t rows = std::min(step * unit.rows + tiles_.taps_, height - first);
+  if (rows > 0)
+    prefetch.begin(from + first * width, rows * width, tiles_.channels_, height * width, steps);
 }
 
 void WinogradSource::split(const WinogradTiles::Unit& unit, const float* source,

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/conv_shape.h"
 #include "backends/cpu/conv_winograd_kernels.h"
 
@@ -27,13 +28,14 @@ class WinogradTiles {
   /// and stride (3 / 1, 2 / 1, 4 / 2) and no dilation.
   static bool applies(const ConvShape& shape);
 
-  /// Plans units of about `unit_tiles` tiles.
-  WinogradTiles(const ConvShape& shape, std::int64_t unit_tiles);
+  explicit WinogradTiles(const ConvShape& shape);
 
   std::int64_t taps() const { return taps_; }                        ///< r
   std::int64_t points() const { return (taps_ + 1) * (taps_ + 1); }  ///< of e
-  std::int64_t channels() const { return channels_; }                ///< of the source, per group
-  std::int64_t step() const { return dest_step_; }  ///< dest phases along each axis
+  std::int64_t groups() const { return groups_; }
+  std::int64_t dest_channels() const { return dest_channels_; }  ///< per group
+  std::int64_t channels() const { return channels_; }            ///< of the source, per group
+  std::int64_t step() const { return dest_step_; }               ///< dest phases along each axis
   std::int64_t dest_phases() const { return dest_step_ * dest_step_; }
   std::int64_t source_phases() const { return source_step_ * source_step_; }
   std::int64_t depth() const { return channels_ * source_phases(); }  ///< of k
@@ -78,7 +80,8 @@ class WinogradTiles {
   };
 
   void make_starts(const ConvShape& shape);
-  void make_units(std::int64_t unit_tiles);
+  void make_units();
+  double units_cost(std::int64_t images, std::int64_t band) const;
 
   bool forward_ = true;
   std::int64_t taps_ = 0;
@@ -88,6 +91,7 @@ class WinogradTiles {
   std::int64_t batch_ = 0;
   std::int64_t groups_ = 0;
   std::int64_t channels_ = 0;
+  std::int64_t dest_channels_ = 0;
   std::array<std::int64_t, 2> source_size_{};
   std::int64_t lanes_ = 0;
   std::int64_t panel_width_ = 0;
@@ -110,6 +114,9 @@ class WinogradSource {
   /// Floats of a unit's V.
   static std::int64_t floats(const WinogradTiles& tiles);
 
+  /// Fetches what a unit reads while prefetch.step() is called `steps` times.
+  void fetch(const WinogradTiles::Unit& unit, const float* source, std::int64_t steps,
+             Prefetch& prefetch) const;
   /// V of a unit of the contiguous source for a dest phase, phase 0 first:
   /// [panel][e][k][panel_width()]; places without a tile are zero.
   void transform(const WinogradTiles::Unit& unit, std::int64_t dest_phase, const float* source,
