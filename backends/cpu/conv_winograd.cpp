@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdio>
-#include <cstdlib>
 
 #include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/gemm_core.h"
@@ -295,15 +293,6 @@ double ConvWinograd::pack_cost() const {
 
 bool ConvWinograd::suits(const ConvShape& shape) {
   if (!WinogradTiles::applies(shape)) return false;
-  const char* e = std::getenv("WINO");
-  if (e && *e == '0') return false;
-  if (getenv("WINOV")) {
-    fprintf(stderr,
-            "suits role %d b %ld ci %ld co %ld in %ldx%ld k%ld s%ld: direct %.0f wino %.0f us\n",
-            int(shape.role), shape.batch, shape.in_channels, shape.out_channels, shape.in[1],
-            shape.in[2], shape.kernel[1], shape.stride[1],
-            plan_correlation(shape).cost * shape.batch / 2700, cost(shape) * shape.batch / 2700);
-  }
   return cost(shape) < plan_correlation(shape).cost;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
 
 #include "backends/cpu/conv_kernels.h"
 
@@ -10,8 +9,8 @@ namespace genera::cpu {
 namespace {
 
 // Most tiles of a unit, and floats of its V and M, which stay in a large L2.
-const std::int64_t kUnitTiles = getenv("WT") ? atoi(getenv("WT")) : 96;
-const std::int64_t kUnitFloats = getenv("WF") ? atoi(getenv("WF")) * 1024 : 320 * 1024;
+constexpr std::int64_t kUnitTiles = 64;
+constexpr std::int64_t kUnitFloats = 320 * 1024;
 // Units of a batch, at least, for the threads.
 constexpr std::int64_t kUnits = 16;
 // Reading the weights again for another unit; in vectors of tiles.
