@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -11,164 +10,29 @@
 #include <string>
 #include <vector>
 
-#include "backends/cpu/conv_kernels.h"
-#include "backends/reference/primitives.h"
+#include "backends/cpu/conv_winograd.h"
 #include "engine/core/thread_pool.h"
-#include "engine/graph/attributes.h"
+#include "tests/conv_cases.h"
 #include "tests/simd_targets.h"
 
 namespace genera::cpu {
 namespace {
 
-using Floats = std::vector<float>;
-
-// Shapes of one convolution.
-struct Case {
-  ConvAttrs attrs;
-  Shape x, w, y;
-
-  const Shape& operand(int index) const { return index == 0 ? x : (index == 1 ? w : y); }
-};
-
-struct Axis {
-  std::int64_t in, kernel, stride = 1, lo = 0, hi = 0, dilation = 1;
-};
-
-Case make_case(std::int64_t batch, std::int64_t in_channels, std::int64_t out_channels,
-               const std::vector<Axis>& axes, std::int64_t groups = 1) {
-  Case made{};
-  made.attrs.spatial = static_cast<std::int64_t>(axes.size());
-  made.attrs.groups = groups;
-  made.x = Shape{batch, in_channels};
-  made.w = Shape{out_channels, in_channels / groups};
-  made.y = Shape{batch, out_channels};
-  for (std::size_t d = 0; d < axes.size(); ++d) {
-    const Axis& axis = axes[d];
-    made.attrs.stride[d] = axis.stride;
-    made.attrs.pad_lo[d] = axis.lo;
-    made.attrs.pad_hi[d] = axis.hi;
-    made.attrs.dilation[d] = axis.dilation;
-    const std::int64_t room = axis.in + axis.lo + axis.hi - (axis.kernel - 1) * axis.dilation - 1;
-    REQUIRE(room >= 0);
-    made.x = made.x.appended(axis.in);
-    made.w = made.w.appended(axis.kernel);
-    made.y = made.y.appended(room / axis.stride + 1);
-  }
-  return made;
-}
-
-std::vector<Axis> square(std::int64_t in, std::int64_t kernel, std::int64_t stride,
-                         std::int64_t pad) {
-  return {2, Axis{in, kernel, stride, pad, pad}};
-}
-
-Floats random_floats(const Shape& shape, unsigned seed) {
-  std::mt19937 bits(seed);
-  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
-  Floats values(static_cast<std::size_t>(shape.elements()));
-  for (float& value : values) value = uniform(bits);
-  return values;
-}
-
-// Inputs and output of a role, as numbers of Case::operand.
-struct Roles {
-  int first, second, output;
-};
-
-Roles roles_of(ConvAttrs::Role role) {
-  if (role == ConvAttrs::out) return {0, 1, 2};
-  return role == ConvAttrs::grad_input ? Roles{2, 1, 0} : Roles{0, 2, 1};
-}
-
-// Runs a step of the CPU backend, and the reference.
-class Call {
- public:
-  Call(const Case& shapes, ConvAttrs::Role role, unsigned seed = 1)
-      : roles_(roles_of(role)), shapes_(shapes) {
-    attrs_ = shapes.attrs;
-    attrs_.role = role;
-    step_.op = Op::Conv;
-    step_.attrs.resize(sizeof attrs_);
-    std::memcpy(step_.attrs.data(), &attrs_, sizeof attrs_);
-    step_.inputs = {operand(0, roles_.first), operand(1, roles_.second)};
-    step_.outputs = {operand(2, roles_.output)};
-    first = random_floats(shapes.operand(roles_.first), seed);
-    second = random_floats(shapes.operand(roles_.second), seed + 1);
-    runner_ = make_conv_runner(step_);
-  }
-
-  Floats run() {
-    // A guard behind the output must stay, and every element must be written.
-    const auto size = static_cast<std::size_t>(shapes_.operand(roles_.output).elements());
-    Floats output(size + 16, std::numeric_limits<float>::quiet_NaN());
-    void* addresses[] = {first.data(), second.data(), output.data()};
-    runner_->run(addresses, {});
-    for (std::size_t i = size; i < output.size(); ++i) REQUIRE(std::isnan(output[i]));
-    output.resize(size);
-    return output;
-  }
-
-  Floats reference() const { return reference(first, second); }
-
-  // What the sum of the terms' magnitudes is: the scale of rounding errors.
-  Floats magnitudes() const {
-    Floats a = first, b = second;
-    for (float& value : a) value = std::abs(value);
-    for (float& value : b) value = std::abs(value);
-    return reference(a, b);
-  }
-
-  Floats first, second;
-
- private:
-  PlanOperand operand(int buffer, int index) const {
-    PlanOperand made;
-    made.buffer = buffer;
-    made.shape = shapes_.operand(index);
-    made.dtype = DType::f32;
-    return made;
-  }
-
-  Floats reference(const Floats& a, const Floats& b) const {
-    const Shape& shape = shapes_.operand(roles_.output);
-    Floats output(static_cast<std::size_t>(shape.elements()));
-    const reference::Input inputs[] = {{a.data(), DType::f32, shapes_.operand(roles_.first)},
-                                       {b.data(), DType::f32, shapes_.operand(roles_.second)}};
-    const reference::Output outputs[] = {{output.data(), DType::f32, shape}};
-    reference::run(Op::Conv, &attrs_, inputs, outputs);
-    return output;
-  }
-
-  Roles roles_;
-  Case shapes_;
-  ConvAttrs attrs_{};
-  PrimitiveStep step_;
-  std::unique_ptr<StepRunner> runner_;
-};
-
-std::string describe(const Case& shapes, int role) {
-  return "role " + std::to_string(role) + " x " + to_string(shapes.x) + " w " +
-         to_string(shapes.w) + " y " + to_string(shapes.y) + " stride " +
-         std::to_string(shapes.attrs.stride[0]) + " pad " + std::to_string(shapes.attrs.pad_lo[0]) +
-         " dilation " + std::to_string(shapes.attrs.dilation[0]) + " groups " +
-         std::to_string(shapes.attrs.groups);
-}
-
-void check_close(const Floats& got, const Floats& want, const Floats& scale) {
-  REQUIRE(got.size() == want.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (std::abs(got[i] - want[i]) <= 4e-6f * scale[i] + 1e-30f) continue;
-    CAPTURE(i);
-    CHECK(got[i] == want[i]);
-    return;
-  }
-}
+// Where tiles share what they read, errors are in proportion to that.
+constexpr float kTolerance = 4e-6f;
+constexpr float kTileTolerance = 3e-7f;
 
 void check_case(const Case& shapes) {
   for (const auto role : {ConvAttrs::out, ConvAttrs::grad_input, ConvAttrs::grad_weight}) {
     INFO(describe(shapes, role));
     Call call(shapes, role);
-    check_close(call.run(), call.reference(), call.magnitudes());
+    const ConvShape shape = call.shape();
+    if (role != ConvAttrs::grad_weight && ConvWinograd::suits(shape)) {
+      const std::int64_t tile = kWinogradTile * WinogradTiles(shape).step();
+      check_close(call.run(), call.reference(), call.tile_magnitudes(tile), kTileTolerance);
+    } else {
+      check_close(call.run(), call.reference(), call.magnitudes(), kTolerance);
+    }
   }
 }
 

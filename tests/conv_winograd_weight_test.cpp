@@ -1,4 +1,5 @@
-// The weight gradient by minimal filtering against the reference loops.
+// The weight gradient by minimal filtering against the reference loops, whether it is the faster
+// one or not.
 #include "backends/cpu/conv_winograd_weight.h"
 
 #include <doctest/doctest.h>
@@ -10,165 +11,99 @@
 #include <string>
 #include <vector>
 
-#include "backends/reference/primitives.h"
+#include "backends/cpu/conv_winograd_tiles.h"
 #include "engine/core/thread_pool.h"
-#include "engine/graph/attributes.h"
+#include "tests/conv_cases.h"
 #include "tests/simd_targets.h"
 
 namespace genera::cpu {
 namespace {
 
-using Floats = std::vector<float>;
+constexpr auto kRole = ConvAttrs::grad_weight;
+// Of the magnitudes below.
+constexpr float kTolerance = 1e-7f;
 
-struct Case {
-  std::int64_t batch, in_channels, out_channels;  // channels in all groups
-  std::int64_t kernel;                            // 3, with stride 1, or 4, with stride 2
-  std::int64_t height, width;
-  std::int64_t lo[2] = {1, 1};
-  std::int64_t hi[2] = {1, 1};
-  std::int64_t groups = 1;
-
-  std::int64_t stride() const { return kernel == 4 ? 2 : 1; }
-  // `more` pixels wider on every side of the kernel, and padded as much more: y stays.
-  Shape w(std::int64_t more = 0) const {
-    const std::int64_t size = kernel + 2 * more;
-    return {out_channels, in_channels / groups, size, size};
-  }
-  Shape x() const { return {batch, in_channels, height, width}; }
-  Shape y() const {
-    return {batch, out_channels, (height + lo[0] + hi[0] - kernel) / stride() + 1,
-            (width + lo[1] + hi[1] - kernel) / stride() + 1};
-  }
-  ConvShape shape() const {
-    ConvShape made;
-    made.role = ConvAttrs::grad_weight;
-    made.batch = batch;
-    made.groups = groups;
-    made.in_channels = in_channels / groups;
-    made.out_channels = out_channels / groups;
-    made.in = {1, height, width};
-    made.kernel = {1, kernel, kernel};
-    made.out = {1, y()[2], y()[3]};
-    made.stride = {1, stride(), stride()};
-    made.pad = {0, lo[0], lo[1]};
-    return made;
-  }
-};
-
-std::string describe(const Case& c) {
-  return "x " + to_string(c.x()) + " w " + to_string(c.w()) + " y " + to_string(c.y()) + " pad " +
-         std::to_string(c.lo[0]) + " " + std::to_string(c.lo[1]) + " groups " +
-         std::to_string(c.groups);
+Floats run(const Call& call) {
+  const ConvWinogradWeight convolution(call.shape());
+  return call.run(
+      [&](float* output) { convolution.run(call.first.data(), call.second.data(), output); });
 }
 
-Floats random_floats(const Shape& shape, unsigned seed) {
-  std::mt19937 bits(seed);
-  std::normal_distribution<float> normal;
-  Floats values(static_cast<std::size_t>(shape.elements()));
-  for (float& value : values) value = normal(bits);
-  return values;
-}
-
-struct Operands {
-  explicit Operands(const Case& c) : x(random_floats(c.x(), 1)), y(random_floats(c.y(), 2)) {}
-  Floats x, y;
-};
-
-Floats run(const Case& c, const Operands& from) {
-  // A guard behind the weights must stay, and every weight must be written.
-  const auto size = static_cast<std::size_t>(c.w().elements());
-  Floats w(size + 16, std::numeric_limits<float>::quiet_NaN());
-  ConvWinogradWeight(c.shape()).run(from.x.data(), from.y.data(), w.data());
-  for (std::size_t i = size; i < w.size(); ++i) REQUIRE(std::isnan(w[i]));
-  w.resize(size);
-  return w;
-}
-
-Floats reference(const Case& c, const Operands& from, std::int64_t more = 0) {
-  ConvAttrs attrs{};
-  attrs.spatial = 2;
-  attrs.groups = c.groups;
-  attrs.role = ConvAttrs::grad_weight;
+// For each weight the sum of |x| * |y| over all pairs of pixels that may share a tile: those that a
+// kernel joins that is a stride wider on each side.
+Floats tile_magnitudes(const Case& shapes, const Call& call) {
+  Case wide = shapes;
   for (std::size_t d = 0; d < 2; ++d) {
-    attrs.stride[d] = c.stride();
-    attrs.pad_lo[d] = c.lo[d] + more;
-    attrs.pad_hi[d] = c.hi[d] + more;
-    attrs.dilation[d] = 1;
+    const std::int64_t more = shapes.attrs.stride[d];
+    const int axis = static_cast<int>(d) + 2;
+    wide.attrs.pad_lo[d] += more;
+    wide.attrs.pad_hi[d] += more;
+    wide.w = wide.w.with(axis, shapes.w[axis] + 2 * more);
   }
-  Floats w(static_cast<std::size_t>(c.w(more).elements()));
-  const reference::Input inputs[] = {{from.x.data(), DType::f32, c.x()},
-                                     {from.y.data(), DType::f32, c.y()}};
-  const reference::Output outputs[] = {{w.data(), DType::f32, c.w(more)}};
-  reference::run(Op::Conv, &attrs, inputs, outputs);
-  return w;
-}
-
-// For each pair of channels the sum of |x| * |y| over all pixels that may share a tile: those that a
-// kernel with a stride more on each side joins.
-Floats magnitudes(const Case& c, Operands from) {
-  for (Floats* values : {&from.x, &from.y}) {
-    for (float& value : *values) value = std::abs(value);
+  Call joined(wide, kRole);
+  joined.first = call.first;
+  joined.second = call.second;
+  const Floats products = joined.magnitudes();
+  const auto taps = static_cast<std::size_t>(shapes.w[2] * shapes.w[3]);
+  const auto all = static_cast<std::size_t>(wide.w[2] * wide.w[3]);
+  Floats sums(static_cast<std::size_t>(shapes.w.elements()));
+  for (std::size_t i = 0; i < sums.size(); i += taps) {
+    float sum = 0;
+    for (std::size_t t = 0; t < all; ++t) sum += products[i / taps * all + t];
+    std::fill_n(sums.begin() + static_cast<std::ptrdiff_t>(i), taps, sum);
   }
-  const Floats wide = reference(c, from, c.stride());
-  const auto taps = static_cast<std::size_t>(c.w(c.stride())[2] * c.w(c.stride())[3]);
-  Floats sums(wide.size() / taps);
-  for (std::size_t i = 0; i < wide.size(); ++i) sums[i / taps] += wide[i];
   return sums;
 }
 
-void check_case(const Case& c) {
-  INFO(describe(c));
-  REQUIRE(ConvWinogradWeight::possible(c.shape()));
-  const Operands from(c);
-  const Floats got = run(c, from), want = reference(c, from), scale = magnitudes(c, from);
-  const auto taps = static_cast<std::size_t>(c.kernel * c.kernel);
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (std::abs(got[i] - want[i]) <= 2e-7f * scale[i / taps]) continue;
-    CAPTURE(i);
-    CAPTURE(std::abs(got[i] - want[i]) / scale[i / taps]);
-    CHECK(got[i] == want[i]);
-    return;
-  }
+void check_case(const Case& shapes) {
+  INFO(describe(shapes, kRole));
+  const Call call(shapes, kRole);
+  REQUIRE(WinogradTiles::applies(call.shape()));
+  check_close(run(call), call.reference(), tile_magnitudes(shapes, call), kTolerance);
 }
 
 std::vector<Case> listed_cases() {
   return {
-      {2, 64, 64, 3, 32, 32},
-      {3, 64, 128, 4, 16, 16},
-      {5, 32, 64, 4, 14, 14},
+      // The workloads' layers, with fewer images.
+      make_case(2, 64, 64, square(32, 3, 1, 1)),
+      make_case(3, 64, 128, square(16, 4, 2, 1)),
+      make_case(5, 32, 64, square(14, 4, 2, 1)),
       // Odd sizes and channels, partial tiles, narrow images, each padding.
-      {1, 32, 33, 3, 7, 9},
-      {1, 33, 32, 4, 7, 9},
-      {3, 35, 47, 3, 5, 1},
-      {3, 35, 47, 4, 5, 2},
-      {1, 130, 37, 3, 1, 17, {2, 2}, {2, 2}},
-      {2, 37, 130, 4, 9, 6, {2, 2}, {2, 2}},
-      {2, 40, 34, 3, 11, 13, {0, 0}, {0, 0}},
-      {2, 40, 34, 4, 11, 13, {0, 0}, {0, 0}},
-      {2, 33, 65, 3, 8, 6, {0, 2}, {2, 1}},
-      {2, 33, 65, 4, 8, 7, {2, 0}, {1, 3}},
-      {1, 5, 7, 3, 4, 5, {4, 3}, {3, 5}},
-      {1, 5, 7, 4, 4, 5, {5, 6}, {7, 4}},
-      {33, 34, 36, 3, 4, 4},
-      {33, 34, 36, 4, 4, 6},
-      {1, 1, 1, 3, 1, 1},
-      {1, 1, 1, 4, 2, 2},
+      make_case(1, 32, 33, {Axis{7, 3, 1, 1, 1}, Axis{9, 3, 1, 1, 1}}),
+      make_case(1, 33, 32, {Axis{7, 4, 2, 1, 1}, Axis{9, 4, 2, 1, 1}}),
+      make_case(3, 35, 47, {Axis{5, 3, 1, 1, 1}, Axis{1, 3, 1, 1, 1}}),
+      make_case(3, 35, 47, {Axis{5, 4, 2, 1, 1}, Axis{2, 4, 2, 1, 1}}),
+      make_case(1, 130, 37, {Axis{1, 3, 1, 2, 2}, Axis{17, 3, 1, 2, 2}}),
+      make_case(2, 37, 130, {Axis{9, 4, 2, 2, 2}, Axis{6, 4, 2, 2, 2}}),
+      make_case(2, 40, 34, {Axis{11, 3}, Axis{13, 3}}),
+      make_case(2, 40, 34, {Axis{11, 4, 2}, Axis{13, 4, 2}}),
+      make_case(2, 33, 65, {Axis{8, 3, 1, 0, 2}, Axis{6, 3, 1, 2, 1}}),
+      make_case(2, 33, 65, {Axis{8, 4, 2, 2, 1}, Axis{7, 4, 2, 0, 3}}),
+      make_case(2, 35, 40, {Axis{10, 2, 1, 1, 1}, Axis{7, 2, 1, 0, 1}}),
+      // Taps that read nothing but padding.
+      make_case(1, 5, 7, {Axis{4, 3, 1, 4, 3}, Axis{5, 3, 1, 3, 5}}),
+      make_case(1, 5, 7, {Axis{4, 4, 2, 5, 7}, Axis{5, 4, 2, 6, 4}}),
+      make_case(1, 1, 1, square(1, 3, 1, 1)),
+      make_case(1, 1, 1, square(2, 4, 2, 1)),
+      // Many images in one block.
+      make_case(33, 34, 36, square(4, 3, 1, 1)),
+      make_case(33, 34, 36, {Axis{4, 4, 2, 1, 1}, Axis{6, 4, 2, 1, 1}}),
       // Groups.
-      {3, 66, 35 * 2, 3, 9, 10, {1, 1}, {1, 1}, 2},
-      {3, 3 * 17, 3 * 33, 4, 9, 10, {1, 1}, {1, 1}, 3},
+      make_case(3, 2 * 33, 2 * 35, {Axis{9, 3, 1, 1, 1}, Axis{10, 3, 1, 1, 1}}, 2),
+      make_case(3, 3 * 17, 3 * 33, {Axis{9, 4, 2, 1, 1}, Axis{10, 4, 2, 1, 1}}, 3),
       // Sums that are cut into rows of points, and into panels of x.
-      {2, 130, 140, 3, 6, 6},
-      {3, 128, 256, 4, 8, 8},
-      {2, 300, 320, 3, 5, 4},
+      make_case(2, 130, 140, square(6, 3, 1, 1)),
+      make_case(3, 128, 256, square(8, 4, 2, 1)),
+      make_case(2, 300, 320, {Axis{5, 3, 1, 1, 1}, Axis{4, 3, 1, 1, 1}}),
       // Rows of more tiles than a block should have.
-      {1, 33, 32, 3, 5, 530},
+      make_case(1, 33, 32, {Axis{5, 3, 1, 1, 1}, Axis{530, 3, 1, 1, 1}}),
   };
 }
 
 TEST_CASE("winograd weight gradient: agrees with the reference") {
   for_simd_targets([](const std::string& target) {
     INFO(target);
-    for (const Case& c : listed_cases()) check_case(c);
+    for (const Case& shapes : listed_cases()) check_case(shapes);
   });
 }
 
@@ -178,32 +113,24 @@ TEST_CASE("winograd weight gradient: random shapes agree with the reference") {
     return low + static_cast<std::int64_t>(bits() % static_cast<unsigned>(high - low + 1));
   };
   for (int i = 0; i < 100; ++i) {
-    Case c{};
-    c.batch = pick(1, 4);
-    c.groups = pick(0, 3) == 0 ? 2 : 1;
-    c.in_channels = c.groups * pick(1, 70);
-    c.out_channels = c.groups * pick(1, 70);
-    c.kernel = pick(3, 4);
-    for (std::size_t d = 0; d < 2; ++d) {
-      c.lo[d] = pick(0, 2);
-      c.hi[d] = pick(0, 2);
-    }
-    c.height = pick(4, 13);
-    c.width = pick(4, 13);
-    check_case(c);
+    std::vector<Axis> axes(2);
+    const std::int64_t stride = pick(1, 2), kernel = stride == 2 ? 4 : pick(2, 3);
+    for (Axis& axis : axes) axis = Axis{pick(4, 13), kernel, stride, pick(0, 2), pick(0, 2)};
+    const std::int64_t groups = pick(0, 3) == 0 ? 2 : 1;
+    check_case(make_case(pick(1, 4), groups * pick(1, 70), groups * pick(1, 70), axes, groups));
   }
 }
 
 TEST_CASE("winograd weight gradient: the number of threads changes no bit") {
   const int before = thread_count();
-  for (const Case& c : listed_cases()) {
-    INFO(describe(c));
-    const Operands from(c);
+  for (const Case& shapes : listed_cases()) {
+    INFO(describe(shapes, kRole));
+    const Call call(shapes, kRole);
     set_thread_count(1);
-    const Floats one = run(c, from);
+    const Floats one = run(call);
     for (int threads = 2; threads <= 4; ++threads) {
       set_thread_count(threads);
-      const Floats several = run(c, from);
+      const Floats several = run(call);
       CHECK(std::memcmp(one.data(), several.data(), one.size() * sizeof(float)) == 0);
     }
   }
@@ -213,12 +140,11 @@ TEST_CASE("winograd weight gradient: the number of threads changes no bit") {
 TEST_CASE("winograd weight gradient: a NaN reaches its taps, and others of its channel at most") {
   for (const std::int64_t kernel : {3, 4}) {
     for (const std::size_t pixel : {0, 7, 20, 63}) {
-      const Case c{2, 33, 34, kernel, 8, 8};
       CAPTURE(kernel);
       CAPTURE(pixel);
-      Operands from(c);
-      from.x[64 * 5 + pixel] = std::numeric_limits<float>::quiet_NaN();
-      const Floats got = run(c, from), want = reference(c, from);
+      Call call(make_case(2, 33, 34, square(8, kernel, kernel == 4 ? 2 : 1, 1)), kRole);
+      call.first[64 * 5 + pixel] = std::numeric_limits<float>::quiet_NaN();
+      const Floats got = run(call), want = call.reference();
       const auto taps = static_cast<std::size_t>(kernel * kernel);
       for (std::size_t i = 0; i < got.size(); ++i) {
         if (std::isnan(want[i])) REQUIRE(std::isnan(got[i]));
@@ -230,13 +156,23 @@ TEST_CASE("winograd weight gradient: a NaN reaches its taps, and others of its c
 
 // Pixels that no tap reads change nothing, whatever they hold.
 TEST_CASE("winograd weight gradient: pixels beyond the last tap are not read") {
-  const Case c{2, 33, 34, 4, 9, 9, {0, 0}, {0, 0}};
-  Operands from(c);
-  const Floats want = run(c, from);
-  for (std::size_t i = 0; i < from.x.size(); ++i) {
-    if (i % 9 == 8 || i / 9 % 9 == 8) from.x[i] = std::numeric_limits<float>::quiet_NaN();
+  Call call(make_case(2, 33, 34, square(9, 4, 2, 0)), kRole);
+  const Floats want = run(call);
+  for (std::size_t i = 0; i < call.first.size(); ++i) {
+    if (i % 9 == 8 || i / 9 % 9 == 8) call.first[i] = std::numeric_limits<float>::quiet_NaN();
   }
-  CHECK(run(c, from) == want);
+  CHECK(run(call) == want);
+}
+
+TEST_CASE("winograd weight gradient: taken for wide layers, left for narrow ones") {
+  const auto suits = [](const Case& shapes) {
+    return ConvWinogradWeight::suits(Call(shapes, kRole).shape());
+  };
+  CHECK(suits(make_case(32, 64, 64, square(32, 3, 1, 1))));
+  CHECK(suits(make_case(64, 64, 128, square(16, 4, 2, 1))));
+  CHECK_FALSE(suits(make_case(32, 3, 64, square(32, 3, 1, 1))));
+  CHECK_FALSE(suits(make_case(128, 1, 32, square(28, 4, 2, 1))));
+  CHECK_FALSE(suits(make_case(32, 64, 64, square(32, 5, 1, 2))));
 }
 
 }  // namespace

@@ -231,13 +231,13 @@ double tap_cost(const CorrelationPlan& plan, const ConvSource::Axes& axes) {
          sum * double(rows) * lines;
 }
 
-CorrelationLanes choose_lanes(const CorrelationPlan& plan, const ConvSource::Axes& axes,
-                              bool allow_taps) {
+void choose_lanes(const ConvSource::Axes& axes, bool allow_taps, CorrelationPlan& plan) {
   const double lane = lane_cost(plan);
   const double pixel = pixel_cost(plan);
   const double tap = allow_taps ? tap_cost(plan, axes) : kNever;
-  if (tap < lane && tap < pixel) return CorrelationLanes::taps;
-  return pixel < lane ? CorrelationLanes::pixels : CorrelationLanes::channels;
+  plan.cost = std::min({lane, pixel, tap});
+  plan.lanes = pixel < lane ? CorrelationLanes::pixels : CorrelationLanes::channels;
+  if (tap < lane && tap < pixel) plan.lanes = CorrelationLanes::taps;
 }
 
 void make_panels(CorrelationPlan& plan) {
@@ -348,7 +348,7 @@ CorrelationPlan plan_correlation(const ConvShape& shape, bool allow_taps) {
     // Only the number of offsets counts for the choice.
     phase.offsets.resize(phase.taps.size() * static_cast<std::size_t>(plan.source_channels));
   }
-  plan.lanes = choose_lanes(plan, axes, allow_taps);
+  choose_lanes(axes, allow_taps, plan);
   for (CorrelationPhase& phase : plan.phases) phase.offsets.clear();
   make_panels(plan);
   make_units(taps, axes, plan);

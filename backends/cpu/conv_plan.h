@@ -73,6 +73,7 @@ struct CorrelationPlan {
   std::int64_t band = 0;          ///< rows of a phase of one unit of work
   std::int64_t bands = 1;
   std::int64_t joined = 1;        ///< phases along axis 2 that become one tile
+  double cost = 0;                ///< clock cycles of one image of one group, estimated
   std::int64_t dest_scratch = 0;  ///< floats of a dest channel of one image; 0: written in place
   std::vector<std::int64_t> channel_offsets;  ///< of the source, with CorrelationLanes::taps
 

@@ -4,6 +4,7 @@
 #include "backends/cpu/conv_dots.h"
 #include "backends/cpu/conv_shape.h"
 #include "backends/cpu/conv_weight_gradient.h"
+#include "backends/cpu/conv_winograd.h"
 #include "backends/cpu/conv_winograd_weight.h"
 #include "backends/cpu/gemm.h"
 
@@ -27,6 +28,8 @@ struct Operands {
   }
 };
 
+// Role out or grad_input by ConvCorrelation or ConvWinograd.
+template <class Convolution>
 class CorrelationRunner final : public StepRunner {
  public:
   CorrelationRunner(const PrimitiveStep& step, const ConvShape& shape, const ConvEpilogue* epilogue)
@@ -38,7 +41,7 @@ class CorrelationRunner final : public StepRunner {
 
  private:
   const PrimitiveStep& step_;
-  ConvCorrelation convolution_;
+  Convolution convolution_;
   const ConvEpilogue* epilogue_;
 };
 
@@ -160,8 +163,11 @@ std::unique_ptr<StepRunner> make_conv_runner(const PrimitiveStep& step,
                                              const ConvEpilogue* epilogue) {
   const ConvShape shape = conv_shape(step);
   if (is_product(shape)) return std::make_unique<ProductRunner>(step, shape, epilogue);
-  if (shape.role != ConvAttrs::grad_weight)
-    return std::make_unique<CorrelationRunner>(step, shape, epilogue);
+  if (shape.role != ConvAttrs::grad_weight) {
+    if (ConvWinograd::suits(shape))
+      return std::make_unique<CorrelationRunner<ConvWinograd>>(step, shape, epilogue);
+    return std::make_unique<CorrelationRunner<ConvCorrelation>>(step, shape, epilogue);
+  }
   if (ConvDots::suits(shape)) return std::make_unique<WeightRunner<ConvDots>>(step, shape);
   if (ConvWinogradWeight::suits(shape))
     return std::make_unique<WeightRunner<ConvWinogradWeight>>(step, shape);

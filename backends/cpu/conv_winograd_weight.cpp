@@ -5,14 +5,13 @@
 
 #include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/conv_weight_gradient.h"
+#include "backends/cpu/conv_winograd_tiles.h"
 #include "backends/cpu/gemm_core.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
 namespace {
 
-// Pixels of y along a tile.
-constexpr std::int64_t kTile = 2;
 // Floats of sums that stay in L2 while blocks add to them.
 constexpr std::int64_t kSumBudget = 128 * 1024;
 // Floats of both transformed operands of a block, and bounds on its tiles: each block loads and
@@ -53,19 +52,10 @@ constexpr PointRow kGradientRows[2][4] = {
 
 }  // namespace
 
-bool ConvWinogradWeight::possible(const ConvShape& shape) {
-  if (shape.in[0] != 1 || shape.out[0] != 1 || shape.kernel[0] != 1 || shape.pad[0] != 0)
-    return false;
-  const std::int64_t kernel = shape.kernel[1], stride = shape.stride[1];
-  return kernel == shape.kernel[2] && stride == shape.stride[2] && shape.dilation[1] == 1 &&
-         shape.dilation[2] == 1 && ((kernel == 3 && stride == 1) || (kernel == 4 && stride == 2));
-}
-
 bool ConvWinogradWeight::suits(const ConvShape& shape) {
-  if (!possible(shape) || shape.batch * shape.out_plane() == 0 || shape.weights() == 0)
-    return false;
   // The other estimate is some 10 % too low, which leaves a margin.
-  return ConvWinogradWeight(shape).cost() < double(shape.batch) * ConvWeightGradient::cost(shape);
+  return WinogradTiles::applies(shape) &&
+         ConvWinogradWeight(shape).cost() < double(shape.batch) * ConvWeightGradient::cost(shape);
 }
 
 // Multiply-adds, two at a time, of which four tiles' rows hide the latency; per vector kTurn for
@@ -89,7 +79,7 @@ double ConvWinogradWeight::cost() const {
 ConvWinogradWeight::ConvWinogradWeight(const ConvShape& shape)
     : shape_(shape), gemm_(gemm_kernels()), kernels_(winograd_weight_kernels()) {
   taps_ = shape.kernel[1] / shape.stride[1];
-  points_ = kTile + taps_ - 1;
+  points_ = kWinogradTile + taps_ - 1;
   if (shape.weights() == 0 || shape.batch * shape.out_plane() == 0) return;
   make_sides();
   make_parts();
@@ -97,15 +87,15 @@ ConvWinogradWeight::ConvWinogradWeight(const ConvShape& shape)
 }
 
 void ConvWinogradWeight::make_sides() {
-  tile_rows_ = ceil_div(shape_.out[1], kTile);
-  tile_columns_ = ceil_div(shape_.out[2], kTile);
+  tile_rows_ = ceil_div(shape_.out[1], kWinogradTile);
+  tile_columns_ = ceil_div(shape_.out[2], kWinogradTile);
   const std::int64_t stride = shape_.stride[1];
   x_.channels = shape_.in_channels;
   x_.residues = stride;
-  x_.step = kTile * stride;
+  x_.step = kWinogradTile * stride;
   x_.halo = (taps_ - 1) * stride;
   y_.channels = shape_.out_channels;
-  y_.step = kTile;
+  y_.step = kWinogradTile;
   for (std::size_t axis = 0; axis < 2; ++axis) {
     x_.size[axis] = shape_.in[axis + 1];
     x_.pad[axis] = shape_.pad[axis + 1];
@@ -199,13 +189,13 @@ class ConvWinogradWeight::Worker {
     band_ = gradient + points * gradient_point();
     const std::int64_t phases = conv_.phases();
     for (std::int64_t p = first_panel_ / phases; p * phases < last_panel_; ++p) {
-      transform(conv_.x_, x_, p, kSourceRows[conv_.taps_ - 2],
-                conv_.kernels_.source[conv_.taps_ - 2], first_panel_, last_panel_ - first_panel_,
-                source);
+      transform(conv_.x_, x_, p, kSourceRows[conv_.taps_ - kWinogradTaps],
+                conv_.kernels_.source[conv_.taps_ - kWinogradTaps], first_panel_,
+                last_panel_ - first_panel_, source);
     }
     for (std::int64_t p = 0; p < conv_.y_.panels; ++p) {
-      transform(conv_.y_, y_, p, kGradientRows[conv_.taps_ - 2],
-                conv_.kernels_.gradient[conv_.taps_ - 2], 0, conv_.y_.panels, gradient);
+      transform(conv_.y_, y_, p, kGradientRows[conv_.taps_ - kWinogradTaps],
+                conv_.kernels_.gradient[conv_.taps_ - kWinogradTaps], 0, conv_.y_.panels, gradient);
     }
     fetch_next(conv_.x_, x_, prefetch_x_);
     fetch_next(conv_.y_, y_, prefetch_y_);
@@ -392,7 +382,7 @@ void ConvWinogradWeight::sum_channel(const float* sums, std::int64_t channel, fl
     made.from =
         sums + group * chunk_floats() + channel % y_.channels * sum_columns() + phase * width;
     made.to = scratch + (phase / stride * shape_.kernel[2] + phase % stride) * width;
-    kernels_.weights[taps_ - 2](made);
+    kernels_.weights[taps_ - kWinogradTaps](made);
   }
   const std::int64_t taps = shape_.taps();
   gemm_.transpose(scratch, width, x_.channels, taps, w + channel * x_.channels * taps, taps);

@@ -25,12 +25,11 @@ namespace genera::cpu {
 /// channel's taps.
 class ConvWinogradWeight {
  public:
-  /// Whether the kernel, stride and dilation are ones that this class computes.
-  static bool possible(const ConvShape& shape);
-  /// Whether this is possible and faster than ConvWeightGradient.
+  /// Whether the shape has this form and this is faster than ConvWeightGradient. Depends on the
+  /// shape and the SIMD target alone.
   static bool suits(const ConvShape& shape);
 
-  /// For a possible shape.
+  /// For shapes that WinogradTiles::applies() to.
   explicit ConvWinogradWeight(const ConvShape& shape);
 
   /// Estimated clock cycles of one group.

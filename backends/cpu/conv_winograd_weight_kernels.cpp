@@ -1,5 +1,7 @@
 #include "backends/cpu/conv_winograd_weight_kernels.h"
 
+#include "backends/cpu/conv_winograd_kernels.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backends/cpu/conv_winograd_weight_kernels.cpp"
 #include <hwy/foreach_target.h>
@@ -15,8 +17,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
-// Pixels of a tile of y.
-constexpr int kTile = 2;
+constexpr int kTile = int(kWinogradTile);
 
 template <int kTaps>
 struct Source {
