@@ -21,7 +21,7 @@ namespace {
 
 constexpr auto kRole = ConvAttrs::grad_weight;
 // Of the magnitudes below.
-constexpr float kTolerance = 1e-7f;
+constexpr float kTolerance = 5e-8f;
 
 Floats run(const Call& call) {
   const ConvWinogradWeight convolution(call.shape());
