@@ -26,6 +26,8 @@ constexpr double kSplitCost = 8.5;
 constexpr double kSourceCost = 9;
 constexpr double kDestCost = 2;
 constexpr double kPackCost = 23;
+// Estimates are good to a tenth; nothing should become slower.
+constexpr double kMargin = 1.1;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 // Parts of scratch begin on cache lines.
@@ -293,7 +295,7 @@ double ConvWinograd::pack_cost() const {
 
 bool ConvWinograd::suits(const ConvShape& shape) {
   if (!WinogradTiles::applies(shape)) return false;
-  return cost(shape) < plan_correlation(shape).cost;
+  return kMargin * cost(shape) < plan_correlation(shape).cost;
 }
 
 }  // namespace genera::cpu
