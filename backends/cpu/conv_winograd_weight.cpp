@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/conv_weight_gradient.h"
 #include "backends/cpu/conv_winograd_tiles.h"
 #include "backends/cpu/gemm_core.h"
@@ -193,34 +192,10 @@ class ConvWinogradWeight::Worker {
     for (std::int64_t p = 0; p < conv_.y_.panels; ++p) {
       transform(conv_.y_, y_, p, 0, conv_.y_.panels, gradient);
     }
-    fetch_next(conv_.x_, x_, prefetch_x_);
-    fetch_next(conv_.y_, y_, prefetch_y_);
     for (std::int64_t point = 0; point < points; ++point) {
       multiply(first_row_ * conv_.points_ + point, source + point * source_point(),
                gradient + point * gradient_point(), accumulate);
     }
-  }
-
-  // Fetches the pixels of the block that follows, while this one is multiplied.
-  void fetch_next(const Side& side, const float* images, Prefetch& prefetch) const {
-    const std::int64_t rows = conv_.shape_.batch * conv_.tile_rows_;
-    const std::int64_t next = std::min(last_tile_row_ + conv_.block_rows_, rows);
-    const std::int64_t plane = side.size[0] * side.size[1];
-    const std::int64_t image = last_tile_row_ / conv_.tile_rows_;
-    const std::int64_t count = ceil_div(next, conv_.tile_rows_) - image;
-    const std::int64_t stride = conv_.shape_.groups * side.channels * plane;
-    const float* from = images + image * stride + group_ * side.channels * plane;
-    const std::int64_t tiles = point_rows_ * conv_.points_ * (last_panel_ - first_panel_) *
-                               ceil_div(side.channels, conv_.gemm_.rows);
-    if (count != 1) {
-      prefetch.begin(from, side.channels * plane, count, stride, tiles);
-      return;
-    }
-    const std::int64_t first = last_tile_row_ % conv_.tile_rows_ * side.step - side.pad[0];
-    const std::int64_t last = first + (next - last_tile_row_) * side.step + side.halo;
-    const std::int64_t begin = std::clamp<std::int64_t>(first, 0, side.size[0]) * side.size[1];
-    const std::int64_t end = std::clamp<std::int64_t>(last, 0, side.size[0]) * side.size[1];
-    prefetch.begin(from + begin, end - begin, side.channels, plane, tiles);
   }
 
   // The channels of a panel: whole vectors, of which `count` channels are there.
@@ -326,8 +301,6 @@ class ConvWinogradWeight::Worker {
         for (std::int64_t i = 0; i < pieces; ++i) {
           const std::int64_t begin = i * rows.count / pieces;
           const std::int64_t count = (i + 1) * rows.count / pieces - begin;
-          prefetch_x_.step();
-          prefetch_y_.step();
           conv_.gemm_.tile[static_cast<int>(RowsLayout::interleaved)][static_cast<std::size_t>(
               count - 1)][vectors](tiles_, a + begin, rows.width, b, columns.width,
                                    sums + (rows.first + begin) * stride + column, stride,
@@ -355,8 +328,6 @@ class ConvWinogradWeight::Worker {
   std::int64_t tiles_ = 0;
   std::int64_t panel_floats_ = 0;
   float* band_ = nullptr;
-  Prefetch prefetch_x_;
-  Prefetch prefetch_y_;
 };
 
 // Adds the chunks of one channel of y in order and makes its weights.
