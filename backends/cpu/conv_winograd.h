@@ -17,7 +17,8 @@ namespace genera::cpu {
 /// nothing but x, w and y passes through memory.
 ///
 /// Pixels of a tile come from sums and differences of all that the tile reads: rounding errors are
-/// in proportion to these, and an infinity or NaN spreads over its tile.
+/// in proportion to these, and an infinity or NaN of the source spreads over its tiles, one of the
+/// weights over its channels (docs/convolution.md).
 class ConvWinograd {
  public:
   /// Whether the shape has this form and it is the faster one. Depends on the shape and the SIMD

@@ -148,15 +148,10 @@ std::int64_t WinogradSource::channel_floats(const WinogradTiles& tiles) {
   return step * 2 * kWinogradPlanes[step - 1] * plane_floats(tiles);
 }
 
-WinogradSource::WinogradSource(const WinogradTiles& tiles, float* scratch)
-    : tiles_(tiles), scratch_(scratch) {
-  // Vectors are read beyond the tiles.
-  std::fill_n(scratch_, this->scratch(tiles), 0.0f);
-}
-
 std::int64_t WinogradSource::scratch(const WinogradTiles& tiles) {
   // Several dest phases read the same pixels.
   const std::int64_t channels = tiles.dest_phases() > 1 ? tiles.channels_ : 1;
+  // Vectors are read beyond the tiles.
   return channels * channel_floats(tiles) + kConvMaxLanes;
 }
 

@@ -1,7 +1,6 @@
 /// The tiles of Winograd's convolution, and the transform of its source.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -14,7 +13,7 @@ namespace genera::cpu {
 
 /// One convolution as products over tiles of kWinogradTile x kWinogradTile pixels. A stride S is
 /// taken out as in CorrelationPlan: the kernel has K = r S taps along an axis, so that the source
-/// (roles `out` and `grad_weight`: x) or the dest (role `grad_input`: x) splits into S x S phases,
+/// (role `out`: x) or the dest (role `grad_input`: x) splits into S x S phases,
 /// each with a correlation with r x r taps and stride 1. For each dest phase, group and point e of
 /// the transforms
 ///
@@ -58,9 +57,6 @@ class WinogradTiles {
   std::int64_t units() const;  ///< group after group
   Unit unit(std::int64_t index) const;
   std::int64_t unit_tiles() const { return images_ * band_ * cols_; }  ///< of a unit, at most
-  std::int64_t unit_images() const { return images_; }
-  /// Rows of tiles of a unit, at most.
-  std::int64_t band() const { return band_; }
 
   /// Tiles of a unit are in the order (row, image, column), in panels: V and M are
   /// [panel][e][channel or k][panel_width()].
@@ -108,7 +104,7 @@ class WinogradTiles {
 class WinogradSource {
  public:
   /// `scratch` holds scratch(tiles) floats.
-  WinogradSource(const WinogradTiles& tiles, float* scratch);
+  WinogradSource(const WinogradTiles& tiles, float* scratch) : tiles_(tiles), scratch_(scratch) {}
 
   static std::int64_t scratch(const WinogradTiles& tiles);
   /// Floats of a unit's V.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/conv_weight_gradient.h"
 #include "backends/cpu/conv_winograd_tiles.h"
 #include "backends/cpu/gemm_core.h"
@@ -29,21 +28,15 @@ constexpr std::int64_t kSerialWork = 128 * 1024;
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
-// The two rows of a tile that make a row of points.
-struct PointRow {
-  WinogradPair pair;
-  int first, second;
-};
-
-// As the columns of Source and Gradient in the kernels.
-constexpr PointRow kSourceRows[2][4] = {{{WinogradPair::difference, 0, 1},
-                                         {WinogradPair::first, 1, 1},
-                                         {WinogradPair::difference, 1, 2}},
-                                        {{WinogradPair::difference, 0, 2},
-                                         {WinogradPair::sum, 1, 2},
-                                         {WinogradPair::difference, 2, 1},
-                                         {WinogradPair::difference, 1, 3}}};
-constexpr PointRow kGradientRows[2][4] = {
+// For 2 and 3 taps, as the columns of Source and Gradient in the kernels.
+constexpr WinogradPointRow kSourceRows[2][4] = {{{WinogradPair::difference, 0, 1},
+                                                 {WinogradPair::first, 1, 1},
+                                                 {WinogradPair::difference, 1, 2}},
+                                                {{WinogradPair::difference, 0, 2},
+                                                 {WinogradPair::sum, 1, 2},
+                                                 {WinogradPair::difference, 2, 1},
+                                                 {WinogradPair::difference, 1, 3}}};
+constexpr WinogradPointRow kGradientRows[2][4] = {
     {{WinogradPair::first, 0, 0}, {WinogradPair::sum, 0, 1}, {WinogradPair::first, 1, 1}},
     {{WinogradPair::first, 0, 0},
      {WinogradPair::sum, 0, 1},
@@ -58,8 +51,8 @@ bool ConvWinogradWeight::suits(const ConvShape& shape) {
          ConvWinogradWeight(shape).cost() < double(shape.batch) * ConvWeightGradient::cost(shape);
 }
 
-// Multiply-adds, two at a time, of which four tiles' rows hide the latency; per vector kTurn for
-// pixels that are turned, kTransform for points and kSum for sums and weights (measured).
+// Multiply-adds, two at a time where a tile has rows enough to hide their latency, and per vector
+// kTurn for pixels that are turned, kTransform for points, kSum for sums and weights (measured).
 double ConvWinogradWeight::cost() const {
   constexpr double kTurn = 8, kTransform = 6.5, kSum = 5;
   const double points = double(points_ * points_), lanes = gemm_.lanes;
@@ -103,6 +96,11 @@ void ConvWinogradWeight::make_sides() {
     y_.size[axis] = shape_.out[axis + 1];
     y_.extent[axis] = shape_.out[axis + 1];
   }
+  const std::int64_t form = taps_ - kWinogradTaps;
+  x_.point_rows = kSourceRows[form];
+  x_.transforms = kernels_.source[form];
+  y_.point_rows = kGradientRows[form];
+  y_.transforms = kernels_.gradient[form];
   for (Side* side : {&x_, &y_}) {
     side->padded = round_up(side->channels, gemm_.lanes);
     side->panels = ceil_div(side->channels, panel());
@@ -189,42 +187,15 @@ class ConvWinogradWeight::Worker {
     band_ = gradient + points * gradient_point();
     const std::int64_t phases = conv_.phases();
     for (std::int64_t p = first_panel_ / phases; p * phases < last_panel_; ++p) {
-      transform(conv_.x_, x_, p, kSourceRows[conv_.taps_ - kWinogradTaps],
-                conv_.kernels_.source[conv_.taps_ - kWinogradTaps], first_panel_,
-                last_panel_ - first_panel_, source);
+      transform(conv_.x_, x_, p, first_panel_, last_panel_ - first_panel_, source);
     }
     for (std::int64_t p = 0; p < conv_.y_.panels; ++p) {
-      transform(conv_.y_, y_, p, kGradientRows[conv_.taps_ - kWinogradTaps],
-                conv_.kernels_.gradient[conv_.taps_ - kWinogradTaps], 0, conv_.y_.panels, gradient);
+      transform(conv_.y_, y_, p, 0, conv_.y_.panels, gradient);
     }
-    fetch_next(conv_.x_, x_, prefetch_x_);
-    fetch_next(conv_.y_, y_, prefetch_y_);
     for (std::int64_t point = 0; point < points; ++point) {
       multiply(first_row_ * conv_.points_ + point, source + point * source_point(),
                gradient + point * gradient_point(), accumulate);
     }
-  }
-
-  // Fetches the pixels of the block that follows, while this one is multiplied.
-  void fetch_next(const Side& side, const float* images, Prefetch& prefetch) const {
-    const std::int64_t rows = conv_.shape_.batch * conv_.tile_rows_;
-    const std::int64_t next = std::min(last_tile_row_ + conv_.block_rows_, rows);
-    const std::int64_t plane = side.size[0] * side.size[1];
-    const std::int64_t image = last_tile_row_ / conv_.tile_rows_;
-    const std::int64_t count = ceil_div(next, conv_.tile_rows_) - image;
-    const std::int64_t stride = conv_.shape_.groups * side.channels * plane;
-    const float* from = images + image * stride + group_ * side.channels * plane;
-    const std::int64_t tiles = point_rows_ * conv_.points_ * (last_panel_ - first_panel_) *
-                               ceil_div(side.channels, conv_.gemm_.rows);
-    if (count != 1) {
-      prefetch.begin(from, side.channels * plane, count, stride, tiles);
-      return;
-    }
-    const std::int64_t first = last_tile_row_ % conv_.tile_rows_ * side.step - side.pad[0];
-    const std::int64_t last = first + (next - last_tile_row_) * side.step + side.halo;
-    const std::int64_t begin = std::clamp<std::int64_t>(first, 0, side.size[0]) * side.size[1];
-    const std::int64_t end = std::clamp<std::int64_t>(last, 0, side.size[0]) * side.size[1];
-    prefetch.begin(from + begin, end - begin, side.channels, plane, tiles);
   }
 
   // The channels of a panel: whole vectors, of which `count` channels are there.
@@ -242,7 +213,6 @@ class ConvWinogradWeight::Worker {
   // Transforms panel `index` of one side for all tiles of the block; of its phases, those whose
   // place is one of `places` that begin at `first_place`.
   void transform(const Side& side, const float* images, std::int64_t index,
-                 const PointRow* point_rows, const WinogradTransform* transforms,
                  std::int64_t first_place, std::int64_t places, float* to) {
     const Panel channels = panel(side, index);
     const std::int64_t plane = side.size[0] * side.size[1];
@@ -269,8 +239,8 @@ class ConvWinogradWeight::Worker {
           const std::int64_t place = index * phases + phase - first_place;
           if (place < 0 || place >= places) continue;
           transform_rows(side, r * side.step + phase / side.residues,
-                         phase % side.residues * channels.width, channels.width, point_rows,
-                         transforms, to + place * panel_floats_ + tile * channels.width, line);
+                         phase % side.residues * channels.width, channels.width,
+                         to + place * panel_floats_ + tile * channels.width, line);
         }
       }
       row += rows;
@@ -279,14 +249,13 @@ class ConvWinogradWeight::Worker {
 
   // The task's rows of points of one row of tiles, whose pixels begin at `row` and `column`.
   void transform_rows(const Side& side, std::int64_t row, std::int64_t column, std::int64_t width,
-                      const PointRow* point_rows, const WinogradTransform* transforms, float* to,
-                      WinogradLine& line) const {
+                      float* to, WinogradLine& line) const {
     for (std::int64_t r = first_row_; r < first_row_ + point_rows_; ++r) {
-      const PointRow& rows = point_rows[r];
+      const WinogradPointRow& rows = side.point_rows[r];
       line.from[0] = band_row(side, row + rows.first * side.residues, width) + column;
       line.from[1] = band_row(side, row + rows.second * side.residues, width) + column;
       line.to = to + (r - first_row_) * conv_.points_ * line.point_stride;
-      transforms[static_cast<int>(rows.pair)](line);
+      side.transforms[static_cast<int>(rows.pair)](line);
     }
   }
 
@@ -332,8 +301,6 @@ class ConvWinogradWeight::Worker {
         for (std::int64_t i = 0; i < pieces; ++i) {
           const std::int64_t begin = i * rows.count / pieces;
           const std::int64_t count = (i + 1) * rows.count / pieces - begin;
-          prefetch_x_.step();
-          prefetch_y_.step();
           conv_.gemm_.tile[static_cast<int>(RowsLayout::interleaved)][static_cast<std::size_t>(
               count - 1)][vectors](tiles_, a + begin, rows.width, b, columns.width,
                                    sums + (rows.first + begin) * stride + column, stride,
@@ -361,8 +328,6 @@ class ConvWinogradWeight::Worker {
   std::int64_t tiles_ = 0;
   std::int64_t panel_floats_ = 0;
   float* band_ = nullptr;
-  Prefetch prefetch_x_;
-  Prefetch prefetch_y_;
 };
 
 // Adds the chunks of one channel of y in order and makes its weights.

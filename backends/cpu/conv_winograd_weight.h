@@ -56,6 +56,8 @@ class ConvWinogradWeight {
     std::int64_t halo = 0;        // pixels that a tile has beyond them
     std::int64_t residues = 1;    // pixels of a tile's columns
     std::int64_t columns = 0;     // pixels of a row of tiles
+    const WinogradPointRow* point_rows = nullptr;
+    const WinogradTransform* transforms = nullptr;
   };
 
   void make_sides();

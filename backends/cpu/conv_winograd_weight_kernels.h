@@ -10,6 +10,12 @@ namespace genera::cpu {
 enum class WinogradPair : int { first = 0, sum = 1, difference = 2 };
 inline constexpr int kWinogradPairs = 3;
 
+/// The two rows of a tile that make a row of points.
+struct WinogradPointRow {
+  WinogradPair pair;
+  int first, second;
+};
+
 /// Two rows of a line of tiles, in one panel of channels: 1 or 2 vectors.
 struct WinogradLine {
   const float* from[2] = {nullptr, nullptr};  ///< each row's first pixel in the first tile
