@@ -3,6 +3,7 @@
 
 #include <genera/io.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -65,6 +66,14 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
   second.check_program("genera-gan");
   CHECK_THROWS_WITH_AS(second.check_program("genera-vae"), doctest::Contains("a run of genera-gan"),
                        DataError);
+
+  CHECK(second.has_checkpoint());
+  fs::remove(folder.best_checkpoint());
+  CHECK(second.has_checkpoint());  // the previous one
+  fs::remove(previous);
+  CHECK_FALSE(second.has_checkpoint());
+  REQUIRE(mkfifo(folder.metrics().c_str(), 0600) == 0);  // would be waited for
+  CHECK_THROWS_WITH_AS(RunFolder::open(out), doctest::Contains("not a regular file"), DataError);
 
   write_text(scratch / "file", "x");
   CHECK_THROWS_AS(RunFolder::create((scratch / "file").string(), "prog", "mlp"), UsageError);
