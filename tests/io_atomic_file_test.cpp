@@ -1,6 +1,7 @@
 #include <genera/error.h>
 #include <genera/io.h>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -160,6 +161,24 @@ TEST_CASE("write_file: a symbolic link is replaced, its target left alone") {
   CHECK(read_plain(folder / "target") == bytes_of("target"));
   CHECK(read_plain(folder / "link") == bytes_of("new"));
   CHECK_FALSE(std::filesystem::is_symlink(folder / "link"));
+}
+
+TEST_CASE("write_file: a symbolic link to what is not a file stays") {
+  const TemporaryFolder folder;
+  io::write_file_atomically(folder / "stream", bytes_of("x"));
+  const int open = ::open((folder / "stream").c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(open >= 0);
+  for (const std::string target :
+       {std::string("/dev/null"), std::string("."), "/proc/self/fd/" + std::to_string(open)}) {
+    CAPTURE(target);
+    const auto link = folder / "link";
+    std::filesystem::create_symlink(target, link);
+    CHECK(mentions(error_of<DiskError>([&] { io::write_file_atomically(link, bytes_of("x")); }),
+                   "is not a file"));
+    CHECK(std::filesystem::is_symlink(link));
+    std::filesystem::remove(link);
+  }
+  ::close(open);
 }
 
 TEST_CASE("write_file: two writers never mix") {

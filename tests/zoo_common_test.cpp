@@ -3,6 +3,7 @@
 
 #include <genera/io.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -66,6 +67,14 @@ TEST_CASE("run folder: made once, never overwritten, found again") {
   CHECK_THROWS_WITH_AS(second.check_program("genera-vae"), doctest::Contains("a run of genera-gan"),
                        DataError);
 
+  CHECK(second.has_checkpoint());
+  fs::remove(folder.best_checkpoint());
+  CHECK(second.has_checkpoint());  // the previous one
+  fs::remove(previous);
+  CHECK_FALSE(second.has_checkpoint());
+  REQUIRE(mkfifo(folder.metrics().c_str(), 0600) == 0);  // would be waited for
+  CHECK_THROWS_WITH_AS(RunFolder::open(out), doctest::Contains("not a regular file"), DataError);
+
   write_text(scratch / "file", "x");
   CHECK_THROWS_AS(RunFolder::create((scratch / "file").string(), "prog", "mlp"), UsageError);
   CHECK_THROWS_AS(RunFolder::create((scratch / "file/below").string(), "prog", "mlp"), DiskError);
@@ -98,12 +107,15 @@ TEST_CASE("metrics log: appended, taken up again at a step, kept when the disk r
     CHECK(log.flush());
   }
   CHECK(read_file(file) == all);
-  std::ofstream(file, std::ios::app) << "{\"step\":5,\"spl";  // cut off by a crash
-  {
-    MetricsLog log(file, 9, console);
-    CHECK(log.lines().size() == 4);
+  // Cut off by a crash, at last between the line and its newline.
+  for (const char* cut : {"{\"step\":5,\"spl", R"({"step":5,"split":"train","loss":0.2})"}) {
+    std::ofstream(file, std::ios::app) << cut;
+    {
+      MetricsLog log(file, 9, console);
+      CHECK(log.lines().size() == 4);
+    }
+    CHECK(read_file(file) == all);
   }
-  CHECK(read_file(file) == all);
   MetricsLog log("/dev/full/none/metrics.jsonl", 0, console);
   log.add({1, "train", {{"loss", 1}}});
   CHECK_FALSE(log.flush());

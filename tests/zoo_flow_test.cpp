@@ -347,6 +347,12 @@ TEST_CASE("a table's text is read back") {
   const Table table = read(folder, csv_text({"plain", "odd,\"name"}, rows));
   CHECK(table.names == std::vector<std::string>{"plain", "odd,\"name"});
   CHECK(table.columns == std::vector<std::vector<float>>{{1.5f, 3.4e38f}, {-2e-20f, 0.1f}});
+  CHECK(read(folder, csv_text({"a;b;c", "d"}, rows)).names ==
+        std::vector<std::string>{"a;b;c", "d"});
+  const Table headless = read(folder, "1.5,2\n3,4\n");
+  const Table again = read(folder, csv_text(headless.names, {1.5f, 2.0f, 3.0f, 4.0f}));
+  CHECK(again.names == headless.names);
+  CHECK(again.columns == headless.columns);
 }
 
 TEST_CASE("rows: each is in one split, moments are of the training rows, batches cover an epoch") {

@@ -107,4 +107,6 @@ check "NaN names the step" says 'step [0-9]'
 cp -r glow corrupt
 printf 'XXXX' | dd of=corrupt/checkpoints/best.safetensors bs=1 seek=9000 conv=notrunc 2>/dev/null
 check "a corrupt checkpoint" gives 3 eval corrupt
+sed -i 's/^data = .*/data = "sprites"/' spline/config.toml
+check "data that no such run can have" gives 3 sample spline
 finish

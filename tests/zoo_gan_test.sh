@@ -56,6 +56,12 @@ check "a data set too small to measure by" gives 0 sample full --count 199 --out
 check "is refused" gives 3 train --data ./small --batch 16 --width 4 --steps 2 --out on-small
 check "with the number" says 'has 19 test images'
 check "before the training" test ! -e on-small
+check "no labels to test with" bash -c 'mkdir untested && cd untested &&
+  { printf "\0\0\x08\x03\0\0\0\x28\0\0\0\x08\0\0\0\x08"; head -c 2560 /dev/zero; } >t10k-images-idx3-ubyte &&
+  { printf "\0\0\x08\x03\0\0\0\xc8\0\0\0\x08\0\0\0\x08"; head -c 12800 /dev/zero; } >train-images-idx3-ubyte &&
+  { printf "\0\0\x08\x01\0\0\0\xc8"; head -c 200 /dev/zero; } >train-labels-idx1-ubyte'
+check "are missed before the training" gives 3 train --data ./untested --batch 16 --width 4 --steps 2 --out unlabelled
+check "it says which" says 'the test images none'
 check "too few samples to measure" gives 0 sample full --count 19 --out few.npy
 check "are refused" gives 3 eval full --compare few.npy
 check "eval of a conditional model" gives 0 eval conditional --quiet
@@ -76,8 +82,9 @@ check "is a PNG" png "$(cat out)"
 check "points as an array" gives 0 sample grid --count 100 --out points.npy
 check "a smoke run of the grid" gives 0 train --smoke --data grid --plan
 check "is short" prints '^steps  *234 '
-check "points are no table" gives 2 sample grid --out points.csv
+check "points are no table" gives 2 sample grid --count 100 --out points.csv
 check "the error says what they are" says 'points are written as NAME.png or NAME.npy'
+check "nothing is written" test ! -e points.csv
 check "no conditional grid" gives 2 "${grid[@]}" --conditional --out never
 check "no convolutions of points" gives 2 "${grid[@]}" --network conv --out never
 check "no packed penalty" gives 2 "${grid[@]}" --model wgan-gp --pack 2 --out never

@@ -158,6 +158,9 @@ TEST_CASE("the filters come in their order, each on what the one before left") {
 TEST_CASE("logits that are no numbers are refused") {
   for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()})
     CHECK_THROWS_AS(next_distribution(std::vector<float>{0, bad, 1}, {}, {}), NumericError);
+  const float never = -std::numeric_limits<float>::infinity();
+  CHECK_THROWS_AS(next_distribution(std::vector<float>{never, never}, {}, {}), NumericError);
+  CHECK(next_distribution(std::vector<float>{never, 0}, {}, {}) == std::vector<double>{0, 1});
 }
 
 TEST_CASE("the repetition penalty makes any logit less, once, and only within its window") {

@@ -84,6 +84,7 @@ check "a repetition penalty" gives 0 "${sampled[@]}" --temperature 0 --repetitio
 check "is not" bash -c '! cmp -s out first'
 check "stop" gives 0 sample ngram --prompt 'the king' --tokens 500 --stop 'zzz||\n'
 check "at the end of the line" bytes out "$(head -1 out | wc -c)"
+check "a text that cannot be shown" bash -c '"$0" sample gpt --tokens 3 >/dev/full 2>err; [ $? -eq 7 ]' "$program"
 check "an empty prompt" gives 0 sample gpt --tokens 3
 check "a text longer than the context" gives 0 sample gpt --tokens 200
 check "a prompt" gives 0 sample lstm --tokens 40 --prompt 'the '

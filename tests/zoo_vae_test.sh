@@ -92,6 +92,12 @@ check "how many classes it sees" prints '^class_agreement .* in the eyes of the 
 check "its classes, each in turn" gives 0 sample cvae --count 8
 check "a class, with its labels" gives 0 sample cvae --label 2 --count 6 --out two.npy
 check "the labels are there" test -s two-labels.npy
+check "no labels to test with" bash -c 'mkdir labelled && cd labelled &&
+  { printf "\0\0\x08\x03\0\0\0\x28\0\0\0\x08\0\0\0\x08"; head -c 2560 /dev/zero; } >train-images-idx3-ubyte &&
+  cp train-images-idx3-ubyte t10k-images-idx3-ubyte &&
+  { printf "\0\0\x08\x01\0\0\0\x28"; head -c 40 /dev/zero; } >train-labels-idx1-ubyte'
+check "are missed" gives 3 train --data ./labelled --model cvae --hidden 8 --batch 8 --steps 1 --out unlabelled
+check "they are named" says 'wants images with labels below 1: '
 check "a class that is not there" gives 2 sample cvae --label 4
 check "it says which are" says '0 to 3'
 check "a class of a model without" gives 2 sample full --label 0
@@ -259,6 +265,9 @@ truncate -s 5000 corrupt/checkpoints/best.safetensors
 check "a truncated checkpoint" gives 3 sample corrupt
 rm corrupt/checkpoints/*
 check "a missing checkpoint" gives 3 sample corrupt
+check "a run that saved nothing begins anew" gives 0 train --resume corrupt
+check "it says so" says 'begins anew'
+check "the same bits and log as at once" same_run full corrupt
 echo 'nonsense' >corrupt/config.toml
 check "a damaged config.toml" gives 3 eval corrupt
 

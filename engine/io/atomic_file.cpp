@@ -47,6 +47,12 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+// /dev/stdout and its like: whatever the stream is, the link is the system's.
+bool links_into_proc(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::read_symlink(path, error).native().starts_with("/proc/");
+}
+
 // A name that no other process or thread uses at this moment; O_EXCL settles what chance leaves.
 std::filesystem::path temporary_name(const std::filesystem::path& path) {
   static std::atomic<unsigned> counter{0};
@@ -222,8 +228,11 @@ void write_file_atomically(const std::filesystem::path& path,
   struct stat status {};
   const bool is_there = ::lstat(path.c_str(), &status) == 0;
   const bool is_file = is_there && S_ISREG(status.st_mode);
-  if (is_there && !is_file && !S_ISLNK(status.st_mode))
-    fail(path, "is there already and is not a file", S_ISDIR(status.st_mode) ? EISDIR : EEXIST);
+  // A link to a file gives way to the file; one to a device or a stream (/dev/stdout) must stay.
+  struct stat target {};
+  if (is_there && ((::stat(path.c_str(), &target) == 0 && !S_ISREG(target.st_mode)) ||
+                   (!is_file && links_into_proc(path))))
+    fail(path, "is there already and is not a file", S_ISDIR(target.st_mode) ? EISDIR : EEXIST);
 
   TemporaryFile file(path);
   BufferedWriter buffer(file);

@@ -164,6 +164,11 @@ Classifier Classifier::trained_on(const data::Images& images, Console& console) 
 
 Classifier open_classifier(const data::Dataset& dataset, Console& console) {
   const data::Images train = dataset.train();
+  if (train.has_labels() && !dataset.test().has_labels())
+    throw DataError(
+        fmt::format("{}: the training images have labels and the test images none: "
+                    "the classifier is tried on those; add theirs",
+                    dataset.name()));
   const auto file =
       cache_folder() / fmt::format("classifier-{}-{}.safetensors", recipe, train.digest());
   const auto introduce = [&](const Classifier& classifier) {

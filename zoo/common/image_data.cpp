@@ -57,6 +57,12 @@ data::Images open_test_images(TrainFlags trained, const std::string& name,
   return images;
 }
 
+void check_labels(const data::Images& images, std::int64_t classes, const std::string& name) {
+  if (!images.has_labels() || images.classes() > classes)
+    throw DataError(
+        fmt::format("the model wants images with labels below {}: {} has others", classes, name));
+}
+
 std::vector<std::int64_t> chosen_indices(std::int64_t size, std::int64_t count,
                                          std::uint64_t seed) {
   const auto order = random_permutation(Key(seed).fold_in(2), size).to_vector<std::int32_t>();

@@ -47,6 +47,9 @@ class ImageData {
 data::Images open_test_images(TrainFlags trained, const std::string& name,
                               const std::vector<std::int64_t>& extents);
 
+/// DataError unless the images of the data set `name` have labels, all below `classes`.
+void check_labels(const data::Images& images, std::int64_t classes, const std::string& name);
+
 /// At most `count` different ones of `size` examples that the seed chooses.
 std::vector<std::int64_t> chosen_indices(std::int64_t size, std::int64_t count, std::uint64_t seed);
 

@@ -38,7 +38,8 @@ std::int64_t read_up_to(const std::filesystem::path& path, std::int64_t last_ste
   std::ifstream file(path);
   for (std::string text; std::getline(file, text);) {
     auto line = from_text(text);
-    if (!line || line->step > last_step) break;
+    // Without a newline at its end it may be cut off, and what comes next would stand on it.
+    if (!line || line->step > last_step || file.eof()) break;
     lines.push_back(std::move(*line));
     bytes += static_cast<std::int64_t>(text.size()) + 1;
   }

@@ -1,4 +1,5 @@
 #include "zoo/common/read_verbs.h"
+#include "zoo/common/console.h"
 #include "zoo/common/json_text.h"
 
 #include <fmt/core.h>
@@ -197,7 +198,7 @@ int finish_info(const TrainedRun& run, const ReadFlags& flags,
   }
   for (const auto& [name, value] : shown.items())
     fmt::print("{:<16} {}\n", name,
-               value.is_string() ? value.get<std::string>() : json_text(value));
+               value.is_string() ? printable(value.get<std::string>()) : json_text(value));
   return exit_done;
 }
 

@@ -37,6 +37,14 @@ void make_parents(const fs::path& path) {
         fmt::format("folder {} cannot be made: {}", path.parent_path().string(), error.message()));
 }
 
+// A pipe would be waited for, and a device may have no end.
+void check_files(const RunFolder& folder) {
+  for (const fs::path& path :
+       {folder.config(), folder.manifest(), folder.metrics(), folder.summary(), folder.events()})
+    if (std::error_code error; fs::exists(path, error) && !fs::is_regular_file(path, error))
+      throw DataError(fmt::format("{} is not a regular file", path.string()));
+}
+
 void make_inner_folders(const fs::path& path) {
   make_folder(path / "samples");
   make_folder(path / "checkpoints");
@@ -74,6 +82,7 @@ RunFolder RunFolder::open(const std::string& run) {
     RunFolder folder(path);
     if (!fs::exists(folder.config(), error))
       throw DataError(fmt::format("{} is no run folder: it has no config.toml", run));
+    check_files(folder);
     return folder;
   }
   if (!fs::exists(path, error))
@@ -84,6 +93,7 @@ RunFolder RunFolder::open(const std::string& run) {
     throw DataError(
         fmt::format("{} does not lie in the checkpoints folder of a run: there is no {}", run,
                     folder.config().string()));
+  check_files(folder);
   return folder;
 }
 
@@ -99,6 +109,13 @@ fs::path RunFolder::checkpoint_to_read() const {
 
 fs::path RunFolder::checkpoint_to_resume() const {
   return given_checkpoint_.empty() ? last_checkpoint() : given_checkpoint_;
+}
+
+bool RunFolder::has_checkpoint() const {
+  const fs::path last = checkpoint_to_resume();
+  std::error_code error;
+  return fs::exists(last, error) || fs::exists(io::previous_path(last), error) ||
+         fs::exists(best_checkpoint(), error);
 }
 
 void RunFolder::check_program(const std::string& program) const {

@@ -38,6 +38,8 @@ class RunFolder {
   std::filesystem::path checkpoint_to_read() const;
   /// The checkpoint that open() was given, or the last one.
   std::filesystem::path checkpoint_to_resume() const;
+  /// Whether there is any checkpoint: a run that was killed at its beginning has none.
+  bool has_checkpoint() const;
   /// Makes this process, as long as it or a copy of this object lives, the only one that trains
   /// here, and deletes the half-written files of one that was killed. Error when another process
   /// trains here.

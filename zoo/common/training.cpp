@@ -412,7 +412,8 @@ io::Checkpoint read_or_offer_previous(const std::string& file) {
 TrainingOutcome train(Experiment& experiment, const RunFolder& folder,
                       const TrainingOptions& options, bool resume,
                       const std::function<void(std::int64_t steps)>& fix_steps, Console& console) {
-  if (!resume) {
+  if (!resume || !folder.has_checkpoint()) {
+    if (resume) console.note("no checkpoint was saved: the run begins anew");
     Loop loop(experiment, folder, options, console, 0);
     loop.begin_new();
     loop.fix_steps(fix_steps);

@@ -43,7 +43,9 @@ Trained trained(const TrainedRun& run, FlowSettings settings, const FlowReadFlag
     settings.train.data = flags.data;
     settings.train.smoke = false;
   }
-  Trained result{open_examples(settings), trained_model(run, settings)};
+  const auto examples = [&] { return open_examples(settings); };
+  Trained result{flags.data.empty() ? run.built(examples) : examples(),
+                 trained_model(run, settings)};
   if (result.examples->shape() != result.model->shape().example)
     throw DataError(fmt::format("the examples of {} are {}, the model was trained on {}",
                                 settings.train.data, to_string(result.examples->shape()),

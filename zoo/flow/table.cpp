@@ -84,11 +84,18 @@ std::optional<double> number(std::string_view text) {
   return value;
 }
 
+// What a quoted name holds separates nothing.
 char separator_of(std::string_view line) {
+  std::string unquoted;
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '"') quoted = !quoted;
+    if (!quoted) unquoted += c;
+  }
   char best = ',';
   std::ptrdiff_t most = 0;
   for (const char candidate : {',', ';', '\t'}) {
-    const auto count = std::count(line.begin(), line.end(), candidate);
+    const auto count = std::count(unquoted.begin(), unquoted.end(), candidate);
     if (count > most) {
       best = candidate;
       most = count;
@@ -177,16 +184,19 @@ Table read_csv(const fs::path& path) {
 
 std::string csv_text(const std::vector<std::string>& names, const std::vector<float>& rows) {
   std::string text;
-  for (std::size_t c = 0; c < names.size(); ++c) {
+  // Read again, a header of numbers would be a row.
+  const bool header = !all_numbers(names);
+  for (std::size_t c = 0; header && c < names.size(); ++c) {
     const bool quoted = names[c].find_first_of(",;\"\t ") != std::string::npos;
     std::string name;
     for (const char letter : names[c])
       name += letter == '"' ? std::string("\"\"") : std::string(1, letter);
     text += (c > 0 ? "," : "") + (quoted ? '"' + name + '"' : name);
   }
+  if (header) text += '\n';
   for (std::size_t i = 0; i < rows.size(); ++i)
-    text += (i % names.size() == 0 ? "\n" : ",") + fmt::format("{}", rows[i]);
-  return text + "\n";
+    text += fmt::format("{}{}", rows[i], (i + 1) % names.size() == 0 ? '\n' : ',');
+  return text;
 }
 
 }  // namespace genera::zoo::flow

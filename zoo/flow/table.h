@@ -23,7 +23,8 @@ struct Table {
 /// lengths, and for no rows.
 Table read_csv(const std::filesystem::path& path);
 
-/// The text of a CSV file with this header and rows.size() / names.size() rows.
+/// The text of a CSV file with this header and rows.size() / names.size() rows; without a header
+/// where all names are numbers, as those that read_csv gives to columns without one.
 std::string csv_text(const std::vector<std::string>& names, const std::vector<float>& rows);
 
 }  // namespace genera::zoo::flow

@@ -72,6 +72,9 @@ int sample(const TrainedRun& run, const GanSettings& settings, const GanReadFlag
           : samples_of(gan.generator, noise_in(flags.noise, gan.generator), options);
   if (samples.values.shape.rank() == 4 || std::filesystem::path(flags.out).extension() == ".npy")
     return finish_samples(run, flags, samples.values, samples.labels);
+  if (!flags.out.empty() && std::filesystem::path(flags.out).extension() != ".png")
+    throw UsageError(
+        fmt::format("--out {}: points are written as NAME.png or NAME.npy", flags.out));
   const std::filesystem::path path =
       flags.out.empty() ? run.folder.path() / "samples.png" : std::filesystem::path(flags.out);
   if (path.extension() != ".png")

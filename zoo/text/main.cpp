@@ -48,9 +48,10 @@ std::vector<std::string> stop_texts(const std::string& flag) {
   return stops;
 }
 
+// What could not be written is forgotten by the stream: the end of the program would not tell.
 void print_now(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    throw DiskError("standard output could not be written");
 }
 
 // A model that was asked for by its path.

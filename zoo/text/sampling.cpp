@@ -75,6 +75,8 @@ std::vector<double> next_distribution(std::span<const float> logits, std::span<c
         "large");
   penalize(p, before, options);
   const auto largest = std::max_element(p.begin(), p.end());
+  if (*largest == -infinity)
+    throw NumericError("[sample] the model gives every token the probability 0");
   if (options.temperature == 0) {
     const auto best = static_cast<std::size_t>(largest - p.begin());
     std::fill(p.begin(), p.end(), 0.0);

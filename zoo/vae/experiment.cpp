@@ -37,6 +37,8 @@ VaeExperiment::VaeExperiment(const VaeSettings& settings)
                                 data_.train().width(), data_.train().classes())),
       adam_(objective_.parameters(), {.lr = settings.lr}) {
   average_ = WeightAverage(objective_.parameters(), settings.weight_average);
+  if (objective_.model().conditional())
+    check_labels(data_.validation(), data_.train().classes(), data_.name());
 }
 
 std::vector<State> VaeExperiment::states() const {
@@ -156,6 +158,8 @@ std::vector<std::pair<std::string, std::string>> VaeExperiment::chosen() const {
 }
 
 std::vector<Figure> VaeExperiment::evaluate(Console& console) {
+  if (objective_.model().conditional())
+    check_labels(data_.test(), data_.train().classes(), data_.name());
   return vae::evaluate(objective_, data_.test(), binarize(), 0, console);
 }
 

@@ -39,11 +39,9 @@ VaeObjective trained_objective(const TrainedRun& run, const VaeSettings& setting
 data::Images test_images(const TrainedRun& run, const VaeSettings& settings,
                          const ReadFlags& flags) {
   data::Images images = open_test_images(settings.train, flags.data, run.extents("image", 3));
-  if (run.checkpoint.metadata.contains("classes") &&
-      (!images.has_labels() || images.classes() > run.extents("classes", 1)[0]))
-    throw DataError(fmt::format("the model wants images with labels below {}: {} has others",
-                                run.extents("classes", 1)[0],
-                                flags.data.empty() ? settings.train.data : flags.data));
+  if (run.checkpoint.metadata.contains("classes"))
+    check_labels(images, run.extents("classes", 1)[0],
+                 flags.data.empty() ? settings.train.data : flags.data);
   return images;
 }
 
