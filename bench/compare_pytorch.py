@@ -8,8 +8,13 @@ processes took more than --noise percent of the machine is run again after waiti
 seconds) for a quiet moment, up to --retries times. The least disturbed run counts, and is marked
 with ! if it was still disturbed: PyTorch's spinning threads suffer from company more than ours.
 One line per workload and thread count: the medians over the rounds, and the ratio of PyTorch's
-better figure to ours (above 1: Genera is faster). PyTorch runs with its allocator told to keep
-memory and with fused Adam; bench/peers has the workloads.
+better figure to ours (above 1: Genera is faster). Then one line per thread count: the geometric
+mean of the ratios of the whole models. PyTorch runs with its allocator told to keep memory and
+with fused Adam; bench/peers has the workloads.
+
+A record that exists is added to: a workload that is measured again takes the place of its old
+result, all others stay, and each names its commit. So runs of single workloads make one record,
+and the last lines are about all that it holds.
 """
 
 import argparse
@@ -68,7 +73,7 @@ def parse_arguments():
                         help="compare results instead of times, on the same weights and draws")
     parser.add_argument("--small", action="store_true", help="check small versions of the models")
     parser.add_argument("--list", action="store_true", help="print the workloads' names and stop")
-    parser.add_argument("--json", metavar="FILE", help="write a record of all figures")
+    parser.add_argument("--json", metavar="FILE", help="write a record of all figures, or add them to one")
     return parser.parse_args()
 
 
@@ -141,9 +146,7 @@ class Ours:
         def times_of(clock):
             return [row[clock] * UNITS[row.get("time_unit", "ns")] for row in rows]
         times = times_of("real_time")
-        # A benchmark that times each step by itself may say its own median.
-        medians = [row["median_ms"] for row in rows if "median_ms" in row]
-        return {"median_ms": statistics.median(medians or times), "min_ms": min(times),
+        return {"median_ms": statistics.median(times), "min_ms": min(times),
                 "cpu_ms": statistics.median(times_of("cpu_time")), "noise_pct": round(noise, 1)}
 
 
@@ -239,8 +242,25 @@ def contestants(arguments, ours, peer, workload, threads):
     return chosen
 
 
+def take_turns(arguments, workload, turns):
+    """{label: what each round measured}; without those that PyTorch cannot compile."""
+    rounds = {label: [] for label in turns}
+    for _ in range(arguments.rounds):
+        for label, measure in list(turns.items()):
+            try:
+                rounds[label].append(quiet_run(arguments, measure))
+            except Failure as error:
+                # What PyTorch cannot compile it need not run; all else must work.
+                if not label.startswith("compiled"):
+                    raise
+                print(f"{workload}: {label}: {error}", file=sys.stderr)
+                del turns[label], rounds[label]
+    return rounds
+
+
 def summarise(workload, threads, rounds, arguments):
-    """The medians over the rounds; eager and compiled take their best layout."""
+    """What a record holds of a workload: the medians over the rounds (eager and compiled take their
+    best layout), and all that was measured."""
     figures, limit = {}, arguments.noise
     clock = "cpu_ms" if arguments.clock == "cpu" else "median_ms"
     for label, runs in rounds.items():
@@ -253,7 +273,8 @@ def summarise(workload, threads, rounds, arguments):
             figures[kind] = found
     peers = [figures[kind]["median_ms"] for kind in ("eager", "compiled") if kind in figures]
     ratio = min(peers) / figures["ours"]["median_ms"] if peers and "ours" in figures else None
-    return {"workload": workload, "threads": threads, "figures": figures, "ratio": ratio,
+    return {"commit": commit(), "rounds_run": arguments.rounds, "seconds": arguments.seconds,
+            "workload": workload, "threads": threads, "figures": figures, "ratio": ratio,
             "rounds": rounds}
 
 
@@ -267,6 +288,66 @@ def print_line(summary):
     if summary["ratio"]:
         cells.append(f"ratio {summary['ratio']:.2f}")
     print(f"{summary['workload']:38s} {summary['threads']}T  " + "  ".join(cells), flush=True)
+
+
+def means_of(results):
+    """The geometric mean of the whole models' ratios for each thread count, with the smallest."""
+    means = []
+    for threads in sorted({result["threads"] for result in results}):
+        ratios = {result["workload"]: result["ratio"] for result in results
+                  if result["threads"] == threads and result["workload"] in MODELS
+                  and result["ratio"]}
+        if ratios:
+            smallest = min(ratios, key=ratios.get)
+            means.append({"threads": threads,
+                          "geometric_mean": statistics.geometric_mean(ratios.values()),
+                          "models": len(ratios), "of": len(MODELS),
+                          "smallest": ratios[smallest], "smallest_model": smallest})
+    return means
+
+
+def print_mean(mean):
+    print(f"{'geometric mean':38s} {mean['threads']}T  ratio {mean['geometric_mean']:.2f} over "
+          f"{mean['models']} of {mean['of']} models, smallest {mean['smallest']:.2f} "
+          f"({mean['smallest_model']})", flush=True)
+
+
+class Record:
+    """The results of this call, together with those that its file held before."""
+
+    def __init__(self, path, conditions):
+        """`conditions` are what results of one record share. Failure if the file has others."""
+        self.path, self.conditions, self.results = path, conditions, []
+        if not path or not os.path.exists(path):
+            return
+        old = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        for name, value in conditions.items():
+            if old.get(name) != value:
+                raise Failure(f"{path} holds results of another kind ({name}: {old.get(name)}, "
+                              f"here {value}): name another file")
+        self.results = old["results"]
+
+    def add(self, result):
+        """Writes the file at once: a call that is stopped leaves what it has measured."""
+        def key(one):
+            return one["workload"], one["threads"]
+
+        self.results = [one for one in self.results if key(one) != key(result)] + [result]
+        self.results.sort(key=key)
+        if self.path:
+            content = {**self.conditions, "means": means_of(self.results), "results": self.results}
+            pathlib.Path(self.path).write_text(json.dumps(content, indent=1) + "\n",
+                                               encoding="utf-8")
+
+
+def commit():
+    """The commit that is measured, "-dirty" with changes to anything but records."""
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True, check=False)
+
+    described = git("describe", "--always", "--abbrev=12").stdout.strip()
+    changed = git("diff", "--quiet", "HEAD", "--", ":/", ":(top,exclude)*/results/*").returncode
+    return described + "-dirty" * changed if described else "unknown"
 
 
 def cpu_name():
@@ -283,34 +364,22 @@ def compare(arguments):
         raise Failure("--clock cpu needs --threads 1: waiting threads use the processor too")
     ours = None if arguments.peer_only else Ours(arguments)
     peer = None if arguments.ours_only else Peer(arguments)
-    summaries = []
+    record = Record(arguments.json, {
+        "cpu": cpu_name(), "cores": os.cpu_count(), "torch": peer.version if peer else None,
+        "clock": arguments.clock})
+    disturbed = False
     for workload in chosen:
         for threads in (int(word) for word in arguments.threads.split(",")):
             turns = contestants(arguments, ours, peer, workload, threads)
-            rounds = {label: [] for label in turns}
-            for _ in range(arguments.rounds):
-                for label, measure in list(turns.items()):
-                    try:
-                        rounds[label].append(quiet_run(arguments, measure))
-                    except Failure as error:
-                        # What PyTorch cannot compile it need not run; all else must work.
-                        if not label.startswith("compiled"):
-                            raise
-                        print(f"{workload}: {label}: {error}", file=sys.stderr)
-                        del turns[label], rounds[label]
-            summaries.append(summarise(workload, threads, rounds, arguments))
-            print_line(summaries[-1])
-    if any(figure["disturbed_rounds"] for s in summaries for figure in s["figures"].values()):
+            result = summarise(workload, threads, take_turns(arguments, workload, turns), arguments)
+            print_line(result)
+            record.add(result)
+            disturbed |= any(figure["disturbed_rounds"] for figure in result["figures"].values())
+    for mean in means_of(record.results):
+        print_mean(mean)
+    if disturbed:
         print(f"! other processes took over {arguments.noise:g} % of the machine in a round",
               file=sys.stderr)
-    if arguments.json:
-        commit = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=HERE,
-                                capture_output=True, text=True).stdout.strip()
-        record = {"commit": commit or "unknown", "cpu": cpu_name(), "cores": os.cpu_count(),
-                  "torch": peer.version if peer else None, "rounds": arguments.rounds,
-                  "seconds": arguments.seconds, "clock": arguments.clock, "results": summaries}
-        pathlib.Path(arguments.json).write_text(json.dumps(record, indent=1) + "\n",
-                                                encoding="utf-8")
 
 
 def main():

@@ -46,7 +46,7 @@ def main():
 
     noise = Noise()
     first = float(workload.step(noise).double().square().mean())
-    figures = timing.measure(lambda: workload.step(noise), arguments.seconds, arguments.warmup)
+    figures = timing.measure(lambda: workload.step(noise), arguments.seconds)
     return timing.report(torch, arguments, figures, first_result=first,
                          parameters=sum(p.numel() for p in workload.module.parameters()))
 

@@ -102,7 +102,7 @@ def main():
     if arguments.workload != "adam_10m":  # the fused step is one kernel already
         function = timing.compile_function(torch, function, arguments)
     with torch.no_grad():
-        figures = timing.measure(lambda: function(*inputs), arguments.seconds, arguments.warmup)
+        figures = timing.measure(lambda: function(*inputs), arguments.seconds)
     extra = {"gflops": round(flops / figures["median_ms"] / 1e6, 1)} if flops else {}
     timing.report(torch, arguments, figures, **extra)
 

@@ -37,7 +37,7 @@ def parse_arguments():
     parser.add_argument("--hold-out", type=int, default=0, metavar="N",
                         help="leave the last N training images out (a validation split)")
     arguments = parser.parse_args()
-    arguments.layout, arguments.autotune = "nchw", False
+    arguments.layout = "nchw"
     return arguments
 
 
@@ -122,7 +122,7 @@ def evaluate(torch, model, image, images, batch=500):
 
 def main():
     arguments = parse_arguments()
-    timing.set_environment("kept", arguments.threads)
+    timing.set_environment(arguments.threads)
     torch = timing.load_torch(arguments.threads)
     torch.manual_seed(arguments.seed)
     folder = pathlib.Path(arguments.data)

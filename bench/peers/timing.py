@@ -1,7 +1,8 @@
 """What every PyTorch peer shares: its process settings, its command line, its clock, its JSON line.
 
 A peer runs one workload in one process with one thread count and prints one JSON object. The
-process starts itself again under PyTorch's best allocator settings: glibc reads them at start.
+process starts itself again under the allocator settings that suit PyTorch best: glibc reads them
+at start.
 """
 
 import argparse
@@ -11,14 +12,13 @@ import statistics
 import sys
 import time
 
+WARMUP_CALLS = 5
 KEEP_MEMORY = {
     # Without these glibc hands each large temporary back to the kernel and pays for fresh pages.
     "MALLOC_MMAP_THRESHOLD_": "4000000000",
     "MALLOC_TRIM_THRESHOLD_": "4000000000",
     "MALLOC_TOP_PAD_": "67108864",
 }
-HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-ALLOCATORS = {"plain": {}, "kept": KEEP_MEMORY, "huge": {**KEEP_MEMORY, **HUGE_PAGES}}
 
 
 def parse_arguments(description, workloads, layouts=("nchw",)):
@@ -30,28 +30,22 @@ def parse_arguments(description, workloads, layouts=("nchw",)):
     parser.add_argument("--mode", choices=("eager", "compiled"), default="eager")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--layout", choices=layouts, default=layouts[0])
-    parser.add_argument("--allocator", choices=sorted(ALLOCATORS), default="kept")
-    parser.add_argument("--autotune", action="store_true",
-                        help="compiled: let Inductor time its own GEMM templates (slow to start)")
     parser.add_argument("--seconds", type=float, default=2.0, help="time spent measuring")
     parser.add_argument("--case", metavar="FILE", help="compute this instead of timing anything")
     parser.add_argument("--small", action="store_true", help="the case is a small one")
-    parser.add_argument("--warmup", type=int, default=5, help="calls before the clock starts")
     arguments = parser.parse_args()
-    set_environment(arguments.allocator, arguments.threads)
+    set_environment(arguments.threads)
     return arguments
 
 
-def set_environment(allocator, threads):
+def set_environment(threads):
     """Runs the program again under the wanted settings unless it already has them."""
-    wanted = {**ALLOCATORS[allocator], "OMP_NUM_THREADS": str(threads),
-              "MKL_NUM_THREADS": str(threads)}
-    marker = f"{allocator}:{threads}"
-    if os.environ.get("PEER_SETTINGS") == marker:
+    wanted = {**KEEP_MEMORY, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads),
+              "PEER_SETTINGS": str(threads)}
+    if os.environ.get("PEER_SETTINGS") == wanted["PEER_SETTINGS"]:
         return
-    environment = {k: v for k, v in os.environ.items()
-                   if k not in KEEP_MEMORY and k not in HUGE_PAGES}
-    environment.update(wanted, PEER_SETTINGS=marker)
+    environment = {k: v for k, v in os.environ.items() if k != "GLIBC_TUNABLES"}
+    environment.update(wanted)
     os.execve(sys.executable, [sys.executable] + sys.argv, environment)
 
 
@@ -73,8 +67,7 @@ def compile_function(torch, function, arguments, freezing=False):
         return function
     torch._dynamo.config.allow_rnn = True
     # Inductor's own choice, channels last, costs transposes around the linear layers.
-    options = {"layout_optimization": arguments.layout == "nhwc",
-               "max_autotune": arguments.autotune, "freezing": freezing}
+    options = {"layout_optimization": arguments.layout == "nhwc", "freezing": freezing}
     return torch.compile(function, fullgraph=True, dynamic=False, options=options)
 
 
@@ -86,10 +79,10 @@ def busy_seconds():
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(call, seconds, warmup):
+def measure(call, seconds):
     """Times `call` for about `seconds`; short calls are timed in groups of at least 0.2 ms."""
     begin = time.perf_counter()
-    for i in range(warmup):
+    for i in range(WARMUP_CALLS):
         call()
         if i > 0 and time.perf_counter() - begin > seconds:
             break
@@ -129,8 +122,7 @@ def measure(call, seconds, warmup):
 def report(torch, arguments, figures, **extra):
     """Prints the peer's one line of JSON."""
     line = {"workload": arguments.workload, "mode": arguments.mode, "threads": arguments.threads,
-            "layout": arguments.layout, "allocator": arguments.allocator,
-            "autotune": arguments.autotune, "torch": torch.__version__,
+            "layout": arguments.layout, "torch": torch.__version__,
             "cpu_capability": torch.backends.cpu.get_cpu_capability()}
     line.update(figures)
     line.update(extra)

@@ -4,7 +4,6 @@
 #include <genera/functions.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "zoo/boltzmann/evaluation.h"
 #include "zoo/boltzmann/pictures.h"
@@ -193,9 +192,7 @@ Metrics BoltzmannExperiment::validate() {
   const LogZ log_z =
       exact ? LogZ{*exact, *exact, *exact, 0}
             : annealed_log_z(model_.top(), annealing(settings_.validation_betas), silent);
-  const std::vector<double> all = bounds(model_, data_.validation());
-  const double mean =
-      std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
+  const double mean = mean_of(bounds(model_, data_.validation()));
   if (exact) return {{"loss", log_z.value - mean}, {"log_z", log_z.value}};
   return {{"negative_log_likelihood", log_z.value - mean},
           {"log_z", log_z.value},

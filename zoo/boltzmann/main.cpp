@@ -131,29 +131,25 @@ int run(int argc, char** argv) {
   completed.count = 24;
   completed.sweeps = 400;
   scored.betas = 1000;
-  using Body = int (*)(const TrainedRun&, const BoltzmannSettings&, const BoltzmannReadFlags&);
-  const auto reader = [&](const char* name, const char* help, BoltzmannReadFlags& flags,
-                          Body body) -> Verb& {
-    return program.add_reader(
-        name, help, flags.run, flags.compute,
-        [&, body](const TrainedRun& run) { return body(run, settings, flags); });
-  };
-  add_walk_flags(
-      add_sample_flags(reader("sample", "Draws images from the model", sampled, sample), sampled),
-      sampled, "Sweeps of the machine after that");
-  Verb& walk = reader("chains", "Shows Gibbs chains: each row one chain", walked, chains);
+  add_walk_flags(add_sample_flags(add_reader(program, "sample", "Draws images from the model",
+                                             sampled, settings, sample),
+                                  sampled),
+                 sampled, "Sweeps of the machine after that");
+  Verb& walk = add_reader(program, "chains", "Shows Gibbs chains: each row one chain", walked,
+                          settings, chains);
   add_out_flag(walk, walked, "PNG file to write; default RUN/chains.png");
   add_walk_flags(add_seed_flag(walk, walked), walked, "Sweeps from one image to the next")
       .option("count", walked.count, "Chains", Range{1, 1e4})
       .option("columns", walked.columns, "Images of a chain; 0: 12", Range{0, 1e4});
-  Verb& see = reader("filters", "Shows the weights of the first hidden units", seen, filters);
+  Verb& see = add_reader(program, "filters", "Shows the weights of the first hidden units", seen,
+                         settings, filters);
   add_out_flag(see, seen, "PNG file to write; default RUN/filters.png")
       .option("count", seen.count, "Units", Range{1, 1e5})
       .option("columns", seen.columns, "Filters in a row; 0: as many as rows", Range{0, 1e4});
-  Verb& fill = reader("complete",
-                      "Shows test images of which a part is hidden, and what the model "
-                      "puts there",
-                      completed, complete);
+  Verb& fill = add_reader(program, "complete",
+                          "Shows test images of which a part is hidden, and what the model "
+                          "puts there",
+                          completed, settings, complete);
   add_out_flag(fill, completed, "PNG file to write; default RUN/completions.png");
   add_data_flag(add_seed_flag(fill, completed), completed)
       .choice("hide", completed.hide, {"bottom", "top", "left", "right", "centre", "random"},
@@ -163,12 +159,14 @@ int run(int argc, char** argv) {
       .option("count", completed.count, "Test images", Range{1, 1e5})
       .option("columns", completed.columns, "Images in a row; 0: 12", Range{0, 1e4});
   Verb& rate =
-      reader("score", "Writes the log-likelihood of each test image, in nats (higher: more normal)",
-             scored, score);
+      add_reader(program, "score",
+                 "Writes the log-likelihood of each test image, in nats (higher: more normal)",
+                 scored, settings, score);
   add_ais_flags(add_scores_flag(add_data_flag(rate, scored), scored), scored);
-  Verb& measure = reader("eval", "Measures the likelihood of the test set", measured, eval);
+  Verb& measure = add_reader(program, "eval", "Measures the likelihood of the test set", measured,
+                             settings, eval);
   add_ais_flags(add_data_flag(add_record_flag(measure, measured), measured), measured);
-  reader("info", "Says what a run or a checkpoint holds", shown, info);
+  add_reader(program, "info", "Says what a run or a checkpoint holds", shown, settings, info);
   return program.run(argc, argv);
 }
 

@@ -58,6 +58,13 @@ void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words) {
   add_compute_flags(verb, flags.compute);
 }
 
+TrainFlags on_data(TrainFlags flags, const std::string& data) {
+  if (data.empty()) return flags;
+  flags.data = data;
+  flags.smoke = false;
+  return flags;
+}
+
 std::string device_in_use() {
   const std::string report = device_report();
   const std::string line = report.substr(0, report.find('\n'));

@@ -46,6 +46,10 @@ struct DataWords {
 };
 void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words = {});
 
+/// The same with the data set `data`, which then is no longer the generated one of --smoke; as they
+/// are where it is empty.
+TrainFlags on_data(TrainFlags flags, const std::string& data);
+
 /// UsageError when `device` is none of cpu, vulkan, vulkan:N, vulkan:NAME, auto.
 void check_device_name(const std::string& device);
 

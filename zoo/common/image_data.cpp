@@ -44,10 +44,7 @@ std::string ImageData::digest() const { return train_.digest() + "+" + validatio
 
 data::Images open_test_images(TrainFlags trained, const std::string& name,
                               const std::vector<std::int64_t>& extents) {
-  if (!name.empty()) {
-    trained.data = name;
-    trained.smoke = false;
-  }
+  trained = on_data(std::move(trained), name);
   data::Images images = open_images(trained).test();
   if (std::vector{images.channels(), images.height(), images.width()} != extents)
     throw DataError(

@@ -124,6 +124,10 @@ Verb& add_sample_flags(Verb& verb, ReadFlags& flags, const std::string& what,
               Range{0, 1e4});
 }
 
+fs::path output_path(const TrainedRun& run, const ReadFlags& flags, const std::string& file) {
+  return flags.out.empty() ? run.folder.path() / file : fs::path(flags.out);
+}
+
 int finish_file(const ReadFlags& flags, const fs::path& path) {
   if (flags.compute.json)
     fmt::print("{}\n", json_text({{"file", path.string()}}));
@@ -134,7 +138,7 @@ int finish_file(const ReadFlags& flags, const fs::path& path) {
 
 int finish_picture(const TrainedRun& run, const ReadFlags& flags, const std::string& file,
                    const io::HostArray& images, const GridOptions& options) {
-  const fs::path path = flags.out.empty() ? run.folder.path() / file : fs::path(flags.out);
+  const fs::path path = output_path(run, flags, file);
   check_kind(path);
   if (path.extension() == ".npy")
     io::write_npy(path, images);
@@ -158,7 +162,7 @@ int finish_samples(const TrainedRun& run, const ReadFlags& flags, const io::Host
 
 int finish_scores(const TrainedRun& run, const ReadFlags& flags, const std::string& name,
                   const std::vector<double>& scores) {
-  const fs::path path = flags.out.empty() ? run.folder.path() / "scores.csv" : fs::path(flags.out);
+  const fs::path path = output_path(run, flags, "scores.csv");
   if (path.extension() == ".npy") {
     const Shape shape{static_cast<std::int64_t>(scores.size())};
     io::write_npy(path, io::HostArray::of<double>(shape, scores));

@@ -27,6 +27,17 @@ struct ReadFlags {
   std::uint64_t seed = 0;
 };
 
+/// Adds a verb that reads a run: calls `body` with the run, its settings and the verb's flags.
+/// `flags` and `settings`, those that `train` has, must outlive the program.
+template <class Settings, class Flags>
+Verb& add_reader(Program& program, const std::string& name, const std::string& help, Flags& flags,
+                 const Settings& settings,
+                 int (*body)(const TrainedRun&, const Settings&, const Flags&)) {
+  return program.add_reader(
+      name, help, flags.run, flags.compute,
+      [&flags, &settings, body](const TrainedRun& run) { return body(run, settings, flags); });
+}
+
 /// --out: `help` says what is written, and where without it.
 Verb& add_out_flag(Verb& verb, ReadFlags& flags, const std::string& help);
 /// --seed of the noise, of the choice of images, of what a text goes on with.
@@ -41,6 +52,10 @@ Verb& add_record_flag(Verb& verb, ReadFlags& flags);
 /// `folder_of` says what a name without a kind gets.
 Verb& add_sample_flags(Verb& verb, ReadFlags& flags, const std::string& what = "Images",
                        const std::string& folder_of = "PNGs");
+
+/// What --out names, or without it `file` in the run folder.
+std::filesystem::path output_path(const TrainedRun& run, const ReadFlags& flags,
+                                  const std::string& file);
 
 /// Says on stdout which file was written: the one result of a verb that writes a file. With --json
 /// as {"file": PATH}.

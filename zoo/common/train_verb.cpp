@@ -64,12 +64,10 @@ std::int64_t bytes_of(const std::vector<State>& states) {
 
 int print_plan(Trainable& trainable, const TrainFlags& flags, const TrainingOptions& options) {
   const StepCost cost = measure_steps(trainable, 10);
-  std::int64_t steps = options.steps;
-  const double validations = cost.validation * static_cast<double>(options.validations);
-  if (steps == 0)
-    steps = std::max<std::int64_t>(
-        20, static_cast<std::int64_t>((options.seconds - validations) / cost.step));
-  const double seconds = static_cast<double>(steps) * cost.step + validations;
+  const std::int64_t steps =
+      options.steps > 0 ? options.steps : steps_in(options.seconds, cost, options.validations);
+  const double seconds = static_cast<double>(steps) * cost.step +
+                         static_cast<double>(options.validations) * cost.validation;
   const std::int64_t states = bytes_of(trainable.states());
   if (flags.compute.json) {
     Json plan = {{"model", trainable.model()},

@@ -23,6 +23,7 @@ namespace {
 constexpr int measured_steps = 20;
 constexpr std::int64_t log_lines = 2000;
 constexpr std::int64_t sample_pictures = 8;
+constexpr double save_seconds = 60;  // between checkpoints
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -169,18 +170,16 @@ void Loop::fix_steps(const std::function<void(std::int64_t)>& tell) {
   const double begin = now();
   const StepCost cost = measure_steps(experiment_, measured_steps);
   stop_at_interruption();
-  const double left = options_.seconds - (now() - begin) -
-                      cost.validation * static_cast<double>(options_.validations);
-  options_.steps = std::max<std::int64_t>(
-      measured_steps, static_cast<std::int64_t>(left / std::max(cost.step, 1e-7)));
+  options_.steps = steps_in(options_.seconds - (now() - begin), cost, options_.validations);
   console_.note(fmt::format("{:.2f} ms a step: {} steps fit into {}", cost.step * 1e3,
                             options_.steps, duration_text(options_.seconds)));
-  if (left < options_.seconds / 2)
+  const double validating = cost.validation * static_cast<double>(options_.validations);
+  if (validating > options_.seconds / 2)
     console_.warn(
         fmt::format("of {}, {} validations take {}: fewer --validations leave more of it "
                     "to the training",
                     duration_text(options_.seconds), options_.validations,
-                    duration_text(options_.seconds - left)));
+                    duration_text(validating)));
   fix_config_ = [tell, steps = options_.steps] { tell(steps); };
   write("config.toml", fix_config_);
 }
@@ -200,8 +199,8 @@ void Loop::run() {
     const bool last = step_ == options_.steps;
     if (at(validate_every) || last) validate();
     if (at(sample_every) || last) sample();
-    const bool due = options_.save_every > 0 ? at(options_.save_every)
-                                             : now() - saved_at_ >= options_.save_seconds;
+    const bool due =
+        options_.save_every > 0 ? at(options_.save_every) : now() - saved_at_ >= save_seconds;
     if (due && !last) {
       flush_logs();
       save_last();
@@ -391,6 +390,12 @@ StepCost measure_steps(Experiment& experiment, int rounds) {
   experiment.with_evaluation_weights([&] { experiment.validate(); });
   cost.validation = now() - begin;
   return cost;
+}
+
+std::int64_t steps_in(double seconds, const StepCost& cost, std::int64_t validations) {
+  const double left = seconds - cost.validation * static_cast<double>(validations);
+  return std::max<std::int64_t>(measured_steps,
+                                static_cast<std::int64_t>(left / std::max(cost.step, 1e-7)));
 }
 
 namespace {

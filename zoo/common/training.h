@@ -72,9 +72,8 @@ struct TrainingOptions {
   std::int64_t items = 1;  ///< of a step, for the printed rate
   std::string item_name = "images";
   std::int64_t validations = 20;  ///< how often in the run, evenly spread
-  std::int64_t save_every = 0;    ///< steps between checkpoints; 0: by time
-  double save_seconds = 60;
-  std::int64_t stop_after = 0;  ///< steps of this call; 0: all
+  std::int64_t save_every = 0;    ///< steps between checkpoints; 0: a minute
+  std::int64_t stop_after = 0;    ///< steps of this call; 0: all
   std::string y_label = "loss";
   std::string title;
   std::string resume_command;  ///< shown when the run is interrupted
@@ -106,5 +105,7 @@ struct StepCost {
   double validation = 0;
 };
 StepCost measure_steps(Experiment& experiment, int rounds);
+/// How many steps fit into `seconds` beside so many validations; at least 20.
+std::int64_t steps_in(double seconds, const StepCost& cost, std::int64_t validations);
 
 }  // namespace genera::zoo

@@ -39,10 +39,7 @@ std::shared_ptr<const FlowModel> trained_model(const TrainedRun& run,
 }
 
 Trained trained(const TrainedRun& run, FlowSettings settings, const FlowReadFlags& flags) {
-  if (!flags.data.empty()) {
-    settings.train.data = flags.data;
-    settings.train.smoke = false;
-  }
+  settings.train = on_data(settings.train, flags.data);
   const auto examples = [&] { return open_examples(settings); };
   Trained result{flags.data.empty() ? run.built(examples) : examples(),
                  trained_model(run, settings)};
@@ -53,14 +50,9 @@ Trained trained(const TrainedRun& run, FlowSettings settings, const FlowReadFlag
   return result;
 }
 
-std::filesystem::path path_of(const TrainedRun& run, const ReadFlags& flags,
-                              const std::string& file) {
-  return flags.out.empty() ? run.folder.path() / file : std::filesystem::path(flags.out);
-}
-
 int write_rows(const TrainedRun& run, const ReadFlags& flags, const std::string& file,
                const std::vector<std::string>& names, std::span<const float> rows) {
-  const std::filesystem::path path = path_of(run, flags, file);
+  const std::filesystem::path path = output_path(run, flags, file);
   if (path.extension() != ".csv")
     throw UsageError(
         fmt::format("--out {}: rows of numbers are written as NAME.csv", path.string()));
@@ -152,19 +144,14 @@ int run(int argc, char** argv) {
   add_flags(*train, settings);
   FlowReadFlags sampled, between, measured, scored, shown;
   between.count = 8;
-  using Body = int (*)(const TrainedRun&, const FlowSettings&, const FlowReadFlags&);
-  const auto reader = [&](const char* name, const char* help, FlowReadFlags& flags,
-                          Body body) -> Verb& {
-    return program.add_reader(
-        name, help, flags.run, flags.compute,
-        [&, body](const TrainedRun& run) { return body(run, settings, flags); });
-  };
-  add_sample_flags(reader("sample", "Draws examples from the model", sampled, sample), sampled,
-                   "Examples", "PNGs; of vectors NAME.csv, rows")
+  add_sample_flags(
+      add_reader(program, "sample", "Draws examples from the model", sampled, settings, sample),
+      sampled, "Examples", "PNGs; of vectors NAME.csv, rows")
       .option("temperature", sampled.temperature, "Deviation of z; below 1: likelier examples",
               Range{0, 100});
-  Verb& walk = reader("interpolate", "Walks between pairs of test examples in latent space",
-                      between, interpolate);
+  Verb& walk =
+      add_reader(program, "interpolate", "Walks between pairs of test examples in latent space",
+                 between, settings, interpolate);
   add_out_flag(walk, between, "File to write; default RUN/interpolation.png, of vectors .csv");
   add_data_flag(add_seed_flag(walk, between), between)
       .option("count", between.count, "Pairs of test examples, one row each", Range{1, 1e4})
@@ -172,15 +159,16 @@ int run(int argc, char** argv) {
   const auto add_draws = [](Verb& verb, FlowReadFlags& flags) {
     verb.option("draws", flags.draws, "Images: draws of the dequantisation noise", Range{1, 1e4});
   };
-  Verb& measure = reader("eval", "Measures the likelihood of the test set", measured, eval);
+  Verb& measure = add_reader(program, "eval", "Measures the likelihood of the test set", measured,
+                             settings, eval);
   add_draws(add_data_flag(add_record_flag(measure, measured), measured), measured);
-  Verb& scorer =
-      reader("score",
-             "Writes the log-likelihood of each test example, or of each row of a table, in nats "
-             "(higher: more normal)",
-             scored, score);
+  Verb& scorer = add_reader(
+      program, "score",
+      "Writes the log-likelihood of each test example, or of each row of a table, in nats "
+      "(higher: more normal)",
+      scored, settings, score);
   add_draws(add_scores_flag(add_data_flag(scorer, scored), scored), scored);
-  reader("info", "Says what a run or a checkpoint holds", shown, info);
+  add_reader(program, "info", "Says what a run or a checkpoint holds", shown, settings, info);
   return program.run(argc, argv);
 }
 

@@ -12,6 +12,22 @@ namespace {
 
 constexpr std::int64_t dequantising_couplings = 2;
 
+// What a model's name stands for, and what --layers and --logit mean when they are left to it.
+struct ModelDefaults {
+  bool images, vectors;  // what it is for
+  std::int64_t image_layers;
+  double logit;
+  std::shared_ptr<const Bijection> (*make)(const FlowShape&, const Key&);
+};
+constexpr std::int64_t vector_layers = 8;
+
+ModelDefaults defaults_of(const std::string& model) {
+  if (model == "realnvp") return {true, true, 3, 0.05, make_realnvp};
+  if (model == "glow") return {true, false, 8, 0, make_glow};
+  if (model == "maf") return {false, true, 8, 0, make_maf};
+  return {false, true, 8, 0, make_spline_flow};
+}
+
 void check_image(const FlowShape& shape) {
   const std::int64_t factor = std::int64_t{1} << shape.levels;
   if (shape.example[1] % factor != 0 || shape.example[2] % factor != 0)
@@ -74,15 +90,16 @@ void add_flags(Verb& verb, FlowSettings& s) {
 
 bool on_images(const FlowSettings& settings) {
   const bool images = names_images(settings.train.data);
-  if (settings.model == "glow") {
+  const ModelDefaults model = defaults_of(settings.model);
+  if (!model.vectors) {
     if (!images && !settings.train.smoke)
       throw UsageError(
-          fmt::format("--model glow is for images, --data {} are vectors; use "
+          fmt::format("--model {} is for images, --data {} are vectors; use "
                       "--model realnvp or --data fashion-mnist",
-                      settings.train.data));
+                      settings.model, settings.train.data));
     return true;
   }
-  if (settings.model != "realnvp" && images) throw UsageError(no_vectors(settings));
+  if (!model.images && images) throw UsageError(no_vectors(settings));
   return images;
 }
 
@@ -99,24 +116,23 @@ std::unique_ptr<Examples> open_examples(const FlowSettings& settings) {
 }
 
 std::shared_ptr<const FlowModel> make_flow(const FlowSettings& settings, const Shape& example) {
-  const bool images = example.rank() == 3, realnvp = settings.model == "realnvp";
+  const bool images = example.rank() == 3;
+  const ModelDefaults defaults = defaults_of(settings.model);
   FlowShape shape;
   shape.example = example;
-  shape.layers = settings.layers > 0 ? settings.layers : images && realnvp ? 3 : 8;
+  shape.layers = settings.layers > 0 ? settings.layers
+                 : images            ? defaults.image_layers
+                                     : vector_layers;
   shape.hidden = settings.hidden > 0 ? settings.hidden : 64;
   shape.levels = settings.levels;
   shape.bins = settings.bins;
   shape.bound = settings.bound;
   shape.linear = settings.convolution;
-  shape.logit = settings.logit >= 0 ? settings.logit : realnvp ? 0.05 : 0;
+  shape.logit = settings.logit >= 0 ? settings.logit : defaults.logit;
   shape.variational = settings.dequantisation == "variational" ? dequantising_couplings : 0;
   if (images) check_image(shape);
   const Key key = Key(settings.train.seed).fold_in(0);
-  const auto make = realnvp                    ? make_realnvp
-                    : settings.model == "glow" ? make_glow
-                    : settings.model == "maf"  ? make_maf
-                                               : make_spline_flow;
-  return std::make_shared<FlowModel>(shape, make(shape, key.fold_in(0)), key.fold_in(1));
+  return std::make_shared<FlowModel>(shape, defaults.make(shape, key.fold_in(0)), key.fold_in(1));
 }
 
 }  // namespace genera::zoo::flow

@@ -72,11 +72,7 @@ int sample(const TrainedRun& run, const GanSettings& settings, const GanReadFlag
           : samples_of(gan.generator, noise_in(flags.noise, gan.generator), options);
   if (samples.values.shape.rank() == 4 || std::filesystem::path(flags.out).extension() == ".npy")
     return finish_samples(run, flags, samples.values, samples.labels);
-  if (!flags.out.empty() && std::filesystem::path(flags.out).extension() != ".png")
-    throw UsageError(
-        fmt::format("--out {}: points are written as NAME.png or NAME.npy", flags.out));
-  const std::filesystem::path path =
-      flags.out.empty() ? run.folder.path() / "samples.png" : std::filesystem::path(flags.out);
+  const std::filesystem::path path = output_path(run, flags, "samples.png");
   if (path.extension() != ".png")
     throw UsageError(
         fmt::format("--out {}: points are written as NAME.png or NAME.npy", flags.out));
@@ -96,10 +92,7 @@ int eval(const TrainedRun& run, const GanSettings& settings, const GanReadFlags&
   Console console(flags.compute.quiet);
   const Gan gan = trained_gan(run, settings);
   GanSettings measured = settings;
-  if (!flags.data.empty()) {
-    measured.train.data = flags.data;
-    measured.train.smoke = false;
-  }
+  measured.train = on_data(settings.train, flags.data);
   const auto examples = open_examples(measured);
   const auto others = split_list(flags.compare);
   examples->prepare(console);
@@ -149,34 +142,29 @@ int run(int argc, char** argv) {
   add_flags(program.add_train(settings.train, make), settings);
   GanReadFlags sampled, between, measured, shown;
   between.count = 8;
-  using Body = int (*)(const TrainedRun&, const GanSettings&, const GanReadFlags&);
-  const auto reader = [&](const char* name, const char* help, GanReadFlags& flags,
-                          Body body) -> Verb& {
-    return program.add_reader(
-        name, help, flags.run, flags.compute,
-        [&, body](const TrainedRun& run) { return body(run, settings, flags); });
-  };
   const char* class_help = "Of a conditional model: the class of all samples; -1: each in turn";
-  add_sample_flags(reader("sample", "Draws samples from the generator", sampled, sample), sampled,
-                   "Samples")
+  add_sample_flags(
+      add_reader(program, "sample", "Draws samples from the generator", sampled, settings, sample),
+      sampled, "Samples")
       .option("label", sampled.label, class_help, Range{-1, 1e9})
       .option("noise", sampled.noise,
               "Points of the latent space in place of --count and --seed: an .npy file, f32 (N,Z)");
-  Verb& walk =
-      reader("interpolate", "Walks between points of the latent space", between, interpolate);
+  Verb& walk = add_reader(program, "interpolate", "Walks between points of the latent space",
+                          between, settings, interpolate);
   add_out_flag(walk, between, "PNG file to write; default RUN/interpolation.png");
   add_seed_flag(walk, between)
       .option("count", between.count, "Walks, one row each", Range{1, 1e4})
       .option("steps", between.steps, "Samples of a walk", Range{1, 1e3})
       .option("label", between.label, class_help, Range{-1, 1e9});
   Verb& measure =
-      reader("eval", "Measures samples against the test set, beside references", measured, eval);
+      add_reader(program, "eval", "Measures samples against the test set, beside references",
+                 measured, settings, eval);
   add_data_flag(add_record_flag(measure, measured), measured)
       .option(
           "compare", measured.compare,
           "Samples of others to measure too: .npy files or folders of PNGs, with commas between",
           Kept::nowhere);
-  reader("info", "Says what a run or a checkpoint holds", shown, info);
+  add_reader(program, "info", "Says what a run or a checkpoint holds", shown, settings, info);
   return program.run(argc, argv);
 }
 

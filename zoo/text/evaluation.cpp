@@ -193,10 +193,6 @@ std::vector<LineScore> line_scores(const LanguageModel& model, const Tokenizer& 
   return scores;
 }
 
-double mean_loss(const std::vector<double>& losses) {
-  return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
-}
-
 std::vector<Figure> figures(const std::vector<double>& losses, std::string_view text,
                             std::int64_t block, const std::string& protocol) {
   std::vector<double> blocks;  // mean loss of each whole block
@@ -206,7 +202,7 @@ std::vector<Figure> figures(const std::vector<double>& losses, std::string_view 
                                      losses.begin() + static_cast<std::ptrdiff_t>(at) + block,
                                      0.0) /
                      static_cast<double>(block));
-  const double mean = mean_loss(losses);
+  const double mean = mean_of(losses);
   const double error =
       blocks.size() > 1 ? mean_figure("", blocks, "", "").standard_error : std::abs(mean);
   const auto count = static_cast<double>(losses.size());

@@ -40,9 +40,6 @@ struct LineScore {
 std::vector<LineScore> line_scores(const LanguageModel& model, const Tokenizer& tokenizer,
                                    std::string_view text);
 
-/// The mean of `losses`.
-double mean_loss(const std::vector<double>& losses);
-
 /// nats_per_char, bits_per_char, bits_per_byte and perplexity (of a token) of a text with these
 /// losses. The standard errors are from blocks of `block` tokens, which depend on each other little.
 std::vector<Figure> figures(const std::vector<double>& losses, std::string_view text,

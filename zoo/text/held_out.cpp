@@ -34,7 +34,7 @@ Continued continued(const Tokenizer& tokenizer, std::string_view before, std::st
 double validation_loss(const LanguageModel& model, const Tokenizer& tokenizer,
                        const TextData& text) {
   const auto [tokens, first] = continued(tokenizer, text.train(), text.validation());
-  return mean_loss(token_losses(model, tokens, first, {.most = 16384}));
+  return mean_of(token_losses(model, tokens, first, {.most = 16384}));
 }
 
 std::vector<Figure> test_figures(const LanguageModel& model, const Tokenizer& tokenizer,

@@ -20,7 +20,7 @@ NgramExperiment::NgramExperiment(const TextSettings& settings)
 NamedTensors NgramExperiment::step(const StepInfo&) {
   constexpr std::size_t most = 4096;
   const std::size_t first = counted_.size() > most ? counted_.size() - most : 1;
-  const double loss = mean_loss(token_losses(model_, counted_, first));
+  const double loss = mean_of(token_losses(model_, counted_, first));
   return {{"loss", full({}, loss)}};
 }
 

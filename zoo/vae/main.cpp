@@ -138,43 +138,40 @@ int run(int argc, char** argv) {
   VaeReadFlags sampled, rebuilt, between, measured, scored, shown;
   rebuilt.count = 48;
   between.count = 8;
-  using Body = int (*)(const TrainedRun&, const VaeSettings&, const VaeReadFlags&);
-  const auto reader = [&](const char* name, const char* help, VaeReadFlags& flags,
-                          Body body) -> Verb& {
-    return program.add_reader(
-        name, help, flags.run, flags.compute,
-        [&, body](const TrainedRun& run) { return body(run, settings, flags); });
-  };
-  add_sample_flags(reader("sample", "Draws images from the model", sampled, sample), sampled)
+  add_sample_flags(
+      add_reader(program, "sample", "Draws images from the model", sampled, settings, sample),
+      sampled)
       .flag("draws", sampled.draws, "Draw each pixel from p(x|z) instead of showing its mean",
             Kept::in_config)
       .option("label", sampled.label, "cvae: the label of all samples; -1: each in turn",
               Range{-1, 1e9});
-  Verb& rebuild =
-      reader("reconstruct", "Shows test images and their reconstructions", rebuilt, reconstruct);
+  Verb& rebuild = add_reader(program, "reconstruct", "Shows test images and their reconstructions",
+                             rebuilt, settings, reconstruct);
   add_out_flag(rebuild, rebuilt, "PNG file to write; default RUN/reconstructions.png");
   add_data_flag(add_seed_flag(rebuild, rebuilt), rebuilt)
       .option("count", rebuilt.count, "Test images", Range{1, 1e5})
       .option("columns", rebuilt.columns, "Images in a row; 0: 12", Range{0, 1e4});
-  Verb& walk = reader("interpolate", "Walks between pairs of test images", between, interpolate);
+  Verb& walk = add_reader(program, "interpolate", "Walks between pairs of test images", between,
+                          settings, interpolate);
   add_out_flag(walk, between, "PNG file to write; default RUN/interpolation.png");
   add_data_flag(add_seed_flag(walk, between), between)
       .option("count", between.count, "Pairs of test images, one row each", Range{1, 1e4})
       .option("steps", between.steps, "Decoded points of a row", Range{1, 1e3})
       .choice("path", between.path, {"spherical", "linear"}, "The way through the latent space");
-  Verb& measure = reader("eval", "Measures the bounds on the test set", measured, eval);
+  Verb& measure =
+      add_reader(program, "eval", "Measures the bounds on the test set", measured, settings, eval);
   add_data_flag(add_record_flag(measure, measured), measured)
       .option("iwae", measured.iwae, "Draws of the importance-weighted bound; 0: none",
               Range{0, 1e6});
   Verb& rate =
-      reader("score",
-             "Writes a lower bound on the log-likelihood of each test image, in nats (higher: "
-             "more normal)",
-             scored, score);
+      add_reader(program, "score",
+                 "Writes a lower bound on the log-likelihood of each test image, in nats (higher: "
+                 "more normal)",
+                 scored, settings, score);
   add_scores_flag(add_data_flag(rate, scored), scored)
       .option("iwae", scored.iwae, "Draws of the importance-weighted bound; 0: the ELBO",
               Range{0, 1e6});
-  reader("info", "Says what a run or a checkpoint holds", shown, info);
+  add_reader(program, "info", "Says what a run or a checkpoint holds", shown, settings, info);
   return program.run(argc, argv);
 }
 
