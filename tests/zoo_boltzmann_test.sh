@@ -21,6 +21,8 @@ declare -A flags=(
   [visible]='--model visible --training exact'
   [drawn]='--model visible'
 )
+check "validations that take all the time" gives 0 train --smoke --time 1s --hidden 24 --validations 10000 --out hurried
+check "are warned of" says 'fewer --validations leave more of it to the training'
 for name in "${!flags[@]}"; do
   # shellcheck disable=SC2086
   check "train $name" gives 0 "${tiny[@]}" ${flags[$name]} --out "$name"

@@ -62,6 +62,12 @@ check "interpolation of images" gives 0 interpolate glow --count 2 --steps 4 --o
 check "is a PNG" png walk.png
 check "interpolation of rows" gives 0 interpolate maf --count 2 --steps 4 --out walk.csv
 check "is a table" test "$(wc -l <walk.csv)" -eq 9
+check "rows are no picture" gives 2 interpolate maf --out rows.png
+check "the error says what they are" says 'rows of numbers are written as NAME.csv'
+check "nor a folder" gives 2 sample maf --out rows-folder
+check "--smoke leaves named images alone" gives 0 train "${images[@]}" --steps 1 --model glow --data nowhere --out unread
+check "and says so" says '--data nowhere is not read'
+check "a density is read" without 'is not read' <("$program" train "${vectors[@]}" --steps 1 --data rings --out is-read 2>&1)
 check "scores of another table" gives 0 score maf --data table.csv --out other.csv
 check "one for each row" test "$(wc -l <other.csv)" -eq 201
 head -3 table.csv >few.csv

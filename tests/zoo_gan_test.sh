@@ -74,6 +74,10 @@ check "the truth beside it" prints '^the mixture *25.000 *0.9'
 check "a picture of points" gives 0 sample grid --count 100
 check "is a PNG" png "$(cat out)"
 check "points as an array" gives 0 sample grid --count 100 --out points.npy
+check "a smoke run of the grid" gives 0 train --smoke --data grid --plan
+check "is short" prints '^steps  *234 '
+check "points are no table" gives 2 sample grid --out points.csv
+check "the error says what they are" says 'points are written as NAME.png or NAME.npy'
 check "no conditional grid" gives 2 "${grid[@]}" --conditional --out never
 check "no convolutions of points" gives 2 "${grid[@]}" --network conv --out never
 check "no packed penalty" gives 2 "${grid[@]}" --model wgan-gp --pack 2 --out never

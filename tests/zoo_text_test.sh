@@ -128,6 +128,13 @@ check "bytes are bytes" gives 0 train --data ./noise --tokenizer byte --model ng
 check "no folder for what failed" test ! -e never
 check "a character that the model does not know" gives 3 sample gpt --prompt 'é'
 check "is named" says 'tokenizer byte'
+printf 'the king\n\nthe \303\251\n' >odd-line
+check "one in a line" gives 3 score gpt odd-line
+check "is named with the line" says 'line 3: the character'
+check "a text is no model" gives 3 sample short
+check "the error says what is" says "9 bytes are no model that is known here (.gguf, .safetensors, or llama2.c's .bin)"
+check "a folder without a model" gives 3 sample collection
+check "the error says what a folder holds" says 'neither a run folder, which has a config.toml, nor a Hugging Face folder'
 check "before the prompt is shown" test ! -s out
 
 # --- Other programs' models ------------------------------------------------------------------------------------

@@ -80,11 +80,19 @@ def figure_text(name, records):
     return f"`{name}` {values} {figures[0]['unit']}".rstrip()
 
 
+def references(name, metrics):
+    """The same figure of what was measured beside the model, as `train.frechet`; "" where nothing was."""
+    others = [f"{key.removesuffix('.' + name)} {one['value']:.2f}" for key, one in metrics.items() if key.endswith("." + name)]
+    return f"beside it: {', '.join(others)}" if others else ""
+
+
 def figures_cell(records):
     first = records[0]["metrics"]
     headline = next(name for name in HEADLINES if name in first)
     beside = [name for name in HEADLINES[headline] if name in first]
     lines = [figure_text(name, records) for name in [headline, *beside]]
+    if shown := references(headline, first):
+        lines.insert(1, shown)
     links = ", ".join(f"[{record['seed']}](results/{record['stem']}.json)" for record in records)
     lines.append(f"seed{'s' if len(records) > 1 else ''} {links}; {first[headline]['protocol']}")
     return "<br>".join(lines)
@@ -103,6 +111,12 @@ def picture_cell(stem):
     return f'<img src="results/{picture.name}" width="240" alt="Samples of {html.escape(stem)}">' if picture.exists() else ""
 
 
+def flag_set(flags):
+    """Flags without regard to their order; the seed and the threads are the record's own."""
+    named = re.sub(r"--(seed|threads) \S+", "", flags)
+    return {" ".join(flag.split()) for flag in named.split("--") if flag.strip()}
+
+
 def row(wanted, paper, published):
     records = []
     for stem in wanted.stems():
@@ -111,6 +125,10 @@ def row(wanted, paper, published):
     flags = records[0]["command"].split(" train ")[1] if records else wanted.flags
     if any(record["model"] != wanted.model for record in records):
         sys.exit(f"zoo/figures.py: zoo/results holds another model than {wanted.model} as {wanted.name}")
+    for record in records:
+        if flag_set(record["command"].split(" train ")[1]) != flag_set(wanted.flags):
+            sys.exit(f"zoo/figures.py: zoo/results/{record['stem']}.json was made by {record['command']}, "
+                     f"zoo/records.txt says {wanted.flags}")
     model = f"**{wanted.model}**<br>`{shown_flags(flags)}`"
     cells = [figures_cell(records), time_cell(records)] if records else ["no record yet", ""]
     cells = [model, paper, *cells, published, picture_cell(wanted.stems()[0])]

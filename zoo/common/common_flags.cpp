@@ -37,7 +37,10 @@ void add_train_flags(Verb& verb, TrainFlags& flags, const DataWords& words) {
       .option("config", flags.config, "TOML file with values for these flags", Kept::nowhere)
       .option("resume", flags.resume,
               "Continue the run in this folder (or from one of its checkpoints)", Kept::nowhere)
-      .option("epochs", flags.epochs, "Passes over the training " + words.items, Range{1, 1e9})
+      .option("epochs", flags.epochs,
+              "Passes over the training " + words.items +
+                  "; where neither --steps nor --time is given, the model's own number",
+              Range{1, 1e9})
       .option("steps", flags.steps, "Training steps", Range{1, 1e12})
       .option("time", flags.time, "Train as many steps as fit into this time: 90s, 2m, 1h30m")
       .exclusive({"epochs", "steps", "time"})

@@ -154,6 +154,15 @@ std::string config_of(Verb& verb, const Trainable& trainable, const TrainFlags& 
   return verb.resolved();
 }
 
+// A smoke run reads no files of images or texts; whoever names some should not think that they were tried.
+void warn_of_unread(const Verb& verb, const Trainable& trainable, const TrainFlags& flags,
+                    Console& console) {
+  const std::string read = plain_name(trainable.data_name());
+  if (flags.smoke && verb.source("data") == Source::flag && read != plain_name(flags.data))
+    console.warn(fmt::format("--smoke trains on generated data, {}: --data {} is not read", read,
+                             flags.data));
+}
+
 void warn_of_existing(const std::string& out, Console& console) {
   std::error_code error;
   if (!out.empty() && std::filesystem::exists(out, error))
@@ -193,6 +202,7 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
   Console console(flags.compute.quiet);
   const std::unique_ptr<Trainable> trainable = make();
   TrainingOptions options = training_options(program, *trainable, flags);
+  warn_of_unread(verb, *trainable, flags, console);
   if (flags.plan) {
     warn_of_existing(flags.out, console);
     return print_plan(*trainable, flags, options);

@@ -175,6 +175,12 @@ void Loop::fix_steps(const std::function<void(std::int64_t)>& tell) {
       measured_steps, static_cast<std::int64_t>(left / std::max(cost.step, 1e-7)));
   console_.note(fmt::format("{:.2f} ms a step: {} steps fit into {}", cost.step * 1e3,
                             options_.steps, duration_text(options_.seconds)));
+  if (left < options_.seconds / 2)
+    console_.warn(
+        fmt::format("of {}, {} validations take {}: fewer --validations leave more of it "
+                    "to the training",
+                    duration_text(options_.seconds), options_.validations,
+                    duration_text(options_.seconds - left)));
   fix_config_ = [tell, steps = options_.steps] { tell(steps); };
   write("config.toml", fix_config_);
 }

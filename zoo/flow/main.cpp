@@ -59,6 +59,9 @@ std::filesystem::path path_of(const TrainedRun& run, const ReadFlags& flags,
 int write_rows(const TrainedRun& run, const ReadFlags& flags, const std::string& file,
                const std::vector<std::string>& names, std::span<const float> rows) {
   const std::filesystem::path path = path_of(run, flags, file);
+  if (path.extension() != ".csv")
+    throw UsageError(
+        fmt::format("--out {}: rows of numbers are written as NAME.csv", path.string()));
   write_text(path, csv_text(names, {rows.begin(), rows.end()}));
   return finish_file(flags, path);
 }
@@ -155,7 +158,7 @@ int run(int argc, char** argv) {
         [&, body](const TrainedRun& run) { return body(run, settings, flags); });
   };
   add_sample_flags(reader("sample", "Draws examples from the model", sampled, sample), sampled,
-                   "Examples")
+                   "Examples", "PNGs; of vectors NAME.csv, rows")
       .option("temperature", sampled.temperature, "Deviation of z; below 1: likelier examples",
               Range{0, 100});
   Verb& walk = reader("interpolate", "Walks between pairs of test examples in latent space",

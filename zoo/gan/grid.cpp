@@ -19,7 +19,7 @@ constexpr std::int64_t modes = grid_side * grid_side;
 constexpr std::int64_t points_at_once = 2500;  // of one figure, as published
 constexpr int repeats = 10;
 // An epoch means nothing where examples are drawn anew for ever; published runs say 100,000 points.
-constexpr std::int64_t epoch_points = 100'000;
+constexpr std::int64_t epoch_points = 100'000, smoke_points = 10'000;
 
 double coordinate(std::int64_t index) {
   return grid_spacing * (static_cast<double>(index) - (grid_side - 1) / 2.0);
@@ -33,7 +33,9 @@ std::int64_t nearest_index(float value) {
 class GridExamples : public Examples {
  public:
   explicit GridExamples(const TrainFlags& flags)
-      : batch_(flags.batch), key_(Key(flags.seed).fold_in(1)) {}
+      : batch_(flags.batch),
+        key_(Key(flags.seed).fold_in(1)),
+        epoch_(flags.smoke ? smoke_points : epoch_points) {}
 
   Shape example() const override { return {2}; }
   std::int64_t classes() const override { return 0; }
@@ -42,7 +44,7 @@ class GridExamples : public Examples {
     return fmt::format("generated:{}x{}:{}:{}", grid_side, grid_side, grid_spacing, grid_deviation);
   }
   std::int64_t batches_per_epoch() const override {
-    return std::max<std::int64_t>(1, epoch_points / batch_);
+    return std::max<std::int64_t>(1, epoch_ / batch_);
   }
   RealBatch batch(std::int64_t index) override {
     return {grid_points(key_.fold_in(static_cast<std::uint64_t>(index)), batch_), {}};
@@ -96,6 +98,7 @@ class GridExamples : public Examples {
 
   std::int64_t batch_;
   Key key_;
+  std::int64_t epoch_;
 };
 
 }  // namespace

@@ -74,6 +74,9 @@ int sample(const TrainedRun& run, const GanSettings& settings, const GanReadFlag
     return finish_samples(run, flags, samples.values, samples.labels);
   const std::filesystem::path path =
       flags.out.empty() ? run.folder.path() / "samples.png" : std::filesystem::path(flags.out);
+  if (path.extension() != ".png")
+    throw UsageError(
+        fmt::format("--out {}: points are written as NAME.png or NAME.npy", flags.out));
   write_samples_picture(path, samples, flags.columns, run.recipe);
   return finish_file(flags, path);
 }

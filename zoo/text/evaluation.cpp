@@ -141,6 +141,15 @@ std::vector<Token> line_tokens(const Tokenizer& tokenizer, const std::string& li
   return tokens;
 }
 
+std::vector<Token> numbered_line_tokens(const Tokenizer& tokenizer, const std::string& line,
+                                        std::int64_t number) {
+  try {
+    return line_tokens(tokenizer, line);
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("line {}: {}", number, error.what()));
+  }
+}
+
 }  // namespace
 
 std::int64_t least_context(const LanguageModel& model) {
@@ -159,12 +168,12 @@ std::vector<double> token_losses(const LanguageModel& model, const std::vector<T
 std::vector<LineScore> line_scores(const LanguageModel& model, const Tokenizer& tokenizer,
                                    std::string_view text) {
   std::vector<LineScore> scores;
-  while (!text.empty()) {
+  for (std::int64_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string line(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty()) continue;
-    const std::vector<Token> tokens = line_tokens(tokenizer, line);
+    const std::vector<Token> tokens = numbered_line_tokens(tokenizer, line, number);
     const std::int64_t limit = model.context_limit(), length = std::ssize(tokens) - 1;
     double nats = 0;
     if (limit > 0 && length > limit) {

@@ -68,6 +68,13 @@ Opened open_path(Program& program, const Verb& verb, const TextSettings& setting
   }
   if (!flags.tokenizer.empty())
     throw UsageError("--tokenizer: a run has its own; it is for another program's model");
+  std::error_code ignored;
+  const std::filesystem::path path = flags.run;
+  if (std::filesystem::is_directory(path, ignored) &&
+      !std::filesystem::exists(path / "config.toml"))
+    throw DataError(flags.run +
+                    " is neither a run folder, which has a config.toml, nor a Hugging Face folder, "
+                    "which has a config.json; of other models name the file");
   TrainedRun run = program.open(flags.run, verb);
   return {trained_text(run, settings), run, ""};
 }

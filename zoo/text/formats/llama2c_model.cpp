@@ -84,6 +84,10 @@ class Llama2cWeights : public Weights {
 
 Header read_header(const io::BinaryFile& file) {
   Header header{};
+  if (file.size() < std::int64_t{sizeof header})
+    file.fail(0, fmt::format("{} bytes are no model that is known here (.gguf, .safetensors, or "
+                             "llama2.c's .bin)",
+                             file.size()));
   const std::vector<std::byte> bytes = file.read(0, sizeof header);
   std::memcpy(header.data(), bytes.data(), sizeof header);
   if (header[0] == 0x616b3432)  // "ak42"
