@@ -20,7 +20,7 @@ constexpr std::int64_t kLeastTiles = 64;
 constexpr std::int64_t kMostTiles = 256;
 // Tasks, for the threads, and floats of all chunks' sums.
 constexpr std::int64_t kTasks = 8;
-constexpr std::int64_t kChunkBudget = 1024 * 1024;
+constexpr std::int64_t kChunkBudget = 1280 * 1024;
 
 // Below so many multiply-adds a second thread costs more than it gives.
 constexpr std::int64_t kSerialWork = 128 * 1024;
@@ -127,10 +127,12 @@ void ConvWinogradWeight::make_blocks() {
   blocks_ = ceil_div(rows, block_rows_);
   const std::int64_t most =
       std::max<std::int64_t>(1, kChunkBudget / (shape_.groups * chunk_floats()));
+  // An even number of tasks, which two threads share alike.
   const std::int64_t parts = shape_.groups * point_parts_ * panel_parts_;
-  chunks_ = std::min({ceil_div(kTasks, parts), blocks_, most});
-  if (chunks_ * parts < kTasks) {
-    panel_parts_ = std::min(source_panels(), panel_parts_ * ceil_div(kTasks, chunks_ * parts));
+  chunks_ = std::min({round_up(ceil_div(kTasks, parts), parts % 2 + 1), blocks_, most});
+  if (chunks_ * parts < kTasks || chunks_ * parts % 2 != 0) {
+    const std::int64_t wanted = ceil_div(kTasks, chunks_ * shape_.groups * point_parts_);
+    panel_parts_ = std::min(source_panels(), round_up(std::max(panel_parts_, wanted), 2));
   }
 }
 
