@@ -58,22 +58,31 @@ bool runs_on_host(const PrimitiveStep& step) {
 
 VulkanExecutable::VulkanExecutable(Context& context, std::shared_ptr<const Plan> plan)
     : context_(context), plan_(std::move(plan)), same_memory_(shared_memory(*plan_)) {
+  std::uint64_t work = 0;
+  bool on_device = true, any_command = false;
   for (const PlanStep& step : plan_->steps) {
     const bool on_host = step.kind == PlanStep::Kind::primitive && runs_on_host(step.primitive);
     if (!on_host) check_operands(step);
     steps_.push_back(on_host ? Step{{}, {}, true} : compile(step));
+    work += static_cast<std::uint64_t>(step.flops + step.bytes);
+    on_device &= !on_host;
+    any_command |= !steps_.back().commands.empty();
   }
+  keepable_ = on_device && any_command && work <= context_.device.limits().segment_work;
   if (!checked_.empty()) status_ = as_address(context_.allocate(checked_.size() * status_bytes));
   if (!plan_->scalars.empty())
-    scalars_ = as_address(context_.allocate(plan_->scalars.size() * 4 * sizeof(std::uint32_t)));
+    for (Address& scalars : scalars_)
+      scalars = as_address(context_.allocate(plan_->scalars.size() * 4 * sizeof(std::uint32_t)));
 }
 
 VulkanExecutable::~VulkanExecutable() {
   if (status_) context_.allocator.release(status_);
-  if (scalars_) context_.allocator.release(scalars_);
+  for (const Address scalars : scalars_)
+    if (scalars) context_.allocator.release(scalars);
   try {
     context_.recorder.finish("the end of a plan");  // its pipelines may be in use
-  } catch (const Error&) {                          // a lost device uses nothing
+    for (KeptRun& run : kept_) context_.recorder.release(run.recording);
+  } catch (const Error&) {  // a lost device uses nothing
   }
 }
 
@@ -121,7 +130,8 @@ VulkanExecutable::Command VulkanExecutable::compile(const Dispatch& dispatch) {
   for (const BufferUse& use : dispatch.uses)
     if (use.buffer == BufferUse::scratch)
       scratch_bytes_ = std::max(scratch_bytes_, static_cast<std::uint64_t>(use.offset + use.bytes));
-  return {context_.pipelines.get(dispatch.text, dispatch.uses.size()), dispatch.uses,
+  return {context_.pipelines.get(text_on(context_.device.limits(), dispatch), dispatch.uses.size()),
+          dispatch.uses,
           static_cast<std::uint32_t>(std::min<std::int64_t>(
               dispatch.groups, std::int64_t{context_.device.limits().groups}))};
 }
@@ -135,7 +145,7 @@ void VulkanExecutable::upload_scalars(std::span<const ScalarBinding> scalars) {
                  {std::bit_cast<std::uint32_t>(static_cast<float>(scalar.floating)),
                   static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32), 0u});
   }
-  context_.recorder.upload(scalars_, words.data(), words.size() * sizeof(std::uint32_t));
+  context_.recorder.upload(scalars_[turn_], words.data(), words.size() * sizeof(std::uint32_t));
 }
 
 void VulkanExecutable::record(const Command& command, std::span<void* const> addresses) {
@@ -149,7 +159,7 @@ void VulkanExecutable::record(const Command& command, std::span<void* const> add
           static_cast<std::uint64_t>(plan_->buffers[static_cast<std::size_t>(use.buffer)].bytes);
       if (context_.device.limits().red_zones) bytes = RedZones::with_zone(bytes);
     } else if (use.buffer == BufferUse::scalars) {
-      address = scalars_;
+      address = scalars_[turn_];
       bytes = plan_->scalars.size() * 4 * sizeof(std::uint32_t);
     } else if (use.buffer == BufferUse::status) {
       address = status_ + static_cast<std::uint64_t>(use.offset);
@@ -199,10 +209,39 @@ void VulkanExecutable::run_on_host(const PlanStep& step, std::span<void* const> 
   }
 }
 
+/// Whether the run's commands are a function of where its values lie.
+bool VulkanExecutable::keeps_runs(const StepHook& hook) const {
+  const Limits& limits = context_.device.limits();
+  return !hook && keepable_ && (checked_.empty() || trust_indices_) && !limits.red_zones &&
+         !limits.record_always;
+}
+
+void VulkanExecutable::run_kept(std::span<void* const> addresses) {
+  Recorder& recorder = context_.recorder;
+  KeptRun& run = kept_[turn_];
+  recorder.wait_for(run.recording);
+  const Address scratch = context_.scratch(scratch_bytes_);
+  const std::uint64_t generation = context_.allocator.generation();
+  if (run.scratch != scratch || run.generation != generation ||
+      !std::ranges::equal(run.addresses, addresses)) {
+    run.addresses.clear();  // nothing is kept where recording fails
+    recorder.record(run.recording, [&] {
+      for (const Step& step : steps_)
+        for (const Command& command : step.commands) record(command, addresses);
+    });
+    run.addresses.assign(addresses.begin(), addresses.end());
+    run.scratch = scratch;
+    run.generation = generation;
+  }
+  recorder.submit(run.recording, plan_->steps.back().label);
+}
+
 void VulkanExecutable::run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
                            const StepHook& hook) {
   Recorder& recorder = context_.recorder;
+  turn_ = 1 - turn_;
   upload_scalars(scalars);
+  if (keeps_runs(hook)) return run_kept(addresses);
   for (std::size_t s = 0; s < steps_.size(); ++s) {
     const PlanStep& step = plan_->steps[s];
     if (hook) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace genera::vulkan {
 
@@ -11,14 +12,18 @@ Recorder::Recorder(Device& device) : device_(device), staging_(device) {
   pool.queueFamilyIndex = device.queue_family();
   check(device.vk().vkCreateCommandPool(device.handle(), &pool, nullptr, &pool_),
         "vkCreateCommandPool");
-  for (Slot& slot : slots_) {
-    VkCommandBufferAllocateInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO};
-    info.commandPool = pool_;
-    info.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
-    info.commandBufferCount = 1;
-    check(device.vk().vkAllocateCommandBuffers(device.handle(), &info, &slot.commands),
-          "vkAllocateCommandBuffers");
-  }
+  for (Slot& slot : slots_) slot.commands = new_commands();
+}
+
+VkCommandBuffer Recorder::new_commands() {
+  VkCommandBufferAllocateInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO};
+  info.commandPool = pool_;
+  info.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
+  info.commandBufferCount = 1;
+  VkCommandBuffer commands = VK_NULL_HANDLE;
+  check(device_.vk().vkAllocateCommandBuffers(device_.handle(), &info, &commands),
+        "vkAllocateCommandBuffers");
+  return commands;
 }
 
 Recorder::~Recorder() {
@@ -26,20 +31,23 @@ Recorder::~Recorder() {
   device_.vk().vkDestroyCommandPool(device_.handle(), pool_, nullptr);
 }
 
+void Recorder::throttle(Tick tick) {
+  if (tick == 0 || device_.done(tick)) return;
+  device_.wait(tick);
+  ++counters_.throttles;
+}
+
 VkCommandBuffer Recorder::open() {
-  Slot& slot = slots_[slot_];
-  if (recording_) return slot.commands;
-  if (slot.tick > 0 && !device_.done(slot.tick)) {
-    device_.wait(slot.tick);
-    ++counters_.throttles;
-  }
+  if (target_) return target_;
+  const Slot& slot = slots_[slot_];
+  throttle(slot.tick);
   if (device_.done(device_.latest())) staging_.reset();
   VkCommandBufferBeginInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   info.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
   check(device_.vk().vkBeginCommandBuffer(slot.commands, &info), "vkBeginCommandBuffer");
-  recording_ = true;
-  barrier(false);
-  return slot.commands;
+  target_ = slot.commands;
+  bound_ = {};
+  return target_;
 }
 
 void Recorder::barrier(bool to_host) {
@@ -52,23 +60,51 @@ void Recorder::barrier(bool to_host) {
   VkDependencyInfo info{VK_STRUCTURE_TYPE_DEPENDENCY_INFO};
   info.memoryBarrierCount = 1;
   info.pMemoryBarriers = &all;
-  device_.vk().vkCmdPipelineBarrier2(slots_[slot_].commands, &info);
-  hazards_.clear();
+  device_.vk().vkCmdPipelineBarrier2(target_, &info);
+  if (!to_host) hazards_.clear();
   ++counters_.barriers;
 }
 
 /// A barrier where the next command needs one.
 void Recorder::order(const std::vector<Access>& accesses) {
   open();
-  if (device_.limits().barrier_always || hazards_.conflict(accesses)) barrier(false);
+  constexpr std::size_t many = 1024;  // rather a barrier than a longer search
+  if (device_.limits().barrier_always || hazards_.size() > many || hazards_.conflict(accesses))
+    barrier(false);
   hazards_.note(accesses);
+}
+
+/// Records what of this is not bound yet.
+void Recorder::bind(const Pipeline& pipeline, std::span<const VkDescriptorBufferInfo> ranges) {
+  const VolkDeviceTable& vk = device_.vk();
+  if (bound_.pipeline != pipeline.handle())
+    vk.vkCmdBindPipeline(target_, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle());
+  const bool same_layout = bound_.layout == pipeline.layout();
+  bound_.pipeline = pipeline.handle();
+  bound_.layout = pipeline.layout();
+  std::array<VkWriteDescriptorSet, most_bindings> writes;
+  std::uint32_t count = 0;
+  for (std::size_t b = 0; b < ranges.size(); ++b) {
+    VkDescriptorBufferInfo& bound = bound_.ranges[b];
+    const VkDescriptorBufferInfo& wanted = ranges[b];
+    if (same_layout && bound.buffer == wanted.buffer && bound.offset == wanted.offset &&
+        bound.range == wanted.range)
+      continue;
+    bound = wanted;
+    VkWriteDescriptorSet& write = writes[count++] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET};
+    write.dstBinding = static_cast<std::uint32_t>(b);
+    write.descriptorCount = 1;
+    write.descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    write.pBufferInfo = &bound;
+  }
+  if (count > 0)
+    vk.vkCmdPushDescriptorSetKHR(target_, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout(), 0,
+                                 count, writes.data());
 }
 
 void Recorder::dispatch(const Pipeline& pipeline, std::span<const Binding> bindings,
                         std::uint32_t groups) {
-  constexpr std::size_t most = 32;
-  std::array<VkDescriptorBufferInfo, most> ranges;
-  std::array<VkWriteDescriptorSet, most> writes;
+  std::array<VkDescriptorBufferInfo, most_bindings> ranges;
   accesses_.clear();
   for (std::size_t b = 0; b < bindings.size(); ++b) {
     const Binding& binding = bindings[b];
@@ -76,22 +112,12 @@ void Recorder::dispatch(const Pipeline& pipeline, std::span<const Binding> bindi
     // Ranges are whole words: what lies behind the last element of a slice is padding.
     const std::uint64_t bytes = std::max<std::uint64_t>((binding.bytes + 3) / 4 * 4, 4);
     ranges[b] = {place.buffer, place.offset, bytes};
-    writes[b] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET};
-    writes[b].dstBinding = static_cast<std::uint32_t>(b);
-    writes[b].descriptorCount = 1;
-    writes[b].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-    writes[b].pBufferInfo = &ranges[b];
     if (binding.reads) accesses_.push_back({binding.address, bytes, false});
     if (binding.writes) accesses_.push_back({binding.address, bytes, true});
   }
   order(accesses_);
-  const VkCommandBuffer commands = slots_[slot_].commands;
-  const VolkDeviceTable& vk = device_.vk();
-  vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle());
-  if (!bindings.empty())
-    vk.vkCmdPushDescriptorSetKHR(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout(), 0,
-                                 static_cast<std::uint32_t>(bindings.size()), writes.data());
-  vk.vkCmdDispatch(commands, groups, 1, 1);
+  bind(pipeline, {ranges.data(), bindings.size()});
+  device_.vk().vkCmdDispatch(target_, groups, 1, 1);
   ++counters_.dispatches;
 }
 
@@ -100,7 +126,7 @@ void Recorder::fill(Address to, std::uint32_t word, std::uint64_t bytes) {
   accesses_.assign({{to, bytes, true}});
   order(accesses_);
   const Place place = allocator_->place(to);
-  device_.vk().vkCmdFillBuffer(slots_[slot_].commands, place.buffer, place.offset, bytes, word);
+  device_.vk().vkCmdFillBuffer(target_, place.buffer, place.offset, bytes, word);
 }
 
 void Recorder::copy(Address to, Address from, std::uint64_t bytes) {
@@ -109,7 +135,7 @@ void Recorder::copy(Address to, Address from, std::uint64_t bytes) {
   order(accesses_);
   const Place source = allocator_->place(from), target = allocator_->place(to);
   const VkBufferCopy region{source.offset, target.offset, bytes};
-  device_.vk().vkCmdCopyBuffer(slots_[slot_].commands, source.buffer, target.buffer, 1, &region);
+  device_.vk().vkCmdCopyBuffer(target_, source.buffer, target.buffer, 1, &region);
 }
 
 /// Some room in the staging buffer, after waiting for some if need be.
@@ -132,8 +158,7 @@ void Recorder::upload(Address to, const void* from, std::uint64_t bytes) {
     order(accesses_);
     const Place place = allocator_->place(to);
     const VkBufferCopy region{part.offset, place.offset, part.bytes};
-    device_.vk().vkCmdCopyBuffer(slots_[slot_].commands, staging_.buffer(), place.buffer, 1,
-                                 &region);
+    device_.vk().vkCmdCopyBuffer(target_, staging_.buffer(), place.buffer, 1, &region);
     to += part.bytes;
     source += part.bytes;
     bytes -= part.bytes;
@@ -149,8 +174,7 @@ void Recorder::download(void* to, Address from, std::uint64_t bytes) {
     order(accesses_);
     const Place place = allocator_->place(from);
     const VkBufferCopy region{place.offset, part.offset, part.bytes};
-    device_.vk().vkCmdCopyBuffer(slots_[slot_].commands, place.buffer, staging_.buffer(), 1,
-                                 &region);
+    device_.vk().vkCmdCopyBuffer(target_, place.buffer, staging_.buffer(), 1, &region);
     barrier(true);
     finish("a download");
     std::memcpy(target, part.host, part.bytes);
@@ -160,16 +184,74 @@ void Recorder::download(void* to, Address from, std::uint64_t bytes) {
   }
 }
 
-void Recorder::submit(std::string_view what) {
-  if (!recording_) return;
-  Slot& slot = slots_[slot_];
-  recording_ = false;
+void Recorder::hand_over(VkCommandBuffer behind, std::string_view what) {
+  std::array<VkCommandBuffer, 2> list;
+  std::size_t count = 0;
+  if (target_) {
+    list[count++] = target_;
+    target_ = VK_NULL_HANDLE;
+    check(device_.vk().vkEndCommandBuffer(list[0]), "vkEndCommandBuffer");
+  }
+  if (behind) list[count++] = behind;
   pending_work = 0;
-  hazards_.clear();
-  check(device_.vk().vkEndCommandBuffer(slot.commands), "vkEndCommandBuffer");
-  slot.tick = device_.submit(slot.commands, what);
+  slots_[slot_].tick = device_.submit({list.data(), count}, what);
   slot_ = (slot_ + 1) % slots_.size();
   ++counters_.submissions;
+}
+
+void Recorder::submit(std::string_view what) {
+  if (target_) hand_over(VK_NULL_HANDLE, what);
+}
+
+void Recorder::record(Recording& recording, const std::function<void()>& record) {
+  const VolkDeviceTable& vk = device_.vk();
+  if (!recording.commands) recording.commands = new_commands();
+  const VkCommandBufferBeginInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+  check(vk.vkBeginCommandBuffer(recording.commands, &info), "vkBeginCommandBuffer");
+  const Counters before = counters_;
+  const VkCommandBuffer aside = std::exchange(target_, recording.commands);
+  const Hazards aside_hazards = hazards_;
+  bound_ = {};
+  const auto back = [&] {
+    target_ = aside;
+    bound_ = {};
+    recording.hazards = std::exchange(hazards_, aside_hazards);
+    recording.dispatches = counters_.dispatches - before.dispatches;
+    recording.barriers = counters_.barriers - before.barriers;
+    counters_ = before;
+  };
+  try {
+    barrier(false);
+    record();
+  } catch (...) {
+    back();
+    vk.vkResetCommandBuffer(recording.commands, 0);
+    throw;
+  }
+  back();
+  check(vk.vkEndCommandBuffer(recording.commands), "vkEndCommandBuffer");
+  ++counters_.recordings;
+  recording.tick = 0;
+}
+
+void Recorder::submit(Recording& recording, std::string_view what) {
+  hand_over(recording.commands, what);
+  if (recording.tick > 0) ++counters_.recordings_kept;
+  recording.tick = device_.latest();
+  hazards_ = recording.hazards;
+  counters_.dispatches += recording.dispatches;
+  counters_.barriers += recording.barriers;
+}
+
+void Recorder::wait_for(const Recording& recording) {
+  throttle(slots_[slot_].tick);
+  throttle(recording.tick);
+}
+
+void Recorder::release(Recording& recording) {
+  if (recording.commands)
+    device_.vk().vkFreeCommandBuffers(device_.handle(), pool_, 1, &recording.commands);
+  recording = {};
 }
 
 void Recorder::finish(std::string_view what) {
