@@ -39,6 +39,7 @@ void Allocator::destroy(Block& block) {
   device_.vk().vkDestroyBuffer(device_.handle(), block.buffer, nullptr);
   device_.vk().vkFreeMemory(device_.handle(), block.memory, nullptr);
   taken_ -= block.bytes;
+  ++generation_;
   block = {};
 }
 

@@ -40,6 +40,8 @@ class Allocator {
   std::uint64_t live_bytes() const { return live_; }
   std::uint64_t block_bytes() const { return taken_; }
   std::uint64_t driver_calls() const { return driver_calls_; }
+  /// Changes when an address may lie in another buffer than before.
+  std::uint64_t generation() const { return generation_; }
   /// Address and bytes of every slice, and of every part of a block that no slice has.
   void visit(const std::function<void(Address, std::uint64_t, bool used)>& see) const;
 
@@ -63,7 +65,7 @@ class Allocator {
   std::function<void()> finish_work_;
   mutable std::mutex mutex_;
   std::vector<Block> blocks_;  // a number stays a block's own
-  std::uint64_t live_ = 0, taken_ = 0, driver_calls_ = 0;
+  std::uint64_t live_ = 0, taken_ = 0, driver_calls_ = 0, generation_ = 0;
 };
 
 }  // namespace genera::vulkan

@@ -37,12 +37,14 @@ Address Context::scratch(std::uint64_t bytes) {
 std::string Context::report() const {
   const Counters& c = recorder.counters();
   std::string text = fmt::format(
-      "device {}\ndispatches {}\nbarriers {}\nsubmissions {}\nwaits {}\nthrottles {}\nsegments {}\n"
+      "device {}\ndispatches {}\nbarriers {}\nsubmissions {}\nrecordings {}\nrecordings_kept "
+      "{}\nwaits {}\nthrottles {}\nsegments {}\n"
       "uploaded_bytes {}\ndownloaded_bytes {}\npipelines {}\nshaders_compiled {}\n"
       "memory_bytes {}\nmemory_in_use_bytes {}\nmemory_requests {}\nvalidation_messages {}\n",
-      device.name(), c.dispatches, c.barriers, c.submissions, c.waits, c.throttles, segments,
-      c.uploaded, c.downloaded, pipelines.pipelines_made(), shaders_compiled(),
-      allocator.block_bytes(), allocator.live_bytes(), allocator.driver_calls(), device.messages());
+      device.name(), c.dispatches, c.barriers, c.submissions, c.recordings, c.recordings_kept,
+      c.waits, c.throttles, segments, c.uploaded, c.downloaded, pipelines.pipelines_made(),
+      shaders_compiled(), allocator.block_bytes(), allocator.live_bytes(), allocator.driver_calls(),
+      device.messages());
   text += "tiles " + tiles.text();
   for (const auto& [name, count] : host_steps)
     text += fmt::format("host_step {} {}\n", name, count);

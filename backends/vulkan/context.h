@@ -28,7 +28,7 @@ class Context final : public DeviceMemory {
   Recorder recorder;
   Allocator allocator;
   PipelineCache pipelines;
-  Tiles tiles;  ///< the default, or what a tuning run found on this device
+  Tiles tiles;         ///< the default, or what a tuning run found on this device
   RedZones red_zones;  ///< used where limits().red_zones says so
 
   // --- the engine's memory; calls but release() are made under graph_mutex() ---

@@ -112,18 +112,19 @@ void Device::lost(const char* call, VkResult result) {
   throw DeviceError(loss_);
 }
 
-Tick Device::submit(VkCommandBuffer commands, std::string_view what) {
+Tick Device::submit(std::span<const VkCommandBuffer> commands, std::string_view what) {
   if (!loss_.empty()) throw DeviceError(loss_);
   last_work_ = what;
-  VkCommandBufferSubmitInfo buffer{VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO};
-  buffer.commandBuffer = commands;
+  std::vector<VkCommandBufferSubmitInfo> buffers;
+  for (const VkCommandBuffer each : commands)
+    buffers.push_back({VK_STRUCTURE_TYPE_COMMAND_BUFFER_SUBMIT_INFO, nullptr, each, 0});
   VkSemaphoreSubmitInfo signal{VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO};
   signal.semaphore = timeline_;
   signal.value = submitted_ + 1;
   signal.stageMask = VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT;
   VkSubmitInfo2 info{VK_STRUCTURE_TYPE_SUBMIT_INFO_2};
-  info.commandBufferInfoCount = 1;
-  info.pCommandBufferInfos = &buffer;
+  info.commandBufferInfoCount = static_cast<std::uint32_t>(buffers.size());
+  info.pCommandBufferInfos = buffers.data();
   info.signalSemaphoreInfoCount = 1;
   info.pSignalSemaphoreInfos = &signal;
   const VkResult result = table_.vkQueueSubmit2(queue_, 1, &info, VK_NULL_HANDLE);

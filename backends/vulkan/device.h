@@ -7,6 +7,7 @@
 #include "backends/vulkan/limits.h"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,8 +38,8 @@ class Device {
   /// An index of memory types that has all of `wanted`; DeviceError where no type does.
   std::uint32_t memory_type(std::uint32_t allowed, VkMemoryPropertyFlags wanted) const;
 
-  /// Hands `commands` to the queue. DeviceError when the device is, or was, lost; `what` names the work.
-  Tick submit(VkCommandBuffer commands, std::string_view what);
+  /// Hands `commands` to the queue, in order. DeviceError when the device is, or was, lost; `what` names the work.
+  Tick submit(std::span<const VkCommandBuffer> commands, std::string_view what);
   /// Returns once the work is done.
   void wait(Tick tick);
   bool done(Tick tick) const;

@@ -5,6 +5,7 @@
 #include "backends/vulkan/context.h"
 #include "backends/vulkan/dispatch.h"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
@@ -38,11 +39,20 @@ class VulkanExecutable final : public Executable {
     std::vector<Command> commands;
     bool on_host = false;
   };
+  /// A recording of a whole run, and what it rests on.
+  struct KeptRun {
+    Recording recording;
+    std::vector<void*> addresses;
+    Address scratch = 0;
+    std::uint64_t generation = 0;
+  };
   Step compile(const PlanStep& step);
   void check_operands(const PlanStep& step) const;
   Command compile(const Dispatch& dispatch);
   void upload_scalars(std::span<const ScalarBinding> scalars);
   void record(const Command& command, std::span<void* const> addresses);
+  bool keeps_runs(const StepHook& hook) const;
+  void run_kept(std::span<void* const> addresses);
   void check_indices();
   void run_on_host(const PlanStep& step, std::span<void* const> addresses,
                    std::span<const ScalarBinding> scalars);
@@ -54,6 +64,9 @@ class VulkanExecutable final : public Executable {
   std::vector<std::size_t>
       checked_;  // steps that look for bad indices, in order; two words of status each
   bool trust_indices_ = false;
+  bool keepable_ = false;        // on the device alone, and short enough
+  std::array<KeptRun, 2> kept_;  // so that one may be under way
+  std::size_t oldest_ = 0;       // of those
   Address status_ = 0;
   Address scalars_ = 0;
   std::uint64_t scratch_bytes_ = 0;

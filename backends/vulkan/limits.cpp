@@ -34,6 +34,7 @@ void apply(Limits& limits, std::string_view word) {
     if (name == "no-bytes") return void(limits.bytes = false);
     if (name == "no-half-words") return void(limits.half_words = false);
     if (name == "barrier-always") return void(limits.barrier_always = true);
+    if (name == "record-always") return void(limits.record_always = true);
     if (name == "red-zones") return void(limits.red_zones = true);
   } else {
     const std::uint64_t value = number(word, word.substr(equals + 1));

@@ -19,11 +19,12 @@ struct Limits {
   bool keeps_nan = false;  ///< float arithmetic can be told to honour NaN, infinity and signed zero
   bool barrier_always = false;  ///< a barrier before every command: same bits, slower
   bool red_zones = false;       ///< NaN around every slice, checked after every run
+  bool record_always = false;   ///< no recording is submitted twice: same bits, slower
   std::uint64_t segment_work = std::uint64_t{1} << 62;  ///< operations and bytes of one submission
 };
 
 /// Takes away what `text` (GENERA_VULKAN_LIMITS) names, separated by commas: "no-bytes", "no-half-words", "shared=16K", "invocations=128", "groups=64",
-/// "binding=1M", "block=1M", "heap=64M", "segment=1M"; or turns on "barrier-always" or "red-zones". A limit can only become lower. ArgumentError for
+/// "binding=1M", "block=1M", "heap=64M", "segment=1M"; or turns on "barrier-always", "record-always" or "red-zones". A limit can only become lower. ArgumentError for
 /// another word.
 void lower(Limits& limits, std::string_view text);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace genera::vulkan {
 
@@ -11,14 +12,18 @@ Recorder::Recorder(Device& device) : device_(device), staging_(device) {
   pool.queueFamilyIndex = device.queue_family();
   check(device.vk().vkCreateCommandPool(device.handle(), &pool, nullptr, &pool_),
         "vkCreateCommandPool");
-  for (Slot& slot : slots_) {
-    VkCommandBufferAllocateInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO};
-    info.commandPool = pool_;
-    info.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
-    info.commandBufferCount = 1;
-    check(device.vk().vkAllocateCommandBuffers(device.handle(), &info, &slot.commands),
-          "vkAllocateCommandBuffers");
-  }
+  for (Slot& slot : slots_) slot.commands = new_commands();
+}
+
+VkCommandBuffer Recorder::new_commands() {
+  VkCommandBufferAllocateInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO};
+  info.commandPool = pool_;
+  info.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
+  info.commandBufferCount = 1;
+  VkCommandBuffer commands = VK_NULL_HANDLE;
+  check(device_.vk().vkAllocateCommandBuffers(device_.handle(), &info, &commands),
+        "vkAllocateCommandBuffers");
+  return commands;
 }
 
 Recorder::~Recorder() {
@@ -26,20 +31,25 @@ Recorder::~Recorder() {
   device_.vk().vkDestroyCommandPool(device_.handle(), pool_, nullptr);
 }
 
+void Recorder::throttle() {
+  const Tick tick = slots_[slot_].tick;
+  if (tick == 0 || device_.done(tick)) return;
+  device_.wait(tick);
+  ++counters_.throttles;
+}
+
 VkCommandBuffer Recorder::open() {
-  Slot& slot = slots_[slot_];
-  if (recording_) return slot.commands;
-  if (slot.tick > 0 && !device_.done(slot.tick)) {
-    device_.wait(slot.tick);
-    ++counters_.throttles;
-  }
+  if (target_) return target_;
+  throttle();
+  const Slot& slot = slots_[slot_];
   if (device_.done(device_.latest())) staging_.reset();
   VkCommandBufferBeginInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   info.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
   check(device_.vk().vkBeginCommandBuffer(slot.commands, &info), "vkBeginCommandBuffer");
-  recording_ = true;
+  target_ = slot.commands;
+  bound_ = VK_NULL_HANDLE;
   barrier(false);
-  return slot.commands;
+  return target_;
 }
 
 void Recorder::barrier(bool to_host) {
@@ -52,7 +62,7 @@ void Recorder::barrier(bool to_host) {
   VkDependencyInfo info{VK_STRUCTURE_TYPE_DEPENDENCY_INFO};
   info.memoryBarrierCount = 1;
   info.pMemoryBarriers = &all;
-  device_.vk().vkCmdPipelineBarrier2(slots_[slot_].commands, &info);
+  device_.vk().vkCmdPipelineBarrier2(target_, &info);
   hazards_.clear();
   ++counters_.barriers;
 }
@@ -85,13 +95,15 @@ void Recorder::dispatch(const Pipeline& pipeline, std::span<const Binding> bindi
     if (binding.writes) accesses_.push_back({binding.address, bytes, true});
   }
   order(accesses_);
-  const VkCommandBuffer commands = slots_[slot_].commands;
   const VolkDeviceTable& vk = device_.vk();
-  vk.vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle());
+  if (const VkPipeline wanted = pipeline.handle(); bound_ != wanted) {
+    vk.vkCmdBindPipeline(target_, VK_PIPELINE_BIND_POINT_COMPUTE, wanted);
+    bound_ = wanted;
+  }
   if (!bindings.empty())
-    vk.vkCmdPushDescriptorSetKHR(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout(), 0,
+    vk.vkCmdPushDescriptorSetKHR(target_, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout(), 0,
                                  static_cast<std::uint32_t>(bindings.size()), writes.data());
-  vk.vkCmdDispatch(commands, groups, 1, 1);
+  vk.vkCmdDispatch(target_, groups, 1, 1);
   ++counters_.dispatches;
 }
 
@@ -100,7 +112,7 @@ void Recorder::fill(Address to, std::uint32_t word, std::uint64_t bytes) {
   accesses_.assign({{to, bytes, true}});
   order(accesses_);
   const Place place = allocator_->place(to);
-  device_.vk().vkCmdFillBuffer(slots_[slot_].commands, place.buffer, place.offset, bytes, word);
+  device_.vk().vkCmdFillBuffer(target_, place.buffer, place.offset, bytes, word);
 }
 
 void Recorder::copy(Address to, Address from, std::uint64_t bytes) {
@@ -109,7 +121,7 @@ void Recorder::copy(Address to, Address from, std::uint64_t bytes) {
   order(accesses_);
   const Place source = allocator_->place(from), target = allocator_->place(to);
   const VkBufferCopy region{source.offset, target.offset, bytes};
-  device_.vk().vkCmdCopyBuffer(slots_[slot_].commands, source.buffer, target.buffer, 1, &region);
+  device_.vk().vkCmdCopyBuffer(target_, source.buffer, target.buffer, 1, &region);
 }
 
 /// Some room in the staging buffer, after waiting for some if need be.
@@ -132,8 +144,7 @@ void Recorder::upload(Address to, const void* from, std::uint64_t bytes) {
     order(accesses_);
     const Place place = allocator_->place(to);
     const VkBufferCopy region{part.offset, place.offset, part.bytes};
-    device_.vk().vkCmdCopyBuffer(slots_[slot_].commands, staging_.buffer(), place.buffer, 1,
-                                 &region);
+    device_.vk().vkCmdCopyBuffer(target_, staging_.buffer(), place.buffer, 1, &region);
     to += part.bytes;
     source += part.bytes;
     bytes -= part.bytes;
@@ -149,8 +160,7 @@ void Recorder::download(void* to, Address from, std::uint64_t bytes) {
     order(accesses_);
     const Place place = allocator_->place(from);
     const VkBufferCopy region{place.offset, part.offset, part.bytes};
-    device_.vk().vkCmdCopyBuffer(slots_[slot_].commands, place.buffer, staging_.buffer(), 1,
-                                 &region);
+    device_.vk().vkCmdCopyBuffer(target_, place.buffer, staging_.buffer(), 1, &region);
     barrier(true);
     finish("a download");
     std::memcpy(target, part.host, part.bytes);
@@ -160,16 +170,69 @@ void Recorder::download(void* to, Address from, std::uint64_t bytes) {
   }
 }
 
-void Recorder::submit(std::string_view what) {
-  if (!recording_) return;
-  Slot& slot = slots_[slot_];
-  recording_ = false;
+void Recorder::hand_over(VkCommandBuffer behind, std::string_view what) {
+  std::array<VkCommandBuffer, 2> list;
+  std::size_t count = 0;
+  if (target_) {
+    list[count++] = target_;
+    target_ = VK_NULL_HANDLE;
+    check(device_.vk().vkEndCommandBuffer(list[0]), "vkEndCommandBuffer");
+  }
+  if (behind) list[count++] = behind;
   pending_work = 0;
   hazards_.clear();
-  check(device_.vk().vkEndCommandBuffer(slot.commands), "vkEndCommandBuffer");
-  slot.tick = device_.submit(slot.commands, what);
+  slots_[slot_].tick = device_.submit({list.data(), count}, what);
   slot_ = (slot_ + 1) % slots_.size();
   ++counters_.submissions;
+}
+
+void Recorder::submit(std::string_view what) {
+  if (target_) hand_over(VK_NULL_HANDLE, what);
+}
+
+void Recorder::record(Recording& recording, const std::function<void()>& record) {
+  const VolkDeviceTable& vk = device_.vk();
+  if (!recording.commands) recording.commands = new_commands();
+  const VkCommandBufferBeginInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+  check(vk.vkBeginCommandBuffer(recording.commands, &info), "vkBeginCommandBuffer");
+  const Counters before = counters_;
+  const VkCommandBuffer aside = std::exchange(target_, recording.commands);
+  const Hazards aside_hazards = hazards_;
+  bound_ = VK_NULL_HANDLE;
+  const auto back = [&] {
+    target_ = aside;
+    bound_ = VK_NULL_HANDLE;
+    hazards_ = aside_hazards;
+    recording.dispatches = counters_.dispatches - before.dispatches;
+    recording.barriers = counters_.barriers - before.barriers;
+    counters_ = before;
+  };
+  try {
+    barrier(false);
+    record();
+  } catch (...) {
+    back();
+    vk.vkResetCommandBuffer(recording.commands, 0);
+    throw;
+  }
+  back();
+  check(vk.vkEndCommandBuffer(recording.commands), "vkEndCommandBuffer");
+  ++counters_.recordings;
+  recording.tick = 0;
+}
+
+void Recorder::submit(Recording& recording, std::string_view what) {
+  hand_over(recording.commands, what);
+  if (recording.tick > 0) ++counters_.recordings_kept;
+  recording.tick = device_.latest();
+  counters_.dispatches += recording.dispatches;
+  counters_.barriers += recording.barriers;
+}
+
+void Recorder::release(Recording& recording) {
+  if (recording.commands)
+    device_.vk().vkFreeCommandBuffers(device_.handle(), pool_, 1, &recording.commands);
+  recording = {};
 }
 
 void Recorder::finish(std::string_view what) {

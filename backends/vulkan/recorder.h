@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -26,9 +27,19 @@ struct Counters {
   std::uint64_t waits = 0;      ///< for work whose result or end somebody wants
   std::uint64_t throttles = 0;  ///< for room to record, with two submissions under way
   std::uint64_t uploaded = 0, downloaded = 0;  ///< bytes
+  std::uint64_t recordings = 0;                ///< made to be kept
+  std::uint64_t recordings_kept = 0;           ///< submissions of one that was made before
 };
 
-/// Two command buffers in turn. Every submission begins with a full barrier, so that whatever it uses may have been used by earlier ones.
+/// Commands that are recorded once and may be submitted again and again. Whoever keeps one knows what they rest on: the addresses, the buffers behind them
+/// (Allocator::generation()), the pipelines.
+struct Recording {
+  VkCommandBuffer commands = VK_NULL_HANDLE;
+  Tick tick = 0;  ///< of its latest submission
+  std::uint64_t dispatches = 0, barriers = 0;
+};
+
+/// Two command buffers in turn, and recordings that others keep. Every submission begins with a full barrier, so that whatever it uses may have been used by earlier ones.
 class Recorder {
  public:
   explicit Recorder(Device& device);
@@ -48,6 +59,15 @@ class Recorder {
 
   /// Hands over what was recorded, if anything; `what` names it in errors.
   void submit(std::string_view what);
+  /// Records what `record` dispatches, behind a full barrier, in place of what `recording` had. Nothing is handed over.
+  void record(Recording& recording, const std::function<void()>& record);
+  /// Hands over what was recorded for itself, then `recording`, as one submission.
+  void submit(Recording& recording, std::string_view what);
+  /// Returns when at most one submission is under way besides what is recorded for itself.
+  void throttle();
+  bool done(const Recording& recording) const { return device_.done(recording.tick); }
+  /// The device is done with it.
+  void release(Recording& recording);
   /// Submits, and returns when the device is done with everything.
   void finish(std::string_view what);
   /// Work recorded since the last submission, in operations and bytes.
@@ -63,6 +83,8 @@ class Recorder {
     VkCommandBuffer commands = VK_NULL_HANDLE;
     Tick tick = 0;
   };
+  VkCommandBuffer new_commands();
+  void hand_over(VkCommandBuffer behind, std::string_view what);
   void barrier(bool to_host);
   void order(const std::vector<Access>& accesses);
   Staging::Part stage(std::uint64_t bytes);
@@ -73,8 +95,9 @@ class Recorder {
   VkCommandPool pool_ = VK_NULL_HANDLE;
   std::array<Slot, 2> slots_;
   std::size_t slot_ = 0;
-  bool recording_ = false;
-  Tick finished_ = 0;  // what finish() has waited for
+  VkCommandBuffer target_ = VK_NULL_HANDLE;  // what commands go into; null: nothing is open
+  VkPipeline bound_ = VK_NULL_HANDLE;        // in target_
+  Tick finished_ = 0;                        // what finish() has waited for
   Hazards hazards_;
   std::vector<Access> accesses_;
   Counters counters_;
