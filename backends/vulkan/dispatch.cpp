@@ -50,6 +50,14 @@ void check_dtype(DType dtype, const Limits& limits) {
         fmt::format("[vulkan] this device cannot store {} elements; use the CPU", name(dtype)));
 }
 
+std::string text_on(const Limits& limits, const Dispatch& dispatch) {
+  constexpr const char* loop =
+      "for (int i = first; i < count; i += int(gl_NumWorkGroups.x) * in_group)";
+  constexpr const char* once = "int i = first; if (i < count)";
+  return fmt::format("#define EACH(i, first, count, in_group) {}\n{}",
+                     dispatch.groups > limits.groups ? loop : once, dispatch.text);
+}
+
 int ShaderText::bind(const BufferUse& use, DType dtype, bool reads, bool writes) {
   for (std::size_t b = 0; b < bound_.size(); ++b) {
     Bound& bound = bound_[b];
@@ -118,18 +126,15 @@ Dispatch ShaderText::finish(std::int64_t groups) const {
 Dispatch ShaderText::for_each_group(std::int64_t count, const std::string& lines) {
   body = fmt::format(
       "int lane = int(gl_LocalInvocationIndex);\n"
-      "for (int g = int(gl_WorkGroupID.x); g < {}; g += int(gl_NumWorkGroups.x)) "
-      "{{\nbarrier();\n{}}}\n",
+      "EACH(g, int(gl_WorkGroupID.x), {}, 1) {{\nbarrier();\n{}}}\n",
       count, lines);
   return finish(count);
 }
 
 Dispatch ShaderText::for_each(const std::string& variable, std::int64_t count,
                               const std::string& lines) {
-  body = fmt::format(
-      "for (int {0} = int(gl_GlobalInvocationID.x); {0} < {1}; {0} += int(gl_NumWorkGroups.x) * "
-      "{2}) {{\n{3}}}\n",
-      variable, count, threads_, lines);
+  body = fmt::format("EACH({}, int(gl_GlobalInvocationID.x), {}, {}) {{\n{}}}\n", variable, count,
+                     threads_, lines);
   return finish((count + threads_ - 1) / threads_);
 }
 
