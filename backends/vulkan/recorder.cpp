@@ -47,7 +47,7 @@ VkCommandBuffer Recorder::open() {
   info.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
   check(device_.vk().vkBeginCommandBuffer(slot.commands, &info), "vkBeginCommandBuffer");
   target_ = slot.commands;
-  bound_ = VK_NULL_HANDLE;
+  bound_ = {};
   barrier(false);
   return target_;
 }
@@ -74,11 +74,37 @@ void Recorder::order(const std::vector<Access>& accesses) {
   hazards_.note(accesses);
 }
 
+/// Records what of this is not bound yet.
+void Recorder::bind(const Pipeline& pipeline, std::span<const VkDescriptorBufferInfo> ranges) {
+  const VolkDeviceTable& vk = device_.vk();
+  if (bound_.pipeline != pipeline.handle())
+    vk.vkCmdBindPipeline(target_, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle());
+  const bool same_layout = bound_.layout == pipeline.layout();
+  bound_.pipeline = pipeline.handle();
+  bound_.layout = pipeline.layout();
+  std::array<VkWriteDescriptorSet, most_bindings> writes;
+  std::uint32_t count = 0;
+  for (std::size_t b = 0; b < ranges.size(); ++b) {
+    VkDescriptorBufferInfo& bound = bound_.ranges[b];
+    const VkDescriptorBufferInfo& wanted = ranges[b];
+    if (same_layout && bound.buffer == wanted.buffer && bound.offset == wanted.offset &&
+        bound.range == wanted.range)
+      continue;
+    bound = wanted;
+    VkWriteDescriptorSet& write = writes[count++] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET};
+    write.dstBinding = static_cast<std::uint32_t>(b);
+    write.descriptorCount = 1;
+    write.descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    write.pBufferInfo = &bound;
+  }
+  if (count > 0)
+    vk.vkCmdPushDescriptorSetKHR(target_, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout(), 0,
+                                 count, writes.data());
+}
+
 void Recorder::dispatch(const Pipeline& pipeline, std::span<const Binding> bindings,
                         std::uint32_t groups) {
-  constexpr std::size_t most = 32;
-  std::array<VkDescriptorBufferInfo, most> ranges;
-  std::array<VkWriteDescriptorSet, most> writes;
+  std::array<VkDescriptorBufferInfo, most_bindings> ranges;
   accesses_.clear();
   for (std::size_t b = 0; b < bindings.size(); ++b) {
     const Binding& binding = bindings[b];
@@ -86,24 +112,12 @@ void Recorder::dispatch(const Pipeline& pipeline, std::span<const Binding> bindi
     // Ranges are whole words: what lies behind the last element of a slice is padding.
     const std::uint64_t bytes = std::max<std::uint64_t>((binding.bytes + 3) / 4 * 4, 4);
     ranges[b] = {place.buffer, place.offset, bytes};
-    writes[b] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET};
-    writes[b].dstBinding = static_cast<std::uint32_t>(b);
-    writes[b].descriptorCount = 1;
-    writes[b].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-    writes[b].pBufferInfo = &ranges[b];
     if (binding.reads) accesses_.push_back({binding.address, bytes, false});
     if (binding.writes) accesses_.push_back({binding.address, bytes, true});
   }
   order(accesses_);
-  const VolkDeviceTable& vk = device_.vk();
-  if (const VkPipeline wanted = pipeline.handle(); bound_ != wanted) {
-    vk.vkCmdBindPipeline(target_, VK_PIPELINE_BIND_POINT_COMPUTE, wanted);
-    bound_ = wanted;
-  }
-  if (!bindings.empty())
-    vk.vkCmdPushDescriptorSetKHR(target_, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout(), 0,
-                                 static_cast<std::uint32_t>(bindings.size()), writes.data());
-  vk.vkCmdDispatch(target_, groups, 1, 1);
+  bind(pipeline, {ranges.data(), bindings.size()});
+  device_.vk().vkCmdDispatch(target_, groups, 1, 1);
   ++counters_.dispatches;
 }
 
@@ -198,10 +212,10 @@ void Recorder::record(Recording& recording, const std::function<void()>& record)
   const Counters before = counters_;
   const VkCommandBuffer aside = std::exchange(target_, recording.commands);
   const Hazards aside_hazards = hazards_;
-  bound_ = VK_NULL_HANDLE;
+  bound_ = {};
   const auto back = [&] {
     target_ = aside;
-    bound_ = VK_NULL_HANDLE;
+    bound_ = {};
     hazards_ = aside_hazards;
     recording.dispatches = counters_.dispatches - before.dispatches;
     recording.barriers = counters_.barriers - before.barriers;

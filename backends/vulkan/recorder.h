@@ -73,7 +73,7 @@ class Recorder {
   /// Work recorded since the last submission, in operations and bytes.
   std::uint64_t pending_work = 0;
 
-  /// The open command buffer, for commands of one's own: whoever adds some orders them.
+  /// The open command buffer, for commands of one's own, which dispatch() may not follow: whoever adds some orders them.
   VkCommandBuffer open();
 
   const Counters& counters() const { return counters_; }
@@ -83,7 +83,15 @@ class Recorder {
     VkCommandBuffer commands = VK_NULL_HANDLE;
     Tick tick = 0;
   };
+  static constexpr std::size_t most_bindings = 32;
+  /// What target_ has bound.
+  struct Bound {
+    VkPipeline pipeline = VK_NULL_HANDLE;
+    VkPipelineLayout layout = VK_NULL_HANDLE;
+    std::array<VkDescriptorBufferInfo, most_bindings> ranges{};
+  };
   VkCommandBuffer new_commands();
+  void bind(const Pipeline& pipeline, std::span<const VkDescriptorBufferInfo> ranges);
   void hand_over(VkCommandBuffer behind, std::string_view what);
   void barrier(bool to_host);
   void order(const std::vector<Access>& accesses);
@@ -96,8 +104,8 @@ class Recorder {
   std::array<Slot, 2> slots_;
   std::size_t slot_ = 0;
   VkCommandBuffer target_ = VK_NULL_HANDLE;  // what commands go into; null: nothing is open
-  VkPipeline bound_ = VK_NULL_HANDLE;        // in target_
-  Tick finished_ = 0;                        // what finish() has waited for
+  Bound bound_;
+  Tick finished_ = 0;  // what finish() has waited for
   Hazards hazards_;
   std::vector<Access> accesses_;
   Counters counters_;
