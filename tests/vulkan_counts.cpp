@@ -100,7 +100,8 @@ void check_counts(const std::string& name, const Counts& counts) {
     CHECK_MESSAGE(value <= most, name << ": " << value << " " << column << ", committed " << most);
     if (value < most) shown += fmt::format(" (committed: {})", most);
   }
-  MESSAGE(name << "\n  a step: " << shown << host);
+  MESSAGE(name << "\n  a step: " << shown << ", " << counts.number("recordings_kept")
+               << " recordings submitted again" << host);
   if (const char* file = std::getenv("GENERA_WRITE_COUNTS"))
     std::ofstream(file, std::ios::app) << name << ": " << row << "\n";
 }

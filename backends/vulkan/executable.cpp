@@ -71,12 +71,14 @@ VulkanExecutable::VulkanExecutable(Context& context, std::shared_ptr<const Plan>
   keepable_ = on_device && any_command && work <= context_.device.limits().segment_work;
   if (!checked_.empty()) status_ = as_address(context_.allocate(checked_.size() * status_bytes));
   if (!plan_->scalars.empty())
-    scalars_ = as_address(context_.allocate(plan_->scalars.size() * 4 * sizeof(std::uint32_t)));
+    for (Address& scalars : scalars_)
+      scalars = as_address(context_.allocate(plan_->scalars.size() * 4 * sizeof(std::uint32_t)));
 }
 
 VulkanExecutable::~VulkanExecutable() {
   if (status_) context_.allocator.release(status_);
-  if (scalars_) context_.allocator.release(scalars_);
+  for (const Address scalars : scalars_)
+    if (scalars) context_.allocator.release(scalars);
   try {
     context_.recorder.finish("the end of a plan");  // its pipelines may be in use
     for (KeptRun& run : kept_) context_.recorder.release(run.recording);
@@ -143,7 +145,7 @@ void VulkanExecutable::upload_scalars(std::span<const ScalarBinding> scalars) {
                  {std::bit_cast<std::uint32_t>(static_cast<float>(scalar.floating)),
                   static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32), 0u});
   }
-  context_.recorder.upload(scalars_, words.data(), words.size() * sizeof(std::uint32_t));
+  context_.recorder.upload(scalars_[turn_], words.data(), words.size() * sizeof(std::uint32_t));
 }
 
 void VulkanExecutable::record(const Command& command, std::span<void* const> addresses) {
@@ -157,7 +159,7 @@ void VulkanExecutable::record(const Command& command, std::span<void* const> add
           static_cast<std::uint64_t>(plan_->buffers[static_cast<std::size_t>(use.buffer)].bytes);
       if (context_.device.limits().red_zones) bytes = RedZones::with_zone(bytes);
     } else if (use.buffer == BufferUse::scalars) {
-      address = scalars_;
+      address = scalars_[turn_];
       bytes = plan_->scalars.size() * 4 * sizeof(std::uint32_t);
     } else if (use.buffer == BufferUse::status) {
       address = status_ + static_cast<std::uint64_t>(use.offset);
@@ -216,32 +218,28 @@ bool VulkanExecutable::keeps_runs(const StepHook& hook) const {
 
 void VulkanExecutable::run_kept(std::span<void* const> addresses) {
   Recorder& recorder = context_.recorder;
-  recorder.throttle();
+  KeptRun& run = kept_[turn_];
+  recorder.wait_for(run.recording);
   const Address scratch = context_.scratch(scratch_bytes_);
   const std::uint64_t generation = context_.allocator.generation();
-  const auto fits = [&](const KeptRun& run) {
-    return recorder.done(run.recording) && run.scratch == scratch && run.generation == generation &&
-           std::ranges::equal(run.addresses, addresses);
-  };
-  auto run = std::find_if(kept_.begin(), kept_.end(), fits);
-  if (run == kept_.end()) {
-    run = kept_.begin() + static_cast<std::ptrdiff_t>(oldest_);
-    run->addresses.clear();  // nothing is kept where recording fails
-    recorder.record(run->recording, [&] {
+  if (run.scratch != scratch || run.generation != generation ||
+      !std::ranges::equal(run.addresses, addresses)) {
+    run.addresses.clear();  // nothing is kept where recording fails
+    recorder.record(run.recording, [&] {
       for (const Step& step : steps_)
         for (const Command& command : step.commands) record(command, addresses);
     });
-    run->addresses.assign(addresses.begin(), addresses.end());
-    run->scratch = scratch;
-    run->generation = generation;
+    run.addresses.assign(addresses.begin(), addresses.end());
+    run.scratch = scratch;
+    run.generation = generation;
   }
-  oldest_ = 1 - static_cast<std::size_t>(run - kept_.begin());
-  recorder.submit(run->recording, plan_->steps.back().label);
+  recorder.submit(run.recording, plan_->steps.back().label);
 }
 
 void VulkanExecutable::run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
                            const StepHook& hook) {
   Recorder& recorder = context_.recorder;
+  turn_ = 1 - turn_;
   upload_scalars(scalars);
   if (keeps_runs(hook)) return run_kept(addresses);
   for (std::size_t s = 0; s < steps_.size(); ++s) {

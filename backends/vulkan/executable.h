@@ -64,11 +64,12 @@ class VulkanExecutable final : public Executable {
   std::vector<std::size_t>
       checked_;  // steps that look for bad indices, in order; two words of status each
   bool trust_indices_ = false;
-  bool keepable_ = false;        // on the device alone, and short enough
-  std::array<KeptRun, 2> kept_;  // so that one may be under way
-  std::size_t oldest_ = 0;       // of those
+  bool keepable_ = false;  // on the device alone, and short enough
+  // Runs take turns with these, so that one may be under way while the next is prepared.
+  std::array<KeptRun, 2> kept_;
+  std::array<Address, 2> scalars_{};
+  std::size_t turn_ = 0;
   Address status_ = 0;
-  Address scalars_ = 0;
   std::uint64_t scratch_bytes_ = 0;
   std::vector<Binding> bindings_;
 };

@@ -3,6 +3,7 @@
 
 #include "backends/vulkan/allocator.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -21,6 +22,7 @@ class Hazards {
   bool conflict(const std::vector<Access>& accesses) const;
   void note(const std::vector<Access>& accesses);
   void clear();
+  std::size_t size() const { return reads_.size() + writes_.size(); }
 
  private:
   std::vector<Access> reads_, writes_;

@@ -31,8 +31,7 @@ Recorder::~Recorder() {
   device_.vk().vkDestroyCommandPool(device_.handle(), pool_, nullptr);
 }
 
-void Recorder::throttle() {
-  const Tick tick = slots_[slot_].tick;
+void Recorder::throttle(Tick tick) {
   if (tick == 0 || device_.done(tick)) return;
   device_.wait(tick);
   ++counters_.throttles;
@@ -40,15 +39,14 @@ void Recorder::throttle() {
 
 VkCommandBuffer Recorder::open() {
   if (target_) return target_;
-  throttle();
   const Slot& slot = slots_[slot_];
+  throttle(slot.tick);
   if (device_.done(device_.latest())) staging_.reset();
   VkCommandBufferBeginInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   info.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
   check(device_.vk().vkBeginCommandBuffer(slot.commands, &info), "vkBeginCommandBuffer");
   target_ = slot.commands;
   bound_ = {};
-  barrier(false);
   return target_;
 }
 
@@ -63,14 +61,16 @@ void Recorder::barrier(bool to_host) {
   info.memoryBarrierCount = 1;
   info.pMemoryBarriers = &all;
   device_.vk().vkCmdPipelineBarrier2(target_, &info);
-  hazards_.clear();
+  if (!to_host) hazards_.clear();
   ++counters_.barriers;
 }
 
 /// A barrier where the next command needs one.
 void Recorder::order(const std::vector<Access>& accesses) {
   open();
-  if (device_.limits().barrier_always || hazards_.conflict(accesses)) barrier(false);
+  constexpr std::size_t many = 1024;  // rather a barrier than a longer search
+  if (device_.limits().barrier_always || hazards_.size() > many || hazards_.conflict(accesses))
+    barrier(false);
   hazards_.note(accesses);
 }
 
@@ -194,7 +194,6 @@ void Recorder::hand_over(VkCommandBuffer behind, std::string_view what) {
   }
   if (behind) list[count++] = behind;
   pending_work = 0;
-  hazards_.clear();
   slots_[slot_].tick = device_.submit({list.data(), count}, what);
   slot_ = (slot_ + 1) % slots_.size();
   ++counters_.submissions;
@@ -216,7 +215,7 @@ void Recorder::record(Recording& recording, const std::function<void()>& record)
   const auto back = [&] {
     target_ = aside;
     bound_ = {};
-    hazards_ = aside_hazards;
+    recording.hazards = std::exchange(hazards_, aside_hazards);
     recording.dispatches = counters_.dispatches - before.dispatches;
     recording.barriers = counters_.barriers - before.barriers;
     counters_ = before;
@@ -239,8 +238,14 @@ void Recorder::submit(Recording& recording, std::string_view what) {
   hand_over(recording.commands, what);
   if (recording.tick > 0) ++counters_.recordings_kept;
   recording.tick = device_.latest();
+  hazards_ = recording.hazards;
   counters_.dispatches += recording.dispatches;
   counters_.barriers += recording.barriers;
+}
+
+void Recorder::wait_for(const Recording& recording) {
+  throttle(slots_[slot_].tick);
+  throttle(recording.tick);
 }
 
 void Recorder::release(Recording& recording) {

@@ -37,9 +37,11 @@ struct Recording {
   VkCommandBuffer commands = VK_NULL_HANDLE;
   Tick tick = 0;  ///< of its latest submission
   std::uint64_t dispatches = 0, barriers = 0;
+  Hazards hazards;  ///< at its end
 };
 
-/// Two command buffers in turn, and recordings that others keep. Every submission begins with a full barrier, so that whatever it uses may have been used by earlier ones.
+/// Two command buffers in turn, and recordings that others keep. Hazards are followed from one submission to the next, so that whatever one uses may have been
+/// used by earlier ones.
 class Recorder {
  public:
   explicit Recorder(Device& device);
@@ -63,9 +65,8 @@ class Recorder {
   void record(Recording& recording, const std::function<void()>& record);
   /// Hands over what was recorded for itself, then `recording`, as one submission.
   void submit(Recording& recording, std::string_view what);
-  /// Returns when at most one submission is under way besides what is recorded for itself.
-  void throttle();
-  bool done(const Recording& recording) const { return device_.done(recording.tick); }
+  /// Returns when the device is done with it and at most one submission is under way.
+  void wait_for(const Recording& recording);
   /// The device is done with it.
   void release(Recording& recording);
   /// Submits, and returns when the device is done with everything.
@@ -93,6 +94,7 @@ class Recorder {
   VkCommandBuffer new_commands();
   void bind(const Pipeline& pipeline, std::span<const VkDescriptorBufferInfo> ranges);
   void hand_over(VkCommandBuffer behind, std::string_view what);
+  void throttle(Tick tick);
   void barrier(bool to_host);
   void order(const std::vector<Access>& accesses);
   Staging::Part stage(std::uint64_t bytes);
