@@ -135,6 +135,14 @@ TEST_CASE("vulkan recordings: an upload waits for a recording before it that use
   for (int i = 0; i < 3; ++i) {
     (x * 2.0).eval();
     CHECK(barriers_of(leaf()) == 2);  // the leaf takes the place of what was doubled
+    (x * 2.0).to_vector<float>();
+    CHECK(barriers_of(leaf()) == 2);  // reading waits for the device, but orders nothing on it
+  }
+  std::vector<Tensor> held;
+  for (int i = 0; i < 5; ++i) {  // nothing is uploaded, nothing was written
+    const std::int64_t before = zoo::counts_so_far().number("barriers");
+    held.push_back((x + x).eval());
+    CHECK(zoo::counts_so_far().number("barriers") - before == 1);
   }
 }
 
