@@ -50,11 +50,13 @@ void check_dtype(DType dtype, const Limits& limits) {
         fmt::format("[vulkan] this device cannot store {} elements; use the CPU", name(dtype)));
 }
 
+// Not for kernels with barriers: in a condition instead of a loop, lavapipe 22.3 gives wrong results for some (a product with tanh behind it).
 std::string text_on(const Limits& limits, const Dispatch& dispatch) {
   constexpr const char* loop =
-      "for (int i = first; i < count; i += int(gl_NumWorkGroups.x) * in_group)";
-  constexpr const char* once = "int i = first; if (i < count)";
-  return fmt::format("#define EACH(i, first, count, in_group) {}\n{}",
+      "for (int i = int(gl_GlobalInvocationID.x); i < count; i += int(gl_NumWorkGroups.x) * "
+      "threads)";
+  constexpr const char* once = "int i = int(gl_GlobalInvocationID.x); if (i < count)";
+  return fmt::format("#define EACH(i, count, threads) {}\n{}",
                      dispatch.groups > limits.groups ? loop : once, dispatch.text);
 }
 
@@ -126,15 +128,15 @@ Dispatch ShaderText::finish(std::int64_t groups) const {
 Dispatch ShaderText::for_each_group(std::int64_t count, const std::string& lines) {
   body = fmt::format(
       "int lane = int(gl_LocalInvocationIndex);\n"
-      "EACH(g, int(gl_WorkGroupID.x), {}, 1) {{\nbarrier();\n{}}}\n",
+      "for (int g = int(gl_WorkGroupID.x); g < {}; g += int(gl_NumWorkGroups.x)) "
+      "{{\nbarrier();\n{}}}\n",
       count, lines);
   return finish(count);
 }
 
 Dispatch ShaderText::for_each(const std::string& variable, std::int64_t count,
                               const std::string& lines) {
-  body = fmt::format("EACH({}, int(gl_GlobalInvocationID.x), {}, {}) {{\n{}}}\n", variable, count,
-                     threads_, lines);
+  body = fmt::format("EACH({}, {}, {}) {{\n{}}}\n", variable, count, threads_, lines);
   return finish((count + threads_ - 1) / threads_);
 }
 

@@ -28,7 +28,7 @@ struct Dispatch {
   std::int64_t groups = 0;  ///< wanted; kernels do with fewer
 };
 
-/// The dispatch's GLSL for a device: its workgroups loop only where fewer of them can be started than are wanted.
+/// The dispatch's GLSL for a device: threads loop only where fewer can be started than are wanted.
 std::string text_on(const Limits& limits, const Dispatch& dispatch);
 
 /// Puts a shader's text together: bindings as they are asked for, then the body.

@@ -198,7 +198,7 @@ class KernelPrinter {
                                const std::string& body) {
     return fmt::format(
         "int lane = int(gl_LocalInvocationIndex);\n"
-        "EACH({}, int(gl_WorkGroupID.x), {}, 1) {}",
+        "for (int {0} = int(gl_WorkGroupID.x); {0} < {1}; {0} += int(gl_NumWorkGroups.x)) {2}",
         variable, count, indented(body));
   }
 

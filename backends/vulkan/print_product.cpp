@@ -76,7 +76,8 @@ class ProductPrinter {
     body += results(p, cut, text);
     text.body = fmt::format(
         "int lane = int(gl_LocalInvocationIndex);\nint x = lane % {0};\nint y = lane / {0};\n"
-        "EACH(tile, int(gl_WorkGroupID.x), {1}, 1) {{\n{2}}}\n",
+        "for (int tile = int(gl_WorkGroupID.x); tile < {1}; tile += int(gl_NumWorkGroups.x)) "
+        "{{\n{2}}}\n",
         cut.tile.grid_columns, tiles, body);
     std::vector<Dispatch> result{text.finish(tiles)};
     if (cut.chunks > 1) result.push_back(totals(p, cut));
