@@ -109,12 +109,13 @@ Counts counted_steps(Trainable& model, const std::string& name) {
     if (s <= 2) continue;
     INFO("step " << s + 1);
     CHECK(last.number("pipelines") == 0);
-    CHECK(last.number("recordings") == 0);
     CHECK(last.number("memory_requests") == 0);
     if (last.host_steps() > 0) continue;
     CHECK(last.number("waits") == 0);
-    CHECK(last.number("recordings_kept") == last.number("submissions"));
     CHECK(last.number("submissions") == last.optimiser_steps + last.number("segments"));
+    if (s + 1 < steps) continue;  // values have found their places
+    CHECK(last.number("recordings") == 0);
+    CHECK(last.number("recordings_kept") == last.number("submissions"));
   }
   CHECK_MESSAGE(warm.number("shaders_compiled") == 0, name << ": a warm start compiled shaders");
   for (const CachedPlan& made : PlanCache::instance().plans()) {
