@@ -2,7 +2,7 @@
 # Builds and runs every test; the last line is "N passed, M failed".
 # Usage: tests/run.sh [--quick | --full]
 #   --quick  the inner loop: only the programs that take seconds
-#   --full   also what is too long for every change (more random graphs, more flipped gradient rules)
+#   --full   also what is too long for every change (more random graphs, more flipped gradient rules); leaves a record in full_record.txt of the build folder
 # Builds in build-tests/ (or $GENERA_BUILD), only what has changed. Needs Debian 12 or later; installs the packages that are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,15 +53,50 @@ configure() {
   fi
 }
 
-# Counts doctest's cases and, for every other test, its exit status; a program that left no result has failed.
+# Counts doctest's cases and, for every other test, its exit status; a program that left no result has failed. A full run is recorded.
 count() {
-  python3 - "$build" "$mode" <<'PYTHON'
-import json, pathlib, re, subprocess, sys
-build, mode = pathlib.Path(sys.argv[1]), sys.argv[2]
+  python3 - "$build" "$mode" "$SECONDS" <<'PYTHON'
+import datetime, json, os, pathlib, re, subprocess, sys
+build, mode, seconds = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 tests = json.loads(subprocess.check_output(["meson", "introspect", "--tests", str(build)]))
 wanted = {t["name"] for t in tests if mode != "--quick" or any(s.endswith("quick") for s in t["suite"])}
 log = build / "meson-logs" / "testlog.json"
 passed = failed = 0
+rows = []
+
+
+def git(*arguments):
+    return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout.strip()
+
+
+def vulkan_drivers():
+    """What genera-doctor says of the devices, as lines."""
+    doctor = build / "doctor" / "genera-doctor"
+    if not doctor.exists():
+        return ["none was examined"]
+    report = subprocess.run([doctor, "--report"], capture_output=True, text=True, env={**os.environ, "LP_NUM_THREADS": "0"})
+    devices = [d for d in json.loads(report.stdout)["devices"] if d["device"] != "cpu"]
+    return [f"{d['name']}, {d.get('driver', '?')} {d.get('driver_version', '?')}" for d in devices] or ["none"]
+
+
+def write_record():
+    """No path and no host's name goes in."""
+    commit = git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    lines = [
+        "tests/run.sh --full",
+        f"commit: {commit}",
+        f"date: {datetime.date.today()}",
+        f"processor: {cpu[1] if cpu else 'unknown'}, {os.cpu_count()} cores",
+        *(f"vulkan: {driver}" for driver in vulkan_drivers()),
+        f"seconds, with the build: {seconds}",
+        "test: result, cases passed, cases failed, seconds",
+        *(f"{name}: {result}, {good}, {bad}, {took:.0f}" for name, result, good, bad, took in sorted(rows)),
+        f"{passed} passed, {failed} failed",
+    ]
+    (build / "full_record.txt").write_text("\n".join(lines) + "\n")
+
+
 for line in log.read_text().splitlines() if log.exists() else []:
     result = json.loads(line)
     name = result["name"].split(" / ")[-1].split(":")[-1].strip()
@@ -83,9 +118,13 @@ for line in log.read_text().splitlines() if log.exists() else []:
         print("\n".join((result.get("stderr") or "").splitlines()[-40:]))
         bad = max(bad, 1)
     passed, failed = passed + good, failed + bad
+    rows.append((name, result["result"], good, bad, result["duration"]))
 for name in sorted(wanted):
     print(f"--- {name}: did not run")
+    rows.append((name, "did not run", 0, 1, 0))
     failed += 1
+if mode == "--full":
+    write_record()
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed or not passed else 0)
 PYTHON

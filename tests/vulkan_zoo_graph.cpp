@@ -26,7 +26,7 @@ struct Bound {
   double error, cancelled, of_terms;
 };
 constexpr Bound loss_bound{1e-10, 1e-2, 1e-10};
-constexpr Bound gradient_bound{1e-8, 1e-4, 1e-12};
+constexpr Bound gradient_bound{1e-8, 1e-5, 1e-12};
 const Bound& bound_of(const Tensor& root) { return root.rank() == 0 ? loss_bound : gradient_bound; }
 
 std::vector<Node*> nodes_below(const std::vector<Tensor>& roots) {
@@ -136,8 +136,8 @@ std::string compare_draw(const WatchedValues::DrawNumbers& expected,
   return {};
 }
 
-/// The squared error of the root in units of what is allowed.
-double excess(const Tensor& root, const Numbers& expected, const Numbers& got) {
+/// The squared error of the root in units of what is allowed; `by_terms` where it is measured by its terms.
+double excess(const Tensor& root, const Numbers& expected, const Numbers& got, bool& by_terms) {
   double error = 0;
   for (std::size_t i = 0; i < expected.size(); ++i)
     error += (got[i] - expected[i]) * (got[i] - expected[i]);
@@ -145,8 +145,8 @@ double excess(const Tensor& root, const Numbers& expected, const Numbers& got) {
   const double size = squares(expected);
   if (error <= bound.error * size) return size > 0 ? error / size / bound.error : 0;
   const double terms = squares(numbers(TermSizes().of(root)));
-  return size <= bound.cancelled * terms ? error / terms / bound.of_terms
-                                         : error / size / bound.error;
+  by_terms = size <= bound.cancelled * terms;
+  return by_terms ? error / terms / bound.of_terms : error / size / bound.error;
 }
 
 }  // namespace
@@ -193,7 +193,9 @@ Difference difference(const WatchedGraph& graph, const WatchedValues& expected,
   if (result.flips > 0) return result;
   for (std::size_t r = 0; r < expected.roots.size(); ++r) {
     const Tensor& root = graph.roots[r];
-    const double error = excess(root, expected.roots[r], got.roots[r]);
+    bool by_terms = false;
+    const double error = excess(root, expected.roots[r], got.roots[r], by_terms);
+    result.by_terms += by_terms && root.rank() > 0 ? 1 : 0;
     double& largest = root.rank() == 0 ? result.largest_loss : result.largest_gradient;
     largest = std::max(largest, error);
     if (!(error <= 1))

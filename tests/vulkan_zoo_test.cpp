@@ -78,7 +78,8 @@ bool compare_step(const Pair& pair, const StepInfo& info) {
   MESSAGE("step " << info.step << ": " << expected.roots.size() << " roots, "
                   << expected.draws.size()
                   << " draws; squared errors in units of what is allowed: losses "
-                  << found.largest_loss << ", gradients " << found.largest_gradient);
+                  << found.largest_loss << ", gradients " << found.largest_gradient << " ("
+                  << found.by_terms << " by their terms)");
   const NamedTensors figures = pair.cpu->step(info);
   const std::vector<double> wanted = values_of(figures);
   std::vector<double> seen;
