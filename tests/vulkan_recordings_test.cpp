@@ -146,6 +146,19 @@ TEST_CASE("vulkan recordings: an upload waits for a recording before it that use
   }
 }
 
+TEST_CASE("vulkan recordings: work in several submissions is not kept") {
+  const OnBackend cut(device_with("segment=1K", 2).c_str());
+  const Tensor x = full({200}, 1.0, DType::f32).eval();
+  const Tensor turned = reshape(x, {20, 10});
+  for (int i = 0; i < 3; ++i) {
+    const zoo::Counts before = zoo::counts_so_far();
+    CHECK(matmul(turned, transpose(turned)).to_vector<float>() == std::vector<float>(400, 10.0f));
+    const zoo::Counts counts = zoo::counts_so_far() - before;
+    CHECK(counts.number("segments") > 0);
+    CHECK(counts.number("recordings") + counts.number("recordings_kept") == 0);
+  }
+}
+
 TEST_CASE("vulkan recordings: the same addresses in another block of memory are recorded anew") {
   const OnBackend small(device_with("block=1M,heap=1536K", 1).c_str());
   // A block of 1 MiB that is almost full, another of 450 KiB for the doubled, which goes when 480 KiB are wanted.
