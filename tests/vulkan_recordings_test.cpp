@@ -6,6 +6,7 @@
 #include <genera/nn.h>
 #include <genera/ops.h>
 #include <genera/optim.h>
+#include <genera/profile.h>
 #include <genera/random.h>
 
 #include "backends/backend.h"
@@ -144,6 +145,23 @@ TEST_CASE("vulkan recordings: an upload waits for a recording before it that use
     held.push_back((x + x).eval());
     CHECK(zoo::counts_so_far().number("barriers") - before == 1);
   }
+}
+
+TEST_CASE("vulkan recordings: a profiled run is not kept, and sees every step") {
+  const OnBackend vulkan("vulkan");
+  const Tensor x = full({40, 40}, 1.0, DType::f32).eval();
+  const auto product = [&] { matmul(x, exp(x)).eval(); };
+  for (int i = 0; i < 3; ++i) product();
+  std::vector<ProfileEntry> entries;
+  const Recordings count = recorded([&] {
+    start_profile();
+    product();
+    entries = stop_profile();
+  });
+  CHECK(count.made + count.kept == 0);
+  std::uint64_t seen = 0;
+  for (const ProfileEntry& entry : entries) seen += entry.runs;
+  CHECK(seen == 2);
 }
 
 TEST_CASE("vulkan recordings: work in several submissions is not kept") {

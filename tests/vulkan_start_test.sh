@@ -125,6 +125,10 @@ check "its answers" right 5
 GENERA_VULKAN_FAULT=submit:2+ check "a device that fails" examines 5
 check "the CPU's answers are right all the same" right 5
 check "says what to do" prints 'update its driver'
+GENERA_VULKAN_FAULT=allocate:2 check "no memory, once" examines 5
+check "costs one answer" right 9
+GENERA_VULKAN_FAULT=allocate:2+ check "no memory from then on" examines 5
+check "costs them all" right 5
 GENERA_VULKAN_LIMITS=binding=1K check "a device that is too small" examines 5 --device vulkan:0
 check "there is no such device" examines 5 --device vulkan:9
 check "a slip" examines 2 --reprot
