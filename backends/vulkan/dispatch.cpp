@@ -50,16 +50,6 @@ void check_dtype(DType dtype, const Limits& limits) {
         fmt::format("[vulkan] this device cannot store {} elements; use the CPU", name(dtype)));
 }
 
-// Not for kernels with barriers: in a condition instead of a loop, lavapipe 22.3 gives wrong results for some (a product with tanh behind it).
-std::string text_on(const Limits& limits, const Dispatch& dispatch) {
-  constexpr const char* loop =
-      "for (int i = int(gl_GlobalInvocationID.x); i < count; i += int(gl_NumWorkGroups.x) * "
-      "threads)";
-  constexpr const char* once = "int i = int(gl_GlobalInvocationID.x); if (i < count)";
-  return fmt::format("#define EACH(i, count, threads) {}\n{}",
-                     dispatch.groups > limits.groups ? loop : once, dispatch.text);
-}
-
 int ShaderText::bind(const BufferUse& use, DType dtype, bool reads, bool writes) {
   for (std::size_t b = 0; b < bound_.size(); ++b) {
     Bound& bound = bound_[b];
@@ -136,7 +126,10 @@ Dispatch ShaderText::for_each_group(std::int64_t count, const std::string& lines
 
 Dispatch ShaderText::for_each(const std::string& variable, std::int64_t count,
                               const std::string& lines) {
-  body = fmt::format("EACH({}, {}, {}) {{\n{}}}\n", variable, count, threads_, lines);
+  body = fmt::format(
+      "for (int {0} = int(gl_GlobalInvocationID.x); {0} < {1}; {0} += int(gl_NumWorkGroups.x) * "
+      "{2}) {{\n{3}}}\n",
+      variable, count, threads_, lines);
   return finish((count + threads_ - 1) / threads_);
 }
 
