@@ -62,7 +62,7 @@ class Generator {
       if (most_elements_ > 100000 && chance(40)) e *= 1 + below(100);
       if (chance(2)) e = 0;
       if (elements * e > most_elements_) e = 1 + below(3);
-      elements *= e;
+      elements *= std::max<std::int64_t>(e, 1);  // the bound holds beside an empty dimension too
       k.extents[u] = e;
       k.reduced[u] = reduces && chance(50);
     }

@@ -60,7 +60,7 @@ import datetime, json, os, pathlib, re, subprocess, sys
 build, mode, seconds = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 tests = json.loads(subprocess.check_output(["meson", "introspect", "--tests", str(build)]))
 wanted = {t["name"] for t in tests if mode != "--quick" or any(s.endswith("quick") for s in t["suite"])}
-log = build / "meson-logs" / "testlog.json"
+log = build / "meson-logs" / ("testlog-full.json" if mode == "--full" else "testlog.json")
 passed = failed = 0
 rows = []
 
@@ -134,7 +134,7 @@ if ! install_missing || ! configure; then
   echo "0 passed, 1 failed"
   exit 1
 fi
-rm -f "$build/meson-logs/testlog.json"
+rm -f "$build"/meson-logs/testlog*.json
 options=(--num-processes 2 --print-errorlogs)
 case $mode in
   --quick) options+=(--suite quick) ;;

@@ -50,15 +50,6 @@ void check_dtype(DType dtype, const Limits& limits) {
         fmt::format("[vulkan] this device cannot store {} elements; use the CPU", name(dtype)));
 }
 
-std::string text_on(const Limits& limits, const Dispatch& dispatch) {
-  constexpr const char* loop =
-      "for (int i = int(gl_GlobalInvocationID.x); i < count; i += int(gl_NumWorkGroups.x) * "
-      "threads)";
-  constexpr const char* once = "int i = int(gl_GlobalInvocationID.x);";
-  return fmt::format("#define EACH(i, count, threads) {}\n{}",
-                     dispatch.groups > limits.groups ? loop : once, dispatch.text);
-}
-
 int ShaderText::bind(const BufferUse& use, DType dtype, bool reads, bool writes) {
   for (std::size_t b = 0; b < bound_.size(); ++b) {
     Bound& bound = bound_[b];
@@ -135,13 +126,10 @@ Dispatch ShaderText::for_each_group(std::int64_t count, const std::string& lines
 
 Dispatch ShaderText::for_each(const std::string& variable, std::int64_t count,
                               const std::string& lines) {
-  // Workgroups that are not full loop always: with a condition in the loop's place lavapipe 22.3 computes some kernels wrong.
-  constexpr const char* all = "EACH({0}, {1}, {2}) {{\n{3}}}\n";
-  constexpr const char* loop =
+  body = fmt::format(
       "for (int {0} = int(gl_GlobalInvocationID.x); {0} < {1}; {0} += int(gl_NumWorkGroups.x) * "
-      "{2}) {{\n{3}}}\n";
-  body = count % threads_ == 0 ? fmt::format(all, variable, count, threads_, lines)
-                               : fmt::format(loop, variable, count, threads_, lines);
+      "{2}) {{\n{3}}}\n",
+      variable, count, threads_, lines);
   return finish((count + threads_ - 1) / threads_);
 }
 

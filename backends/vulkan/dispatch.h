@@ -23,13 +23,10 @@ struct BufferUse {
 };
 
 struct Dispatch {
-  std::string text;  ///< with loops by EACH: text_on()
+  std::string text;
   std::vector<BufferUse> uses;
   std::int64_t groups = 0;  ///< wanted; kernels do with fewer
 };
-
-/// The dispatch's GLSL for a device: threads loop only where fewer can be started than are wanted.
-std::string text_on(const Limits& limits, const Dispatch& dispatch);
 
 /// Puts a shader's text together: bindings as they are asked for, then the body.
 class ShaderText {

@@ -130,8 +130,7 @@ VulkanExecutable::Command VulkanExecutable::compile(const Dispatch& dispatch) {
   for (const BufferUse& use : dispatch.uses)
     if (use.buffer == BufferUse::scratch)
       scratch_bytes_ = std::max(scratch_bytes_, static_cast<std::uint64_t>(use.offset + use.bytes));
-  return {context_.pipelines.get(text_on(context_.device.limits(), dispatch), dispatch.uses.size()),
-          dispatch.uses,
+  return {context_.pipelines.get(dispatch.text, dispatch.uses.size()), dispatch.uses,
           static_cast<std::uint32_t>(std::min<std::int64_t>(
               dispatch.groups, std::int64_t{context_.device.limits().groups}))};
 }

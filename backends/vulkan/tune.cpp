@@ -124,8 +124,7 @@ class Trial {
     constexpr int same_memory[] = {0, 1, 2};
     const Limits& limits = context_.device.limits();
     const Dispatch dispatch = print_product(step_, same_memory, tiles, limits).front();
-    const auto pipeline =
-        context_.pipelines.get(text_on(context_.device.limits(), dispatch), dispatch.uses.size());
+    const auto pipeline = context_.pipelines.get(dispatch.text, dispatch.uses.size());
     std::vector<Binding> bindings;
     for (const BufferUse& use : dispatch.uses)
       bindings.push_back(ranges_[static_cast<std::size_t>(use.buffer)]);
