@@ -168,7 +168,7 @@ TEST_CASE("write_file: a symbolic link to what is not a file stays") {
   io::write_file_atomically(folder / "stream", bytes_of("x"));
   const int open = ::open((folder / "stream").c_str(), O_RDONLY | O_CLOEXEC);
   REQUIRE(open >= 0);
-  for (const std::string target :
+  for (const std::string& target :
        {std::string("/dev/null"), std::string("."), "/proc/self/fd/" + std::to_string(open)}) {
     CAPTURE(target);
     const auto link = folder / "link";
