@@ -102,7 +102,7 @@ class ConvWinograd::Worker {
     return tiles.unit_panels() * tiles.points() * tiles.dest_channels() * tiles.panel_width();
   }
   static std::int64_t product_floats(const ConvWinograd& conv) {
-    return aligned(conv.tiles_.dest_phases() * phase_floats(conv) + kBehind);
+    return aligned(conv.tiles_.dest_phases() * phase_floats(conv));
   }
 
   // The pixels of one channel, in 2 of 4 rows.
@@ -290,7 +290,7 @@ double ConvWinograd::transform_cost() const {
 }
 
 double ConvWinograd::pack_cost() const {
-  return double(all_weights()) / winograd_kernels().lanes * kPackCost;
+  return double(tiles_.dest_phases() * phase_weights()) / winograd_kernels().lanes * kPackCost;
 }
 
 bool ConvWinograd::suits(const ConvShape& shape) {

@@ -29,7 +29,7 @@ bool WinogradTiles::applies(const ConvShape& shape) {
   if (step > 2 || kernel % step != 0) return false;
   const std::int64_t taps = kernel / step;
   if (taps != kWinogradTaps && (taps != kWinogradTaps + 1 || step != 1)) return false;
-  return shape.batch * shape.in_plane() * shape.out_plane() > 0 && shape.weights() > 0;
+  return shape.batch > 0 && shape.in_plane() > 0 && shape.out_plane() > 0 && shape.weights() > 0;
 }
 
 WinogradTiles::WinogradTiles(const ConvShape& shape)
@@ -151,8 +151,8 @@ std::int64_t WinogradSource::channel_floats(const WinogradTiles& tiles) {
 std::int64_t WinogradSource::scratch(const WinogradTiles& tiles) {
   // Several dest phases read the same pixels.
   const std::int64_t channels = tiles.dest_phases() > 1 ? tiles.channels_ : 1;
-  // Vectors are read beyond the tiles.
-  return channels * channel_floats(tiles) + kConvMaxLanes;
+  // Both vectors of a panel are read, however few tiles it has.
+  return channels * channel_floats(tiles) + 2 * kConvMaxLanes;
 }
 
 std::int64_t WinogradSource::floats(const WinogradTiles& tiles) {

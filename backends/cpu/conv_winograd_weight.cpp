@@ -73,7 +73,6 @@ ConvWinogradWeight::ConvWinogradWeight(const ConvShape& shape)
     : shape_(shape), gemm_(gemm_kernels()), kernels_(winograd_weight_kernels()) {
   taps_ = shape.kernel[1] / shape.stride[1];
   points_ = kWinogradTile + taps_ - 1;
-  if (shape.weights() == 0 || shape.batch * shape.out_plane() == 0) return;
   make_sides();
   make_parts();
   make_blocks();
@@ -356,10 +355,6 @@ void ConvWinogradWeight::sum_channel(const float* sums, std::int64_t channel, fl
 }
 
 void ConvWinogradWeight::run(const float* x, const float* y, float* w) const {
-  if (blocks_ == 0) {
-    std::fill_n(w, shape_.weights(), 0.0f);
-    return;
-  }
   const std::int64_t work = shape_.batch * shape_.out_plane() * shape_.weights();
   const std::int64_t threads = work < kSerialWork ? 1 : thread_count();
   const std::int64_t parts = std::min(threads, tasks());

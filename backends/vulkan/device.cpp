@@ -104,7 +104,15 @@ std::uint32_t Device::memory_type(std::uint32_t allowed, VkMemoryPropertyFlags w
 }
 
 void Device::lost(const char* call, VkResult result) {
-  if (result != VK_ERROR_DEVICE_LOST) return check(result, call);
+  if (result != VK_ERROR_DEVICE_LOST) {
+    // Commands that never ran leave values unwritten which later ones would read: nothing can go on.
+    try {
+      check(result, call);
+    } catch (const Error& error) {
+      loss_ = error.what();
+      throw;
+    }
+  }
   loss_ = fmt::format(
       "[vulkan] {} was lost (a driver reset, often because work took too long) during {}; the last "
       "checkpoint is as it was: start again with --resume",
@@ -129,8 +137,9 @@ Tick Device::submit(std::span<const VkCommandBuffer> commands, std::string_view 
   info.pSignalSemaphoreInfos = &signal;
   const VkResult result = table_.vkQueueSubmit2(queue_, 1, &info, VK_NULL_HANDLE);
   if (result < 0) lost("vkQueueSubmit2", result);
+  const Tick tick = ++submitted_;
   instance_.check_messages();
-  return ++submitted_;
+  return tick;
 }
 
 void Device::wait(Tick tick) {

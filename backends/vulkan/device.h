@@ -49,9 +49,11 @@ class Device {
   void check_messages() { instance_.check_messages(); }
   int messages() const { return instance_.messages(); }
 
+  /// For calls whose failure drops commands: throws (DeviceError, MemoryError), and so does all that is asked of the device from then on.
+  void lost(const char* call, VkResult result);
+
  private:
   void create_device();
-  void lost(const char* call, VkResult result);
 
   Instance& instance_;
   VkPhysicalDevice physical_ = VK_NULL_HANDLE;

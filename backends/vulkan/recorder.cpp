@@ -190,7 +190,8 @@ void Recorder::hand_over(VkCommandBuffer behind, std::string_view what) {
   if (target_) {
     list[count++] = target_;
     target_ = VK_NULL_HANDLE;
-    check(device_.vk().vkEndCommandBuffer(list[0]), "vkEndCommandBuffer");
+    if (const VkResult result = device_.vk().vkEndCommandBuffer(list[0]); result < 0)
+      device_.lost("vkEndCommandBuffer", result);
   }
   if (behind) list[count++] = behind;
   pending_work = 0;
