@@ -6,6 +6,7 @@
 #include "engine/plan/plan_cache.h"
 #include "tests/conformance_check.h"
 #include "tests/random_graphs.h"
+#include "tests/vulkan_counts.h"
 
 #include <cstdlib>
 #include <string>
@@ -26,6 +27,11 @@ std::string cautious_device() {
 bool without_messages(const std::string& backend) {
   const cases::OnBackend here(backend.c_str());
   return device_report().find("validation_messages 0\n") != std::string::npos;
+}
+
+std::int64_t recordings_kept() {
+  const cases::OnBackend here("vulkan");
+  return zoo::counts_so_far().number("recordings_kept");
 }
 
 }  // namespace
@@ -50,6 +56,9 @@ TEST_CASE("vulkan graphs: fused = unfused = again = barriers everywhere, near th
                    << " tensors compared with the CPU and the reference");
   CHECK(executed > 0);
   if (!replay) CHECK(compared > static_cast<int>(executed));
+  const std::int64_t kept = recordings_kept();
+  MESSAGE(kept << " recordings submitted again");
+  if (!replay) CHECK(kept > static_cast<std::int64_t>(executed) / 2);
   for (const std::string& backend : backends) CHECK(without_messages(backend));
 }
 
