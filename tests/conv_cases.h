@@ -16,6 +16,7 @@
 #include "backends/cpu/conv_step.h"
 #include "backends/reference/primitives.h"
 #include "engine/graph/attributes.h"
+#include "tests/thread_scope.h"
 
 namespace genera::cpu {
 
@@ -206,6 +207,47 @@ inline void check_close(const Floats& got, const Floats& want, const Floats& sca
     CAPTURE(std::abs(got[i] - want[i]) / scale[i]);
     CHECK(got[i] == want[i]);
     return;
+  }
+}
+
+// Of weight_tile_magnitudes().
+inline constexpr float kWeightTileTolerance = 5e-8f;
+
+// For each weight the sum of |x| * |y| over all pairs of pixels that may share a tile: those that a
+// kernel joins that is a stride wider on each side.
+inline Floats weight_tile_magnitudes(const Case& shapes, const Call& call) {
+  Case wide = shapes;
+  for (std::size_t d = 0; d < 2; ++d) {
+    const std::int64_t more = shapes.attrs.stride[d];
+    const int axis = static_cast<int>(d) + 2;
+    wide.attrs.pad_lo[d] += more;
+    wide.attrs.pad_hi[d] += more;
+    wide.w = wide.w.with(axis, shapes.w[axis] + 2 * more);
+  }
+  Call joined(wide, ConvAttrs::grad_weight);
+  joined.first = call.first;
+  joined.second = call.second;
+  const Floats products = joined.magnitudes();
+  const auto taps = static_cast<std::size_t>(shapes.w[2] * shapes.w[3]);
+  const auto all = static_cast<std::size_t>(wide.w[2] * wide.w[3]);
+  Floats sums(static_cast<std::size_t>(shapes.w.elements()));
+  for (std::size_t i = 0; i < sums.size(); i += taps) {
+    float sum = 0;
+    for (std::size_t t = 0; t < all; ++t) sum += products[i / taps * all + t];
+    std::fill_n(sums.begin() + static_cast<std::ptrdiff_t>(i), taps, sum);
+  }
+  return sums;
+}
+
+/// The bits that `run` gives on 1 to 4 threads are the same.
+template <class Run>
+void check_threads(const Run& run) {
+  Floats one;
+  for (int threads = 1; threads <= 4; ++threads) {
+    const ThreadScope scope(threads);
+    const Floats made = run();
+    if (threads == 1) one = made;
+    CHECK(std::memcmp(one.data(), made.data(), one.size() * sizeof(float)) == 0);
   }
 }
 

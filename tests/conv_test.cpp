@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "backends/cpu/conv_winograd.h"
-#include "engine/core/thread_pool.h"
+#include "backends/cpu/conv_winograd_weight.h"
 #include "tests/conv_cases.h"
 #include "tests/simd_targets.h"
 
@@ -30,6 +30,9 @@ void check_case(const Case& shapes) {
     if (role != ConvAttrs::grad_weight && ConvWinograd::suits(shape)) {
       const std::int64_t tile = kWinogradTile * WinogradTiles(shape).step();
       check_close(call.run(), call.reference(), call.tile_magnitudes(tile), kTileTolerance);
+    } else if (role == ConvAttrs::grad_weight && ConvWinogradWeight::suits(shape)) {
+      check_close(call.run(), call.reference(), weight_tile_magnitudes(shapes, call),
+                  kWeightTileTolerance);
     } else {
       check_close(call.run(), call.reference(), call.magnitudes(), kTolerance);
     }
@@ -121,21 +124,13 @@ TEST_CASE("conv: empty operands") {
 }
 
 TEST_CASE("conv: the number of threads changes no bit") {
-  const int before = thread_count();
   for (const Case& shapes : listed_cases()) {
     for (const auto role : {ConvAttrs::out, ConvAttrs::grad_input, ConvAttrs::grad_weight}) {
       INFO(describe(shapes, role));
       Call call(shapes, role);
-      set_thread_count(1);
-      const Floats one = call.run();
-      for (int threads = 2; threads <= 4; ++threads) {
-        set_thread_count(threads);
-        const Floats several = call.run();
-        CHECK(std::memcmp(one.data(), several.data(), one.size() * sizeof(float)) == 0);
-      }
+      check_threads([&] { return call.run(); });
     }
   }
-  set_thread_count(before);
 }
 
 double dot(const Floats& a, const Floats& b) {

@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "engine/core/thread_pool.h"
 #include "tests/conv_cases.h"
 #include "tests/simd_targets.h"
 
@@ -102,21 +101,13 @@ TEST_CASE("winograd: random shapes agree with the reference") {
 }
 
 TEST_CASE("winograd: the number of threads changes no bit") {
-  const int before = thread_count();
   for (const Case& shapes : listed_cases()) {
     for (const auto role : kRoles) {
       INFO(describe(shapes, role));
       const Call call(shapes, role);
-      set_thread_count(1);
-      const Floats one = run(call);
-      for (int threads = 2; threads <= 4; ++threads) {
-        set_thread_count(threads);
-        const Floats several = run(call);
-        CHECK(std::memcmp(one.data(), several.data(), one.size() * sizeof(float)) == 0);
-      }
+      check_threads([&] { return run(call); });
     }
   }
-  set_thread_count(before);
 }
 
 // Pixels whose tile does not read the NaN keep their bits, those whose taps reach it are NaN.
@@ -168,8 +159,7 @@ class Notes final : public ConvEpilogue {
 };
 
 TEST_CASE("winograd: an epilogue sees each pixel once, final") {
-  const int before = thread_count();
-  set_thread_count(3);
+  const ThreadScope scope(3);
   for (const Case& shapes : listed_cases()) {
     if (shapes.x.elements() > 30000) continue;
     for (const auto role : kRoles) {
@@ -185,7 +175,6 @@ TEST_CASE("winograd: an epilogue sees each pixel once, final") {
       for (std::size_t i = 0; i < output.size(); ++i) REQUIRE(seen[i] == Floats{output[i]});
     }
   }
-  set_thread_count(before);
 }
 
 TEST_CASE("winograd: chosen where channels are many, never for thin or strided kernels") {

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "backends/cpu/conv_winograd_tiles.h"
-#include "engine/core/thread_pool.h"
 #include "tests/conv_cases.h"
 #include "tests/simd_targets.h"
 
@@ -20,8 +19,6 @@ namespace genera::cpu {
 namespace {
 
 constexpr auto kRole = ConvAttrs::grad_weight;
-// Of the magnitudes below.
-constexpr float kTolerance = 5e-8f;
 
 Floats run(const Call& call) {
   const ConvWinogradWeight convolution(call.shape());
@@ -29,37 +26,12 @@ Floats run(const Call& call) {
       [&](float* output) { convolution.run(call.first.data(), call.second.data(), output); });
 }
 
-// For each weight the sum of |x| * |y| over all pairs of pixels that may share a tile: those that a
-// kernel joins that is a stride wider on each side.
-Floats tile_magnitudes(const Case& shapes, const Call& call) {
-  Case wide = shapes;
-  for (std::size_t d = 0; d < 2; ++d) {
-    const std::int64_t more = shapes.attrs.stride[d];
-    const int axis = static_cast<int>(d) + 2;
-    wide.attrs.pad_lo[d] += more;
-    wide.attrs.pad_hi[d] += more;
-    wide.w = wide.w.with(axis, shapes.w[axis] + 2 * more);
-  }
-  Call joined(wide, kRole);
-  joined.first = call.first;
-  joined.second = call.second;
-  const Floats products = joined.magnitudes();
-  const auto taps = static_cast<std::size_t>(shapes.w[2] * shapes.w[3]);
-  const auto all = static_cast<std::size_t>(wide.w[2] * wide.w[3]);
-  Floats sums(static_cast<std::size_t>(shapes.w.elements()));
-  for (std::size_t i = 0; i < sums.size(); i += taps) {
-    float sum = 0;
-    for (std::size_t t = 0; t < all; ++t) sum += products[i / taps * all + t];
-    std::fill_n(sums.begin() + static_cast<std::ptrdiff_t>(i), taps, sum);
-  }
-  return sums;
-}
-
 void check_case(const Case& shapes) {
   INFO(describe(shapes, kRole));
   const Call call(shapes, kRole);
   REQUIRE(WinogradTiles::applies(call.shape()));
-  check_close(run(call), call.reference(), tile_magnitudes(shapes, call), kTolerance);
+  check_close(run(call), call.reference(), weight_tile_magnitudes(shapes, call),
+              kWeightTileTolerance);
 }
 
 std::vector<Case> listed_cases() {
@@ -122,19 +94,11 @@ TEST_CASE("winograd weight gradient: random shapes agree with the reference") {
 }
 
 TEST_CASE("winograd weight gradient: the number of threads changes no bit") {
-  const int before = thread_count();
   for (const Case& shapes : listed_cases()) {
     INFO(describe(shapes, kRole));
     const Call call(shapes, kRole);
-    set_thread_count(1);
-    const Floats one = run(call);
-    for (int threads = 2; threads <= 4; ++threads) {
-      set_thread_count(threads);
-      const Floats several = run(call);
-      CHECK(std::memcmp(one.data(), several.data(), one.size() * sizeof(float)) == 0);
-    }
+    check_threads([&] { return run(call); });
   }
-  set_thread_count(before);
 }
 
 TEST_CASE("winograd weight gradient: a NaN reaches its taps, and others of its channel at most") {

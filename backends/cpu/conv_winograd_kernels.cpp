@@ -8,6 +8,7 @@
 // Highway's own headers come after foreach_target.
 #include <hwy/highway.h>
 
+#include "backends/cpu/conv_winograd_transforms-inl.h"
 #include "backends/cpu/masked-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -20,19 +21,6 @@ using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 
 // One axis of each transform, for r taps and r + 1 points.
-HWY_INLINE void transform_source(const V (&d)[3], V (&v)[3]) {
-  v[0] = hn::Sub(d[0], d[1]);
-  v[1] = d[1];
-  v[2] = hn::Sub(d[1], d[2]);
-}
-
-HWY_INLINE void transform_source(const V (&d)[4], V (&v)[4]) {
-  v[0] = hn::Sub(d[0], d[2]);
-  v[1] = hn::Add(d[1], d[2]);
-  v[2] = hn::Sub(d[2], d[1]);
-  v[3] = hn::Sub(d[1], d[3]);
-}
-
 HWY_INLINE void transform_dest(const V (&m)[3], V (&y)[2]) {
   y[0] = hn::Add(m[0], m[1]);
   y[1] = hn::Sub(m[1], m[2]);
@@ -176,14 +164,14 @@ void source(const WinogradSourceTransform& source) {
 #pragma GCC unroll 4
         for (int j = 0; j < kPoints; ++j)
           pixels[j] = hn::IfThenElseZero(mask, hn::LoadU(d, row + j * source.from_plane));
-        transform_source(pixels, rows[i]);
+        transform_source<kTaps>(pixels, rows[i]);
       }
 #pragma GCC unroll 4
       for (int j = 0; j < kPoints; ++j) {
         V column[kPoints], points[kPoints];
 #pragma GCC unroll 4
         for (int i = 0; i < kPoints; ++i) column[i] = rows[i][j];
-        transform_source(column, points);
+        transform_source<kTaps>(column, points);
 #pragma GCC unroll 4
         for (int i = 0; i < kPoints; ++i)
           hn::StoreU(points[i], d, to + (i * kPoints + j) * source.to_point);

@@ -8,6 +8,8 @@
 // Highway's own headers come after foreach_target.
 #include <hwy/highway.h>
 
+#include "backends/cpu/conv_winograd_transforms-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace genera::cpu::HWY_NAMESPACE {
 namespace {
@@ -23,18 +25,7 @@ template <int kTaps>
 struct Source {
   static constexpr int columns = kTile + kTaps - 1;
   static constexpr int points = columns;
-  static HWY_INLINE void apply(const V* d, V* u) {
-    if constexpr (kTaps == 3) {
-      u[0] = hn::Sub(d[0], d[2]);
-      u[1] = hn::Add(d[1], d[2]);
-      u[2] = hn::Sub(d[2], d[1]);
-      u[3] = hn::Sub(d[1], d[3]);
-    } else {
-      u[0] = hn::Sub(d[0], d[1]);
-      u[1] = d[1];
-      u[2] = hn::Sub(d[1], d[2]);
-    }
-  }
+  static HWY_INLINE void apply(const V* d, V* u) { transform_source<kTaps>(d, u); }
 };
 
 template <int kTaps>
