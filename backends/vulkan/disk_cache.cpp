@@ -137,8 +137,9 @@ void DiskCache::insert(const std::string& key, const std::vector<std::uint32_t>&
   if (until_trim_ < bytes) trim();
   until_trim_ -= std::min(until_trim_, bytes);
   // Written beside and renamed: readers see a whole file or none.
+  static std::atomic<std::uint64_t> written{0};  // by all caches of the process
   const std::string temporary =
-      fmt::format("{}/{}.{}-{}{}", folder_, key, getpid(), written_++, unfinished);
+      fmt::format("{}/{}.{}-{}{}", folder_, key, getpid(), written++, unfinished);
   {
     std::ofstream file(temporary, std::ios::binary);
     const Header header = header_of(key, words);

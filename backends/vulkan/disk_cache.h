@@ -37,7 +37,6 @@ class DiskCache {
   std::uint64_t most_bytes_;
   std::mutex inserting_;
   std::uint64_t until_trim_ = 0;  // bytes that may be written before the folder is looked at again
-  std::uint64_t written_ = 0;     // files, for the names of temporary ones
   std::atomic<std::uint64_t> corrupt_{0};
 };
 
