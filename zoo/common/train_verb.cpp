@@ -74,6 +74,7 @@ int print_plan(Trainable& trainable, const TrainFlags& flags, const TrainingOpti
                  {"parameters", trainable.parameter_count()},
                  {"state_bytes", states},
                  {"peak_memory_bytes", peak_memory()},
+                 {"device_memory_bytes", device_memory()},
                  {"steps", steps},
                  {"steps_per_epoch", trainable.steps_per_epoch()},
                  {"seconds_per_step", cost.step},
@@ -85,6 +86,9 @@ int print_plan(Trainable& trainable, const TrainFlags& flags, const TrainingOpti
   fmt::print("parameters   {}\n", trainable.parameter_count());
   fmt::print("memory       {:.1f} MB for parameters, moments and averages; {:.0f} MB in all\n",
              static_cast<double>(states) / 1e6, static_cast<double>(peak_memory()) / 1e6);
+  if (const std::int64_t taken = device_memory())
+    fmt::print("             and {:.0f} MB on {}\n", static_cast<double>(taken) / 1e6,
+               device_in_use());
   fmt::print("steps        {} ({} an epoch)\n", steps, trainable.steps_per_epoch());
   fmt::print("time         about {} ({:.2f} ms a step)\n", duration_text(seconds), cost.step * 1e3);
   return exit_done;
