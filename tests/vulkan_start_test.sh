@@ -119,6 +119,14 @@ listed >before
 check "a warm start after that" gives 0 "${tiny[@]}" --device vulkan:0 --out warm2
 check "compiles nothing" diff before <(listed)
 
+# What docs/vulkan.md shows to the owner of a GPU, but for fewer steps.
+mkdir bin
+ln -s "$doctor" "$program" bin
+awk '/^```sh$/ { inside = 1; next } /^```$/ { exit } inside' "$here/../docs/vulkan.md" | sed 's/--time 1m/--smoke --steps 4/' >commands
+check "the page has commands" test "$(wc -l <commands)" -ge 3
+check "they run" env PATH="$PWD/bin:$PATH" bash -e commands >out 2>err
+check "and leave a picture" test -s runs/gpu/samples.png
+
 # genera-doctor.
 right() { [ "$(grep -c ' right ' out)" -eq "$1" ]; }
 check "genera-doctor" examines 0
