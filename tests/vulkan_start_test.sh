@@ -91,6 +91,20 @@ check "a name that is empty" gives 2 "${tiny[@]}" --device vulkan: --out not
 check "genera-doctor: a name that is empty" examines 2 --device vulkan:
 check "the manifest names the device" grep -q '"device": "llvmpipe' vulkan/manifest.json
 
+check "stops on Vulkan" gives 0 "${tiny[@]}" --device vulkan:0 --stop-after 2 --out moved
+check "goes on there" gives 0 train --resume moved --stop-after 1
+check "without a warning" times 0 warning
+check "goes on on the CPU" gives 0 train --resume moved --device cpu
+check "with a warning" times 1 '^warning: the run was computed on llvmpipe.* and goes on on cpu'
+check "the manifest names both" grep -q '"device": "llvmpipe.*, then cpu"' moved/manifest.json
+check "again" gives 0 train --resume moved --device cpu
+check "needs no warning" times 0 warning
+
+check "--plan" gives 0 "${tiny[@]}" --device vulkan:0 --plan
+check "counts the device's memory" prints 'and [1-9][0-9]* MB on llvmpipe'
+check "--plan on the CPU" gives 0 "${tiny[@]}" --device cpu --plan
+check "has none to count" without ' MB on ' out
+
 # The cache of shaders.
 listed() { ls -i "$scratch/shaders"; }
 listed >before

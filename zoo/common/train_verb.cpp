@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -45,6 +46,22 @@ std::string manifest_json(const std::string& program, const Trainable& trainable
       {"cpu", cpu_model()}, {"cores", core_count()}, {"device", device_in_use()}};
   manifest["threads"] = flags.compute.threads > 0 ? flags.compute.threads : core_count();
   return json_text(manifest, 2) + "\n";
+}
+
+// A run that goes on elsewhere is not the one that its manifest would promise: it says so.
+void note_device(const RunFolder& folder, Console& console) {
+  std::ifstream file(folder.manifest());
+  Json manifest = Json::parse(file, nullptr, false);
+  const Json::json_pointer place("/machine/device");
+  if (!manifest.contains(place) || !manifest[place].is_string()) return;
+  const auto before = manifest[place].get<std::string>();
+  const std::string now = device_in_use();
+  if (before == now || before.ends_with(", then " + now)) return;
+  console.warn(
+      fmt::format("the run was computed on {} and goes on on {}: not the bits of one that stayed",
+                  before, now));
+  manifest[place] = before + ", then " + now;
+  write_text(folder.manifest(), json_text(manifest, 2) + "\n");
 }
 
 // Steps that the flags ask for; 0 with --time, whose number is measured.
@@ -211,6 +228,7 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
   }
   if (resume) {
     folder->claim();
+    note_device(*folder, console);
   } else {
     folder = RunFolder::create(flags.out, program, trainable->model());
     folder->claim();
