@@ -6,6 +6,7 @@
 #include "backends/device_choice.h"
 #include "backends/module.h"
 #include "backends/reference/reference_backend.h"
+#include "engine/core/warning.h"
 #include "engine/graph/node.h"
 
 #include <fmt/format.h>
@@ -28,17 +29,31 @@ std::vector<const Backend*>& known() {
   return *list;
 }
 
-/// The backend for "auto".
+/// The backend for "auto". A GPU that is there and not used is warned of: its owner would wonder.
 Backend& automatic() {
+  std::vector<DeviceInfo> devices;
   try {
-    if (const auto gpu = best_gpu(vulkan_devices()))
-      return vulkan_module().open(std::to_string(*gpu));
+    devices = vulkan_devices();
   } catch (const DeviceError&) {  // no module, no driver: what the CPU is for
   }
+  if (const auto gpu = best_gpu(devices)) {
+    try {
+      return vulkan_module().open(std::to_string(*gpu));
+    } catch (const DeviceError& error) {
+      warn(fmt::format("computing on the CPU, as {} fails: {}", devices[*gpu].name, error.what()));
+      return cpu::backend();
+    }
+  }
+  for (const DeviceInfo& device : devices)
+    if (device.kind != "cpu" && !device.problem.empty())
+      warn(fmt::format("computing on the CPU, as {} cannot be used: {}", device.name,
+                       device.problem));
   return cpu::backend();
 }
 
-bool is_vulkan(std::string_view name) { return name == "vulkan" || name.substr(0, 7) == "vulkan:"; }
+bool is_vulkan(std::string_view name) {
+  return name == "vulkan" || (name.starts_with("vulkan:") && name.size() > 7);
+}
 
 }  // namespace
 

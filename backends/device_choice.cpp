@@ -37,6 +37,14 @@ bool contains(std::string_view text, std::string_view part) {
                      }) != text.end();
 }
 
+/// All of them, each with its number.
+std::string listed(std::span<const DeviceInfo> devices) {
+  std::string text;
+  for (std::size_t i = 0; i < devices.size(); ++i)
+    text += fmt::format("{}vulkan:{} ({})", i == 0 ? "" : ", ", i, devices[i].name);
+  return text;
+}
+
 std::size_t named(std::span<const DeviceInfo> devices, std::string_view selector) {
   if (selector.empty()) return best(devices);
   std::size_t number = 0;
@@ -44,16 +52,13 @@ std::size_t named(std::span<const DeviceInfo> devices, std::string_view selector
   const auto [end, error] = std::from_chars(selector.data(), last, number);
   if (error == std::errc() && end == last) {
     if (number < devices.size()) return number;
-    throw DeviceError(fmt::format("[vulkan] there is no device {}: the drivers list {}, from 0",
-                                  selector, devices.size()));
+    throw DeviceError(
+        fmt::format("[vulkan] there is no device {}; there are: {}", selector, listed(devices)));
   }
-  std::string names;
-  for (std::size_t i = 0; i < devices.size(); ++i) {
+  for (std::size_t i = 0; i < devices.size(); ++i)
     if (contains(devices[i].name, selector)) return i;
-    names += (names.empty() ? "" : ", ") + devices[i].name;
-  }
-  throw DeviceError(
-      fmt::format("[vulkan] no device has '{}' in its name; there are: {}", selector, names));
+  throw DeviceError(fmt::format("[vulkan] no device has '{}' in its name; there are: {}", selector,
+                                listed(devices)));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <string>
@@ -26,14 +27,22 @@ std::string module_path() {
   return slash == std::string::npos ? file_name : path.substr(0, slash + 1) + file_name;
 }
 
+/// Without the folder, which reports of genera-doctor leave out.
+[[noreturn]] void refuse(const std::string& path, std::string reason) {
+  if (::access(path.c_str(), F_OK) != 0)
+    throw DeviceError(
+        fmt::format("[vulkan] this build has no Vulkan backend ({} is missing): build it with "
+                    "libvulkan-dev, libvulkan-volk-dev, glslang-dev and spirv-tools installed, or "
+                    "use the CPU",
+                    file_name));
+  if (reason.starts_with(path)) reason.replace(0, path.size(), file_name);
+  throw DeviceError(fmt::format("[vulkan] the Vulkan backend cannot be loaded: {}", reason));
+}
+
 const Module& load_module() {
   const std::string path = module_path();
   void* file = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!file)
-    throw DeviceError(
-        fmt::format("[vulkan] this build has no Vulkan backend ({}): build it with libvulkan-dev, "
-                    "libvulkan-volk-dev and glslang-dev installed, or use the CPU",
-                    dlerror()));
+  if (!file) refuse(path, dlerror());
   const void* symbol = dlsym(file, "genera_module");
   if (!symbol) throw DeviceError(fmt::format("[vulkan] {} is not a module of Genera", path));
   const Module& module = *static_cast<const Module*>(symbol);

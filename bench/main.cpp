@@ -202,14 +202,19 @@ void add(const std::string& name, double items, double flops, std::function<Step
         (name + (on_cpu ? "/threads:" + std::to_string(threads) : "/device")).c_str(),
         [=](benchmark::State& state) {
           genera::set_threads(threads);
-          const Step step = make();
-          const auto whole_step = [&] {
-            step();
-            wait_for_device();
-          };
-          constexpr int warm_up = 2;
-          for (int i = 0; i < warm_up; ++i) whole_step();
-          for (auto _ : state) whole_step();
+          try {
+            const Step step = make();
+            const auto whole_step = [&] {
+              step();
+              wait_for_device();
+            };
+            constexpr int warm_up = 2;
+            for (int i = 0; i < warm_up; ++i) whole_step();
+            for (auto _ : state) whole_step();
+          } catch (const Error& error) {  // a device too small for one may do for the others
+            state.SkipWithError(error.what());
+            return;
+          }
           using benchmark::Counter;
           state.counters["items/s"] = Counter(items, Counter::kIsIterationInvariantRate);
           if (flops > 0)

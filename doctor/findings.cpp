@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "doctor/known_answers.h"
+#include "zoo/common/common_flags.h"
 #include "zoo/common/machine.h"
 #include "zoo/common/version.h"
 
@@ -67,9 +68,11 @@ Json describe_machine() {
   const Nodes nodes = device_nodes();
   machine["gpu_device_nodes"] = nodes.gpu;
   machine["gpu_device_nodes_may_be_opened"] = nodes.allowed;
-  for (const char* name : {"OPENBLAS_CORETYPE", "GENERA_VULKAN_LIMITS", "GENERA_VULKAN_VALIDATE"})
+  for (const char* name : {"OPENBLAS_CORETYPE", "GENERA_VULKAN_LIMITS", "GENERA_VULKAN_VALIDATE",
+                           "GENERA_VULKAN_FAULT"})
     if (const char* value = std::getenv(name)) machine["settings"][name] = value;
-  for (const char* name : {"VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_LOADER_DRIVERS_SELECT"})
+  for (const char* name : {"VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_LOADER_DRIVERS_SELECT",
+                           "GENERA_SHADER_CACHE", "GENERA_VULKAN_MODULE"})
     if (std::getenv(name)) machine["settings"][name] = "(set)";  // a path
   return machine;
 }
@@ -89,6 +92,20 @@ VulkanDevices find_vulkan_devices() {
     found.problem = error.what();
   }
   return found;
+}
+
+Json describe_device(const std::string& device, const VulkanDevices& vulkan) {
+  Json result;
+  result["device"] = device;
+  try {
+    set_device(device);
+  } catch (const Error&) {  // examine() says why
+    return result;
+  }
+  const std::string name = zoo::device_in_use();
+  for (const Json& described : vulkan.described)
+    if (!result.contains("name") && described["name"] == name) result.update(described);
+  return result;
 }
 
 Json examine(const std::string& device) {
@@ -143,7 +160,9 @@ std::vector<std::string> advice(const VulkanDevices& vulkan, const Json& machine
         "the capability 'graphics': NVIDIA_DRIVER_CAPABILITIES=all)");
   else
     sentences.push_back(
-        "no GPU was found: the programs compute on the CPU (--device auto does so by itself)");
+        vulkan.problem.empty()
+            ? "no GPU was found: the programs compute on the CPU (--device auto does so by itself)"
+            : "until then the programs compute on the CPU (--device auto does so by itself)");
   return sentences;
 }
 

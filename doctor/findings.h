@@ -13,15 +13,18 @@ using Json = nlohmann::ordered_json;
 /// The version, the system, the processor, the settings that matter; no names of hosts or users, no paths.
 Json describe_machine();
 
-/// Asks the device known_answers(): {"device", "kind", properties, "answers", "counters" of device_report()}; {"device", "problem"} where it cannot be used.
-Json examine(const std::string& device);
-
 /// Vulkan's devices as examine() takes them, or the reason why there are none in `problem`.
 struct VulkanDevices {
   std::vector<Json> described;  ///< name, kind, properties, problem
   std::string problem;
 };
 VulkanDevices find_vulkan_devices();
+
+/// {"device"} and, of the one of Vulkan's devices that `device` takes, what is known of it.
+Json describe_device(const std::string& device, const VulkanDevices& vulkan);
+
+/// Asks the device known_answers(): {"device", "answers", "counters" of device_report()}; {"device", "problem"} where it cannot be used.
+Json examine(const std::string& device);
 
 /// What to install or change, a sentence each.
 std::vector<std::string> advice(const VulkanDevices& vulkan, const Json& machine);

@@ -37,7 +37,8 @@ bool parse(int argc, const char* const* argv, Flags& flags) {
   app.set_version_flag("--version", fmt::format("genera-doctor {}", zoo::program_version()),
                        "Print the version");
   app.add_option("--device", flags.device,
-                 "Examine this device only: cpu, vulkan, vulkan:N or vulkan:NAME");
+                 "Examine this device only: cpu, vulkan, vulkan:N, vulkan:NAME, or auto, which "
+                 "takes what the programs would");
   app.add_flag("--report", flags.report, "Print everything as JSON, to be sent with a question");
   app.footer("Exits with 0 where every device that was asked gave the right answers, else with 5.");
   app.allow_extras();
@@ -81,7 +82,7 @@ void print_examined(const Json& examined) {
 
 /// The devices to ask, by name; with what the drivers say about them.
 std::vector<Json> devices_to_ask(const Flags& flags, const VulkanDevices& vulkan) {
-  if (!flags.device.empty()) return {Json{{"device", flags.device}}};
+  if (!flags.device.empty()) return {describe_device(flags.device, vulkan)};
   std::vector<Json> devices{Json{{"device", "cpu"}}};
   for (std::size_t i = 0; i < vulkan.described.size(); ++i) {
     Json device{{"device", fmt::format("vulkan:{}", i)}};
@@ -98,8 +99,9 @@ int run(const Flags& flags) {
   if (!flags.report) {
     fmt::print("genera-doctor\n");
     print_values(report["machine"]);
+    std::fflush(stdout);  // what is known when a driver crashes
   }
-  bool any_failed = false;
+  bool any_failed = false, any_wrong = false;
   for (Json& device : devices_to_ask(flags, vulkan)) {
     const auto name = device["device"].get<std::string>();
     if (!flags.report) {
@@ -109,19 +111,20 @@ int run(const Flags& flags) {
                                    device["kind"].get<std::string>())
                      : "");
       print_values(device);
-      std::fflush(stdout);  // what is known when a driver crashes
+      std::fflush(stdout);
     }
     if (!device.contains("problem")) {
       const Json examined = examine(name);
       if (!flags.report) print_examined(examined);
       if (!flags.report && examined.contains("counters")) print_values(examined["counters"]);
       any_failed = any_failed || failed(examined);
+      any_wrong = any_wrong || (failed(examined) && device.contains("name"));
       device.update(examined);
     }
     report["devices"].push_back(device);
   }
   std::vector<std::string> sentences = advice(vulkan, report["machine"]);
-  if (any_failed)
+  if (any_wrong)  // what is not there has said so itself
     sentences.push_back(
         "a device failed: update its driver; if that does not help, send `genera-doctor --report` "
         "with an issue, and compute with --device cpu meanwhile");

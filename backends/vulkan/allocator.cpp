@@ -114,7 +114,8 @@ void Allocator::add_block(std::uint64_t bytes) {
   const Limits& limits = device_.limits();
   if (bytes > limits.allocation_bytes)
     throw MemoryError(fmt::format(
-        "[vulkan] a tensor of {} bytes is larger than the {} bytes that {} allocates at once",
+        "[vulkan] {} bytes at once are more than the {} bytes that {} allocates at once: use "
+        "smaller batches",
         bytes, limits.allocation_bytes, device_.name()));
   const std::uint64_t left = limits.heap_bytes - std::min(limits.heap_bytes, taken_);
   std::uint64_t size = std::max(bytes, std::min(usual_block, limits.allocation_bytes));

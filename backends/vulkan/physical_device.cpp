@@ -132,7 +132,7 @@ DeviceInfo describe(VkPhysicalDevice device) {
   say("driver", answers.properties12.driverName);
   say("driver_version", answers.properties12.driverInfo);
   say("vendor", fmt::format("{:#06x}", properties.vendorID));
-  say("memory_bytes", limits.heap_bytes);
+  say("heap_bytes", limits.heap_bytes);
   say("block_bytes", limits.allocation_bytes);
   say("binding_bytes", limits.binding_bytes);
   say("shared_bytes", limits.shared_bytes);

@@ -157,6 +157,11 @@ class Tuner {
     const bool kept = keep(context_.device, best_);
     report_ += fmt::format("chosen: {}{}\n", best_.text().substr(0, best_.text().size() - 1),
                            kept ? "" : " (not stored: there is no folder for a cache)");
+    if (kept)
+      report_ += fmt::format(
+          "stored in {}: used from now on, on this device with this driver; to go back, delete "
+          "it\n",
+          path_of(context_.device));
     return report_;
   }
 

@@ -71,9 +71,16 @@ std::string device_in_use() {
   return line.substr(line.find(' ') + 1);
 }
 
+std::int64_t device_memory() {
+  const std::string report = device_report();
+  constexpr std::string_view name = "\nmemory_bytes ";
+  const std::size_t at = report.find(name);
+  return at == std::string::npos ? 0 : std::stoll(report.substr(at + name.size()));
+}
+
 void check_device_name(const std::string& device) {
-  const std::string kind = device.substr(0, device.find(':'));
-  if (kind != "vulkan" && device != "cpu" && device != "auto")
+  const bool chosen = device.starts_with("vulkan:") && device.size() > 7;
+  if (!chosen && device != "vulkan" && device != "cpu" && device != "auto")
     throw UsageError(fmt::format("--device '{}' is none of cpu, vulkan[:N|:NAME], auto", device));
 }
 

@@ -56,6 +56,9 @@ void check_device_name(const std::string& device);
 /// The name of the device that computes: "cpu", or what a Vulkan driver calls it.
 std::string device_in_use();
 
+/// Bytes of a Vulkan device's memory that are taken; 0 on the CPU.
+std::int64_t device_memory();
+
 /// Sets the number of threads, the limit of memory and the device, which a line on stderr names where
 /// it was chosen by "auto". DeviceError when there is none of that kind, UsageError when the text
 /// names no kind. The engine's warnings go to stderr from now on.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -47,6 +48,22 @@ std::string manifest_json(const std::string& program, const Trainable& trainable
   return json_text(manifest, 2) + "\n";
 }
 
+// A run that goes on elsewhere is not the one that its manifest would promise: it says so.
+void note_device(const RunFolder& folder, Console& console) {
+  std::ifstream file(folder.manifest());
+  Json manifest = Json::parse(file, nullptr, false);
+  const Json::json_pointer place("/machine/device");
+  if (!manifest.contains(place) || !manifest[place].is_string()) return;
+  const auto before = manifest[place].get<std::string>();
+  const std::string now = device_in_use();
+  if (before == now || before.ends_with(", then " + now)) return;
+  console.warn(
+      fmt::format("the run was computed on {} and goes on on {}: not the bits of one that stayed",
+                  before, now));
+  manifest[place] = before + ", then " + now;
+  write_text(folder.manifest(), json_text(manifest, 2) + "\n");
+}
+
 // Steps that the flags ask for; 0 with --time, whose number is measured.
 std::int64_t asked_steps(const Trainable& trainable, const TrainFlags& flags) {
   if (flags.steps > 0) return flags.steps;
@@ -74,6 +91,7 @@ int print_plan(Trainable& trainable, const TrainFlags& flags, const TrainingOpti
                  {"parameters", trainable.parameter_count()},
                  {"state_bytes", states},
                  {"peak_memory_bytes", peak_memory()},
+                 {"device_memory_bytes", device_memory()},
                  {"steps", steps},
                  {"steps_per_epoch", trainable.steps_per_epoch()},
                  {"seconds_per_step", cost.step},
@@ -85,6 +103,9 @@ int print_plan(Trainable& trainable, const TrainFlags& flags, const TrainingOpti
   fmt::print("parameters   {}\n", trainable.parameter_count());
   fmt::print("memory       {:.1f} MB for parameters, moments and averages; {:.0f} MB in all\n",
              static_cast<double>(states) / 1e6, static_cast<double>(peak_memory()) / 1e6);
+  if (const std::int64_t taken = device_memory())
+    fmt::print("             and {:.0f} MB on {}\n", static_cast<double>(taken) / 1e6,
+               device_in_use());
   fmt::print("steps        {} ({} an epoch)\n", steps, trainable.steps_per_epoch());
   fmt::print("time         about {} ({:.2f} ms a step)\n", duration_text(seconds), cost.step * 1e3);
   return exit_done;
@@ -207,6 +228,7 @@ int train_verb(const std::string& program, Verb& verb, TrainFlags& flags,
   }
   if (resume) {
     folder->claim();
+    note_device(*folder, console);
   } else {
     folder = RunFolder::create(flags.out, program, trainable->model());
     folder->claim();
