@@ -21,15 +21,15 @@
 namespace genera::cases {
 namespace {
 
-/// The device with these limits besides those there are, apart from others by a shorter name: of `dropped` letters less.
-std::string device_with(const std::string& limits, std::size_t dropped) {
+/// The device with these limits (or another setting's value) besides those there are, apart from others by a shorter name: of `dropped` letters less.
+std::string device_with(const std::string& value, std::size_t dropped,
+                        const char* const name = "GENERA_VULKAN_LIMITS") {
   const OnBackend vulkan("vulkan");
   const std::string report = device_report();
   const std::string device = report.substr(7, report.find('\n') - 7);  // "device NAME"
   const std::string selector = "vulkan:" + device.substr(0, device.size() - dropped);
-  const char* const name = "GENERA_VULKAN_LIMITS";
   const std::string before = std::getenv(name) ? std::getenv(name) : "";
-  setenv(name, (before + "," + limits).c_str(), 1);
+  setenv(name, (before.empty() ? value : before + "," + value).c_str(), 1);
   find_backend(selector);
   setenv(name, before.c_str(), 1);
   return selector;
@@ -192,11 +192,22 @@ TEST_CASE("vulkan recordings: the same addresses in another block of memory are 
   twice();
   twice();
   const std::int64_t requests = zoo::counts_so_far().number("memory_requests");
+  const std::int64_t messages = zoo::counts_so_far().number("validation_messages");
   CHECK(twice().kept == 1);
   full({wanted}, 4.0, DType::f32).eval();
   CHECK(zoo::counts_so_far().number("memory_requests") == requests + 1);
   CHECK(twice().made == 1);
-  CHECK(zoo::counts_so_far().number("validation_messages") == 0);
+  CHECK(zoo::counts_so_far().number("validation_messages") == messages);
+}
+
+TEST_CASE("vulkan recordings: validation sees hazards from one submission to the next") {
+  REQUIRE(std::getenv("GENERA_VULKAN_VALIDATE"));  // tests/meson.build
+  const OnBackend unordered(device_with("barrier:1+", 3, "GENERA_VULKAN_FAULT").c_str());
+  const auto steps = [] {
+    Tensor x = full({70}, 1.0, DType::f32).eval();
+    for (int i = 0; i < 4; ++i) x = (x * 2.0 + 1.0).eval();  // a submission each
+  };
+  CHECK_THROWS_WITH_AS(steps(), doctest::Contains("READ_AFTER_WRITE"), DeviceError);
 }
 
 }  // namespace genera::cases

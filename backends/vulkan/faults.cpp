@@ -40,12 +40,12 @@ std::optional<Fault> wanted_fault() {
   fault.onward = end != last && *end == '+';
   bool known = false;
   for (const std::string_view call :
-       {"allocate", "submit", "resubmit", "wait", "pipeline", "devices"})
+       {"allocate", "submit", "resubmit", "wait", "pipeline", "barrier", "devices"})
     known = known || call == fault.call;
   if (error != std::errc() || fault.number < 1 || end + (fault.onward ? 1 : 0) != last || !known)
     throw ArgumentError(fmt::format(
         "[vulkan] GENERA_VULKAN_FAULT: '{}' is not like allocate:3, submit:2+, resubmit:1, wait:1, "
-        "pipeline:1 or devices:1",
+        "pipeline:1, barrier:1 or devices:1",
         text));
   return fault;
 }
@@ -107,6 +107,22 @@ struct Resubmission {
   }
 };
 
+/// Barriers that are left out, which the validation layer has to see.
+struct Barrier {
+  static inline PFN_vkCmdPipelineBarrier2 driver = nullptr;
+  static inline Fault fault;
+  static inline int calls = 0;
+
+  static VKAPI_ATTR void VKAPI_CALL call(VkCommandBuffer commands, const VkDependencyInfo* info) {
+    if (!fault.hits(++calls)) driver(commands, info);
+  }
+  static void stand_in(VolkDeviceTable& table, const Fault& wanted) {
+    if (table.vkCmdPipelineBarrier2 == &call) return;
+    fault = wanted;
+    driver = std::exchange(table.vkCmdPipelineBarrier2, &call);
+  }
+};
+
 }  // namespace
 
 void inject_faults(VolkDeviceTable& table) {
@@ -120,6 +136,7 @@ void inject_faults(VolkDeviceTable& table) {
     stand_in<Allocate>(table.vkAllocateMemory, *fault, VK_ERROR_OUT_OF_DEVICE_MEMORY);
   if (fault->call == "submit") stand_in<Submit>(table.vkQueueSubmit2, *fault, VK_ERROR_DEVICE_LOST);
   if (fault->call == "resubmit") Resubmission::stand_in(table, *fault);
+  if (fault->call == "barrier") Barrier::stand_in(table, *fault);
   if (fault->call == "wait") stand_in<Wait>(table.vkWaitSemaphores, *fault, VK_ERROR_DEVICE_LOST);
   if (fault->call == "pipeline")
     stand_in<Make>(table.vkCreateComputePipelines, *fault, VK_ERROR_OUT_OF_HOST_MEMORY);
