@@ -30,6 +30,8 @@ class Executable {
   using StepHook = std::function<void(int step, bool done)>;
   /// Whether the next run's indices of Gather and ScatterAdd are known to be in range, so that nobody need look at them.
   virtual void trust_indices(bool) {}
+  /// Bytes that it holds besides its plan, about and always the same number: what is remembered is bounded by them.
+  virtual std::size_t bytes() const { return 0; }
   /// Runs all steps. addresses[b] is where buffer b of the plan lies, in the backend's memory.
   virtual void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
                    const StepHook& hook) = 0;

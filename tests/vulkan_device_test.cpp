@@ -8,6 +8,7 @@
 #include "tests/temporary_folder.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <filesystem>
@@ -168,6 +169,27 @@ TEST_CASE("shader cache: damaged files are discarded with one warning, and made 
   CHECK(cache.find(key_of(2)).empty());  // another key's content
   CHECK(warnings.texts.size() == 1);
   CHECK(warnings.texts.at(0).find("damaged") != std::string::npos);
+}
+
+TEST_CASE("shader cache: what is no file is discarded, and nobody waits for it") {
+  const test::TemporaryFolder folder;
+  const Warnings warnings;
+  DiskCache cache(folder.string());
+  const fs::path path = folder / (key_of(1) + ".spv");
+  const std::vector<std::function<void()>> others{
+      [&] { REQUIRE(mkfifo(path.c_str(), 0600) == 0); },
+      [&] { fs::create_directory(path); },
+      [&] { fs::create_symlink("/dev/zero", path); },
+  };
+  for (const auto& make : others) {
+    make();
+    CHECK(cache.find(key_of(1)).empty());
+    cache.insert(key_of(1), words_of(1));
+    CHECK(cache.find(key_of(1)) == words_of(1));
+    fs::remove(path);
+  }
+  CHECK(cache.corrupt() == others.size());
+  CHECK(warnings.texts.size() == 1);
 }
 
 TEST_CASE("shader cache: beyond its bound, what was used longest ago goes; other files stay") {

@@ -7,7 +7,14 @@ here=$(dirname "$(realpath "$0")")
 export GENERA_VULKAN_MODULE=$module GENERA_SHADER_CACHE=$scratch/shaders LP_NUM_THREADS=0
 
 export GENERA_VULKAN_LIMITS=block=512K  # small blocks, so that several are asked for
-tiny=(train --model mlp --smoke --steps 3 --save-every 1 --hidden 8 --latent 2 --batch 16 --seed 3 --quiet)
+# of STEPS: what follows trains for so many; `whole` is a run without a failure. The recording of a step is submitted again from the fourth step on.
+of() {
+  tiny=(train --model mlp --smoke --steps "$1" --save-every 1 --hidden 8 --latent 2 --batch 16 --seed 3 --quiet)
+  rm -rf whole reference
+  check "a run of $1 steps without a failure" gives 0 "${tiny[@]}" --device vulkan:0 --out whole
+  check "on the CPU" gives 0 "${tiny[@]}" --device cpu --out reference
+  check "the same loss" close reference whole
+}
 resumed=(train --quiet --resume)
 loss() { sed -n 's/.*"loss":\([-0-9.e]*\).*/\1/p' "$1/metrics.jsonl" | tail -1; }
 close() { awk -v a="$(loss "$1")" -v b="$(loss "$2")" 'BEGIN { d = a - b; exit !(a != "" && b != "" && d < 1e-3 && d > -1e-3) }'; }
@@ -57,10 +64,8 @@ once() {
   done
 }
 
-check "a run without a failure" gives 0 "${tiny[@]}" --device vulkan:0 --out whole
+of 3
 [ "$failed" -eq 0 ] || finish || exit 1
-check "on the CPU" gives 0 "${tiny[@]}" --device cpu --out reference
-check "the same loss" close reference whole
 step=9  # every place takes minutes
 [ -n "${GENERA_TEST_FULL:-}" ] && step=1
 every_place submit 5 8 4 "$step"
@@ -68,6 +73,9 @@ every_place wait 5 4 4 "$step"
 every_place allocate 6 3 1
 once allocate 6
 every_place pipeline 6 4 2 11
+of 7
+every_place resubmit 5 4 4 $(((step + 2) / 3))
+every_place wait 5 8 6 $((step * 3))
 for text in allocate allocate: allocate:0 allocate:x submit:3- memory:1; do
   GENERA_VULKAN_FAULT=$text check "GENERA_VULKAN_FAULT=$text" gives 1 "${tiny[@]}" --device vulkan:0 --out none
 done

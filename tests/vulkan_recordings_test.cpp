@@ -8,11 +8,14 @@
 #include <genera/optim.h>
 #include <genera/profile.h>
 #include <genera/random.h>
+#include <genera/stats.h>
 
 #include "backends/backend.h"
 #include "engine/plan/plan_cache.h"
 #include "tests/conformance_check.h"
 #include "tests/vulkan_counts.h"
+
+#include <fmt/format.h>
 
 #include <cstdlib>
 #include <string>
@@ -21,15 +24,15 @@
 namespace genera::cases {
 namespace {
 
-/// The device with these limits besides those there are, apart from others by a shorter name: of `dropped` letters less.
-std::string device_with(const std::string& limits, std::size_t dropped) {
+/// The device with these limits (or another setting's value) besides those there are, apart from others by a shorter name: of `dropped` letters less.
+std::string device_with(const std::string& value, std::size_t dropped,
+                        const char* const name = "GENERA_VULKAN_LIMITS") {
   const OnBackend vulkan("vulkan");
   const std::string report = device_report();
   const std::string device = report.substr(7, report.find('\n') - 7);  // "device NAME"
   const std::string selector = "vulkan:" + device.substr(0, device.size() - dropped);
-  const char* const name = "GENERA_VULKAN_LIMITS";
   const std::string before = std::getenv(name) ? std::getenv(name) : "";
-  setenv(name, (before + "," + limits).c_str(), 1);
+  setenv(name, fmt::format("{}{}{}", before, before.empty() ? "" : ",", value).c_str(), 1);
   find_backend(selector);
   setenv(name, before.c_str(), 1);
   return selector;
@@ -192,11 +195,59 @@ TEST_CASE("vulkan recordings: the same addresses in another block of memory are 
   twice();
   twice();
   const std::int64_t requests = zoo::counts_so_far().number("memory_requests");
+  const std::int64_t messages = zoo::counts_so_far().number("validation_messages");
   CHECK(twice().kept == 1);
   full({wanted}, 4.0, DType::f32).eval();
   CHECK(zoo::counts_so_far().number("memory_requests") == requests + 1);
   CHECK(twice().made == 1);
-  CHECK(zoo::counts_so_far().number("validation_messages") == 0);
+  CHECK(zoo::counts_so_far().number("validation_messages") == messages);
+}
+
+TEST_CASE("vulkan recordings: a plan that is forgotten while it runs leaves nothing behind") {
+  const OnBackend vulkan("vulkan");
+  const zoo::Counts before = zoo::counts_so_far();
+  PlanCache::instance().clear();
+  set_plan_cache_cap(1);  // the latest alone is remembered
+  std::vector<Tensor> results;
+  for (std::int64_t n = 1000; n < 1030; ++n) {
+    const Tensor x = full({n}, 2.0, DType::f32).eval();
+    // From its third run on a plan submits a recording again; nobody waits for it but what takes the plan's place.
+    for (int i = 0; i < 3; ++i) cumsum(x * 3.0 + 1.0, 0).eval();
+    results.push_back(cumsum(x * 3.0 + 1.0, 0).eval());
+    CHECK(PlanCache::instance().plans().size() == 1);
+  }
+  set_plan_cache_cap(std::size_t{256} << 20);
+  CHECK((zoo::counts_so_far() - before).number("recordings_kept") >= 30);
+  for (std::size_t i = 0; i < results.size(); ++i)
+    CHECK(results[i].to_vector<float>().back() == 7.0f * static_cast<float>(1000 + i));
+  CHECK((zoo::counts_so_far() - before).number("validation_messages") == 0);
+}
+
+TEST_CASE("vulkan recordings: a plan's pipelines and recordings count towards the cap of plans") {
+  const OnBackend vulkan("vulkan");
+  PlanCache::instance().clear();
+  const zoo::Counts before = zoo::counts_so_far();
+  for (std::int64_t n = 2000; n < 2010; ++n) (full({n}, 2.0, DType::f32) * 3.0).eval();
+  const std::int64_t pipelines = (zoo::counts_so_far() - before).number("pipelines");
+  CHECK(pipelines >= 10);
+  const std::size_t all = stats().plan_cache_bytes;
+  CHECK(all > static_cast<std::size_t>(pipelines) << 16);
+  set_plan_cache_cap(all / 2);
+  CHECK(PlanCache::instance().plans().size() <= 6);
+  CHECK(stats().plan_cache_bytes <= all / 2);
+  PlanCache::instance().clear();
+  CHECK(stats().plan_cache_bytes == 0);
+  set_plan_cache_cap(std::size_t{256} << 20);
+}
+
+TEST_CASE("vulkan recordings: validation sees hazards from one submission to the next") {
+  REQUIRE(std::getenv("GENERA_VULKAN_VALIDATE"));  // tests/meson.build
+  const OnBackend unordered(device_with("barrier:1+", 3, "GENERA_VULKAN_FAULT").c_str());
+  const auto steps = [] {
+    Tensor x = full({70}, 1.0, DType::f32).eval();
+    for (int i = 0; i < 4; ++i) x = (x * 2.0 + 1.0).eval();  // a submission each
+  };
+  CHECK_THROWS_WITH_AS(steps(), doctest::Contains("READ_AFTER_WRITE"), DeviceError);
 }
 
 }  // namespace genera::cases

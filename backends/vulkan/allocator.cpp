@@ -98,8 +98,14 @@ Allocator::Block Allocator::new_block(std::uint64_t bytes) {
     allocation.allocationSize = needs.size;
     allocation.memoryTypeIndex =
         device_.memory_type(needs.memoryTypeBits, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
-    check(vk.vkAllocateMemory(device_.handle(), &allocation, nullptr, &block.memory),
-          "vkAllocateMemory");
+    const VkResult result =
+        vk.vkAllocateMemory(device_.handle(), &allocation, nullptr, &block.memory);
+    if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY)
+      throw MemoryError(fmt::format(
+          "[vulkan] {} has no {} bytes more (vkAllocateMemory gave {}; {} of its {} bytes are in "
+          "use here): use smaller batches",
+          device_.name(), bytes, result_name(result), live_, device_.limits().heap_bytes));
+    check(result, "vkAllocateMemory");
     check(vk.vkBindBufferMemory(device_.handle(), block.buffer, block.memory, 0),
           "vkBindBufferMemory");
   } catch (...) {

@@ -44,6 +44,11 @@ class Device {
   void wait(Tick tick);
   bool done(Tick tick) const;
   Tick latest() const { return submitted_; }
+  /// Returns when the device does nothing any more, lost or not.
+  void wait_idle() const noexcept { table_.vkDeviceWaitIdle(device_); }
+
+  /// A pipeline was made, which a driver for the processor compiles when it first runs.
+  void note_pipeline() { new_pipelines_ = true; }
 
   /// Of the validation layer: Instance.
   void check_messages() { instance_.check_messages(); }
@@ -54,6 +59,8 @@ class Device {
 
  private:
   void create_device();
+  void tell_layer() const;
+  void settle();
 
   Instance& instance_;
   VkPhysicalDevice physical_ = VK_NULL_HANDLE;
@@ -65,6 +72,8 @@ class Device {
   VkPhysicalDeviceMemoryProperties memory_{};
   Limits limits_;
   std::string name_;
+  bool on_processor_ = false;
+  bool new_pipelines_ = false;  // since settle()
   Tick submitted_ = 0;
   std::string loss_;  // what lost the device
   std::string last_work_;

@@ -97,6 +97,13 @@ std::string DiskCache::path_of(const std::string& key) const {
 std::vector<std::uint32_t> DiskCache::find(const std::string& key) {
   if (folder_.empty()) return {};
   const std::string path = path_of(key);
+  std::error_code unknown;
+  const fs::file_type type = fs::status(path, unknown).type();
+  if (type == fs::file_type::not_found) return {};
+  if (type != fs::file_type::regular) {  // opening a pipe would wait for its writer
+    discard(path);
+    return {};
+  }
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return {};
   const auto bytes = static_cast<std::uint64_t>(file.tellg());

@@ -27,6 +27,8 @@ class VulkanExecutable final : public Executable {
   void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars,
            const StepHook& hook) override;
   void trust_indices(bool trusted) override { trust_indices_ = trusted; }
+  /// Its commands, two recordings of them, and the pipelines that were made for it.
+  std::size_t bytes() const override { return bytes_; }
 
  private:
   struct Command {
@@ -52,7 +54,7 @@ class VulkanExecutable final : public Executable {
   void upload_scalars(std::span<const ScalarBinding> scalars);
   void record(const Command& command, std::span<void* const> addresses);
   bool keeps_runs(const StepHook& hook) const;
-  void run_kept(std::span<void* const> addresses);
+  void run_kept(std::span<void* const> addresses, Address scratch);
   void check_indices();
   void run_on_host(const PlanStep& step, std::span<void* const> addresses,
                    std::span<const ScalarBinding> scalars);
@@ -71,6 +73,7 @@ class VulkanExecutable final : public Executable {
   std::size_t turn_ = 0;
   Address status_ = 0;
   std::uint64_t scratch_bytes_ = 0;
+  std::size_t bytes_ = 0;
   std::vector<Binding> bindings_;
 };
 

@@ -38,7 +38,8 @@ Instance& Instance::get() {
 Instance::Instance() {
   const char* wanted = std::getenv("GENERA_VULKAN_VALIDATE");
   load_vulkan();
-  create(wanted && std::string_view(wanted) == "1");
+  validates_ = wanted && std::string_view(wanted) == "1";
+  create(validates_);
   devices_ = devices_of(
       instance_);  // where that throws, the instance stays: the program ends or does without
 }

@@ -20,6 +20,9 @@ class Instance {
   /// In the order of the drivers.
   const std::vector<VkPhysicalDevice>& devices() const { return devices_; }
 
+  /// Whether the validation layer watches.
+  bool validates() const { return validates_; }
+
   /// Throws the first validation message since the last call as a DeviceError.
   void check_messages();
   int messages() const { return message_count_; }
@@ -33,6 +36,7 @@ class Instance {
 
   VkInstance instance_ = VK_NULL_HANDLE;
   std::vector<VkPhysicalDevice> devices_;
+  bool validates_ = false;
   int message_count_ = 0;
   std::string first_message_;
 };

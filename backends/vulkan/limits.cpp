@@ -16,10 +16,12 @@ std::uint64_t number(std::string_view word, std::string_view digits) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   const std::string_view unit(end, static_cast<std::size_t>(digits.data() + digits.size() - end));
-  if (error != std::errc() || value == 0 || (!unit.empty() && unit != "K" && unit != "M"))
+  const int shift = unit == "K" ? 10 : unit == "M" ? 20 : 0;
+  if (error != std::errc() || value == 0 || (shift == 0 && !unit.empty()) ||
+      value << shift >> shift != value)
     throw ArgumentError(
         fmt::format("[vulkan] GENERA_VULKAN_LIMITS: '{}' needs a number such as 64 or 16K", word));
-  return unit == "K" ? value << 10 : unit == "M" ? value << 20 : value;
+  return value << shift;
 }
 
 template <class T>

@@ -67,6 +67,7 @@ std::shared_ptr<const Pipeline> PipelineCache::get(const std::string& text, std:
   check(result, "vkCreateComputePipelines");
   device_.check_messages();
   ++made_;
+  device_.note_pipeline();
   auto made = std::make_shared<const Pipeline>(device_, info.layout, pipeline);
   known = made;
   return made;

@@ -27,7 +27,7 @@ VkCommandBuffer Recorder::new_commands() {
 }
 
 Recorder::~Recorder() {
-  device_.vk().vkDeviceWaitIdle(device_.handle());
+  device_.wait_idle();
   device_.vk().vkDestroyCommandPool(device_.handle(), pool_, nullptr);
 }
 

@@ -75,6 +75,7 @@ std::size_t PlanCache::cost(const CachedPlan& cached) {
   std::size_t bytes = cached.key.size() + cached.plan->buffers.size() * sizeof(PlanBuffer);
   for (const PlanStep& step : cached.plan->steps)
     bytes += sizeof step + 2 * step.kernel.kernel.code.size() * sizeof(KernelInstr);
+  if (cached.executable) bytes += cached.executable->bytes();
   return bytes;
 }
 
