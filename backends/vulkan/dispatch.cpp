@@ -50,6 +50,18 @@ void check_dtype(DType dtype, const Limits& limits) {
         fmt::format("[vulkan] this device cannot store {} elements; use the CPU", name(dtype)));
 }
 
+std::string strided_loop(const std::string& variable, const std::string& first,
+                         const std::string& step, std::int64_t count, bool guarded,
+                         const std::string& lines) {
+  return fmt::format("int {0} = int({1});\n{4}do {{\n{5}}} while (({0} += {2}) < {3});\n", variable,
+                     first, step, count,
+                     guarded ? fmt::format("if ({} < {}) ", variable, count) : "", lines);
+}
+
+std::string group_loop(const std::string& variable, std::int64_t count, const std::string& lines) {
+  return strided_loop(variable, "gl_WorkGroupID.x", "int(gl_NumWorkGroups.x)", count, false, lines);
+}
+
 int ShaderText::bind(const BufferUse& use, DType dtype, bool reads, bool writes) {
   for (std::size_t b = 0; b < bound_.size(); ++b) {
     Bound& bound = bound_[b];
@@ -116,20 +128,16 @@ Dispatch ShaderText::finish(std::int64_t groups) const {
 }
 
 Dispatch ShaderText::for_each_group(std::int64_t count, const std::string& lines) {
-  body = fmt::format(
-      "int lane = int(gl_LocalInvocationIndex);\n"
-      "for (int g = int(gl_WorkGroupID.x); g < {}; g += int(gl_NumWorkGroups.x)) "
-      "{{\nbarrier();\n{}}}\n",
-      count, lines);
+  body =
+      "int lane = int(gl_LocalInvocationIndex);\n" + group_loop("g", count, "barrier();\n" + lines);
   return finish(count);
 }
 
 Dispatch ShaderText::for_each(const std::string& variable, std::int64_t count,
                               const std::string& lines) {
-  body = fmt::format(
-      "for (int {0} = int(gl_GlobalInvocationID.x); {0} < {1}; {0} += int(gl_NumWorkGroups.x) * "
-      "{2}) {{\n{3}}}\n",
-      variable, count, threads_, lines);
+  body = strided_loop(variable, "gl_GlobalInvocationID.x",
+                      fmt::format("int(gl_NumWorkGroups.x) * {}", threads_), count,
+                      count % threads_ != 0, lines);
   return finish((count + threads_ - 1) / threads_);
 }
 

@@ -28,6 +28,14 @@ struct Dispatch {
   std::int64_t groups = 0;  ///< wanted; kernels do with fewer
 };
 
+/// Runs `lines` for `variable` = first, first + step, … below `count`: the loop around a kernel's body, by which few workgroups do the work of many. Its condition
+/// comes last, since nearly always there is one turn; where some threads may have none, `guarded` says so.
+std::string strided_loop(const std::string& variable, const std::string& first,
+                         const std::string& step, std::int64_t count, bool guarded,
+                         const std::string& lines);
+/// The same over workgroups. There are never more of them than `count`.
+std::string group_loop(const std::string& variable, std::int64_t count, const std::string& lines);
+
 /// Puts a shader's text together: bindings as they are asked for, then the body.
 class ShaderText {
  public:

@@ -196,10 +196,7 @@ class KernelPrinter {
 
   static std::string per_group(const std::string& variable, std::int64_t count,
                                const std::string& body) {
-    return fmt::format(
-        "int lane = int(gl_LocalInvocationIndex);\n"
-        "for (int {0} = int(gl_WorkGroupID.x); {0} < {1}; {0} += int(gl_NumWorkGroups.x)) {2}",
-        variable, count, indented(body));
+    return "int lane = int(gl_LocalInvocationIndex);\n" + group_loop(variable, count, body);
   }
 
   // --- the forms ---

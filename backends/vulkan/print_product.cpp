@@ -75,10 +75,10 @@ class ProductPrinter {
     std::string body = tile_position(p, cut) + accumulators(cut) + inner_loop(p, cut);
     body += results(p, cut, text);
     text.body = fmt::format(
-        "int lane = int(gl_LocalInvocationIndex);\nint x = lane % {0};\nint y = lane / {0};\n"
-        "for (int tile = int(gl_WorkGroupID.x); tile < {1}; tile += int(gl_NumWorkGroups.x)) "
-        "{{\n{2}}}\n",
-        cut.tile.grid_columns, tiles, body);
+                    "int lane = int(gl_LocalInvocationIndex);\nint x = lane % {0};\nint y = lane / "
+                    "{0};\n",
+                    cut.tile.grid_columns) +
+                group_loop("tile", tiles, body);
     std::vector<Dispatch> result{text.finish(tiles)};
     if (cut.chunks > 1) result.push_back(totals(p, cut));
     return result;
