@@ -147,6 +147,10 @@ std::vector<std::string> advice(const VulkanDevices& vulkan, const Json& machine
                                       device["problem"].get<std::string>()));
     else if (device["kind"] != "cpu")
       gpu = true;
+    if (device.value("stores_8_bit", "") == "false")
+      sentences.push_back(fmt::format(
+          "{} cannot store elements of 8 bits, which many models need: those end with exit code 5",
+          device["name"].get<std::string>()));
   }
   if (gpu) return sentences;
   if (!machine.at("gpu_device_nodes_may_be_opened").get<bool>())

@@ -156,10 +156,12 @@ check "with answers" report "all(a['right'] for x in d for a in x['answers']) an
 check "a second start compiled nothing" report "d[1]['counters']['shaders_compiled'] == '0' and int(d[1]['counters']['pipelines']) > 5"
 GENERA_VULKAN_LIMITS=shared=16K,invocations=128,groups=3,binding=1M,block=2M,heap=64M,no-bytes,no-half-words check "a poorer device" examines 0 --report
 check "has the limits that are asked for" report "[d[1][k] for k in ('shared_bytes', 'invocations', 'groups', 'binding_bytes', 'block_bytes', 'heap_bytes', 'stores_8_bit', 'stores_16_bit')] == ['16384', '128', '3', '1048576', '2097152', '67108864', 'false', 'false']"
+check "and the advice on small types" report "any('cannot store elements of 8 bits' in a for a in r['advice'])"
 check "and is right" report "all(a['right'] for x in d for a in x['answers']) and len(d[1]['answers']) == 5"
 GENERA_VULKAN_LIMITS=shared=1024M,invocations=1M,heap=999999M check "no richer device" examines 0 --report
 check "limits only go down" report "int(d[1]['shared_bytes']) < 1 << 30 and int(d[1]['invocations']) < 1 << 20 and int(d[1]['heap_bytes']) < 999999 << 20"
 check "a report again" examines 0 --report
+check "no advice on small types" without '8 bits' out
 check "names no host" test -z "$(grep -w -- "$(uname -n)" out)"
 check "no folder" without "$scratch" out
 GENERA_VULKAN_MODULE=$scratch/missing.so check "a build without the module" examines 0 --report
