@@ -18,7 +18,7 @@ constexpr const char* file_name = "libgenera-vulkan.so";
 
 /// Beside the library (or program) that this code is in.
 std::string module_path() {
-  if (const char* given = std::getenv("GENERA_VULKAN_MODULE")) return given;
+  if (const char* given = std::getenv("GENERA_VULKAN_MODULE"); given && *given) return given;
   Dl_info here{};
   if (dladdr(reinterpret_cast<const void*>(&vulkan_module), &here) == 0 || !here.dli_fname)
     return file_name;

@@ -19,7 +19,7 @@ check() {
 }
 # The device report's line about tiles, from a process that does next to nothing.
 used() {
-  "$bench" --device vulkan --benchmark_filter=tiny_add --benchmark_min_time=0.001 2>&1 >/dev/null | sed -n 's/^tiles //p'
+  timeout 60 "$bench" --device vulkan --benchmark_filter=tiny_add --benchmark_min_time=0.001 2>&1 >/dev/null | sed -n 's/^tiles //p'
 }
 says() { grep -q "$1" "$scratch/out"; }
 one_file() { [ "$(ls "$scratch"/shaders/tiles-* 2>/dev/null | wc -l)" = 1 ]; }
@@ -55,6 +55,12 @@ for line in '1 2 3 7 9' '1 2 1 7' 'junk' '-1 0 0 1 1' '1 2 1 7 -9' '1 2 1 7 9 5'
 done
 sed -i -e '1s/^tiles/lines/' -e '2s/.*/1 2 1 7 9/' "$file"
 check "another device's is not used" test "$(used)" = "$default"
+for other in "mkfifo $file" "ln -s /dev/zero $file" "truncate -s 1T $file" "mkdir $file"; do
+  rm -f "$file"
+  $other
+  check "the default with $other" test "$(used)" = "$default"
+done
+rmdir "$file"
 GENERA_SHADER_CACHE= GENERA_VULKAN_LIMITS=binding=100K,invocations=128 "$bench" --tune --device vulkan >"$scratch/out" 2>&1
 check "without a cache it says that nothing is stored" says 'not stored'
 check "tiles that do not fit are left out" test "$(grep -c ', tile [0-2]\.[0-2]: ' "$scratch/out")" = 5

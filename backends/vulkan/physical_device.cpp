@@ -19,6 +19,8 @@ struct Answers {
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
   VkPhysicalDeviceVulkan11Properties properties11{
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES};
+  VkPhysicalDeviceVulkan13Properties properties13{
+      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_PROPERTIES};
   VkPhysicalDevicePushDescriptorPropertiesKHR push{
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PUSH_DESCRIPTOR_PROPERTIES_KHR};
   VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
@@ -30,7 +32,8 @@ struct Answers {
   explicit Answers(VkPhysicalDevice device) {
     properties.pNext = &properties11;
     properties11.pNext = &properties12;
-    properties12.pNext = &push;
+    properties12.pNext = &properties13;
+    properties13.pNext = &push;
     vkGetPhysicalDeviceProperties2(device, &properties);
     features.pNext = &features11;
     features11.pNext = &features12;
@@ -94,8 +97,10 @@ Limits limits_of(VkPhysicalDevice device, const Answers& answers) {
   limits.shared_bytes = core.maxComputeSharedMemorySize;
   limits.groups = core.maxComputeWorkGroupCount[0];
   limits.binding_bytes = core.maxStorageBufferRange;
+  // The values inside a plan share one block. Allocator's addresses have room for 64 GiB.
   limits.allocation_bytes =
-      std::min<std::uint64_t>(answers.properties11.maxMemoryAllocationSize, std::uint64_t{1} << 30);
+      std::min<std::uint64_t>({answers.properties11.maxMemoryAllocationSize,
+                               answers.properties13.maxBufferSize, std::uint64_t{1} << 36});
   limits.push_descriptors =
       std::min(answers.push.maxPushDescriptors, core.maxPerStageDescriptorStorageBuffers);
   limits.bytes = answers.features12.storageBuffer8BitAccess;

@@ -247,11 +247,17 @@ Tiles tuned_tiles(const Device& device) {
   Tiles tiles;
   const std::string path = path_of(device);
   if (path.empty()) return tiles;
-  std::ifstream file(path, std::ios::binary);
+  std::error_code unknown;
+  const auto type = std::filesystem::status(path, unknown).type();
+  if (type == std::filesystem::file_type::not_found) return tiles;
   std::string line, text;
-  if (std::getline(file, line)) std::getline(file, text);
-  const bool sound = line == identity(device) && tiles.parse(text + "\n");
-  if (!line.empty() && !sound)
+  constexpr std::uintmax_t most_bytes = 4096;  // what is longer, or a pipe, is not read
+  if (type == std::filesystem::file_type::regular &&
+      std::filesystem::file_size(path, unknown) <= most_bytes) {
+    std::ifstream file(path, std::ios::binary);
+    if (std::getline(file, line)) std::getline(file, text);
+  }
+  if (line != identity(device) || !tiles.parse(text + "\n"))
     warn(fmt::format("{} is damaged: tiles are the default's until they are tuned again", path));
   return tiles;
 }
