@@ -21,13 +21,12 @@ using Numbers = WatchedValues::Numbers;
 
 constexpr double sample_bound = 1e-5;
 
-/// What a root may be off, as a squared relative error. A root near 0 (its square below `cancelled` of that of its terms) is rounding, and is held against its terms.
-struct Bound {
-  double error, cancelled, of_terms;
-};
-constexpr Bound loss_bound{1e-10, 1e-2, 1e-10};
-constexpr Bound gradient_bound{1e-8, 1e-5, 1e-12};
-const Bound& bound_of(const Tensor& root) { return root.rank() == 0 ? loss_bound : gradient_bound; }
+// Squared relative errors. A loss whose square is below `cancelled` of that of its terms is held against those.
+constexpr double loss_error = 1e-10, cancelled = 1e-2;
+constexpr double gradient_error = 1e-8;
+// A gradient is 0 in exact arithmetic where f64 leaves less than 1e-12 of its terms: thousands of roundings to f64, and a millionth of one to f32. What f32 leaves
+// may be 1e-6 of them, 17 roundings: those of the terms themselves, and of their sum.
+constexpr double zero_of_terms = 1e-24, rounding_of_terms = 1e-12;
 
 std::vector<Node*> nodes_below(const std::vector<Tensor>& roots) {
   std::vector<Value> values(roots.begin(), roots.end());
@@ -117,6 +116,38 @@ class TermSizes {
   std::map<std::pair<Node*, int>, Tensor> known_;
 };
 
+/// A graph in f64, with the same leaves, random numbers and draws.
+class Widened {
+ public:
+  Tensor of(const Value& value) {
+    const auto key = std::pair(value.node, value.output);
+    if (const auto known = known_.find(key); known != known_.end()) return known->second;
+    const Tensor wide = made(value);
+    known_.emplace(key, wide);
+    return wide;
+  }
+
+ private:
+  Tensor made(const Value& value) {
+    const Node& node = *value.node;
+    if (node.op() == Op::Call) return of(node.body()[static_cast<std::size_t>(value.output)]);
+    const Tensor narrow = tensor_of(value);
+    const bool real = narrow.dtype() == DType::f32;
+    const bool given = node.inputs().empty() || node.op() == Op::Random || node.output_count() > 1;
+    if (given) return real ? cast(narrow, DType::f64) : narrow;
+    if (node.op() == Op::Less && is_random(node.inputs()[0])) return narrow;
+    if (node.op() == Op::Cast && is_floating(narrow.dtype()))
+      return cast(of(node.inputs()[0]), DType::f64);
+    std::vector<Tensor> inputs;
+    for (const Value& input : node.inputs()) inputs.push_back(of(input));
+    const std::vector<Value> values(inputs.begin(), inputs.end());
+    return Tensor(Node::create(node.op(), values, real ? DType::f64 : narrow.dtype(),
+                               narrow.shape(), node.attr_bytes()));
+  }
+
+  std::map<std::pair<Node*, int>, Tensor> known_;
+};
+
 double squares(const Numbers& x) {
   double sum = 0;
   for (const double v : x) sum += v * v;
@@ -136,17 +167,36 @@ std::string compare_draw(const WatchedValues::DrawNumbers& expected,
   return {};
 }
 
-/// The squared error of the root in units of what is allowed; `by_terms` where it is measured by its terms.
-double excess(const Tensor& root, const Numbers& expected, const Numbers& got, bool& by_terms) {
+double squared_error(const Numbers& expected, const Numbers& got) {
   double error = 0;
   for (std::size_t i = 0; i < expected.size(); ++i)
     error += (got[i] - expected[i]) * (got[i] - expected[i]);
-  const Bound& bound = bound_of(root);
-  const double size = squares(expected);
-  if (error <= bound.error * size) return size > 0 ? error / size / bound.error : 0;
-  const double terms = squares(numbers(TermSizes().of(root)));
-  by_terms = size <= bound.cancelled * terms;
-  return by_terms ? error / terms / bound.of_terms : error / size / bound.error;
+  return error;
+}
+
+double squared_terms(const Tensor& root) { return squares(numbers(TermSizes().of(root))); }
+
+/// The squared error of a loss in units of what is allowed.
+double loss_excess(const Tensor& root, const Numbers& expected, const Numbers& got) {
+  const double error = squared_error(expected, got), size = squares(expected);
+  if (error <= loss_error * size) return size > 0 ? error / size / loss_error : 0;
+  const double terms = squared_terms(root);
+  return error / (size <= cancelled * terms ? terms : size) / loss_error;
+}
+
+/// The same of a gradient; counts in `result` what it is held against.
+double gradient_excess(const Tensor& root, const Numbers& expected, const Numbers& got,
+                       Difference& result) {
+  const double error = squared_error(expected, got), size = squares(expected);
+  if (error <= gradient_error * size) return size > 0 ? error / size / gradient_error : 0;
+  const Numbers exact = Widened().of(root).to_vector<double>();
+  const double terms = squared_terms(root);
+  if (squares(exact) <= zero_of_terms * terms) {
+    ++result.zeros;
+    return squares(got) / terms / rounding_of_terms;
+  }
+  ++result.by_exact;
+  return squared_error(exact, got) / squares(exact) / gradient_error;
 }
 
 }  // namespace
@@ -193,9 +243,9 @@ Difference difference(const WatchedGraph& graph, const WatchedValues& expected,
   if (result.flips > 0) return result;
   for (std::size_t r = 0; r < expected.roots.size(); ++r) {
     const Tensor& root = graph.roots[r];
-    bool by_terms = false;
-    const double error = excess(root, expected.roots[r], got.roots[r], by_terms);
-    result.by_terms += by_terms && root.rank() > 0 ? 1 : 0;
+    const double error = root.rank() == 0
+                             ? loss_excess(root, expected.roots[r], got.roots[r])
+                             : gradient_excess(root, expected.roots[r], got.roots[r], result);
     double& largest = root.rank() == 0 ? result.largest_loss : result.largest_gradient;
     largest = std::max(largest, error);
     if (!(error <= 1))

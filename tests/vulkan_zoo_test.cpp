@@ -79,7 +79,7 @@ bool compare_step(const Pair& pair, const StepInfo& info) {
                   << expected.draws.size()
                   << " draws; squared errors in units of what is allowed: losses "
                   << found.largest_loss << ", gradients " << found.largest_gradient << " ("
-                  << found.by_terms << " by their terms)");
+                  << found.by_exact << " against f64, " << found.zeros << " zeros)");
   const NamedTensors figures = pair.cpu->step(info);
   const std::vector<double> wanted = values_of(figures);
   std::vector<double> seen;
