@@ -24,9 +24,9 @@ constexpr double sample_bound = 1e-5;
 // Squared relative errors. A loss whose square is below `cancelled` of that of its terms is held against those.
 constexpr double loss_error = 1e-10, cancelled = 1e-2;
 constexpr double gradient_error = 1e-8;
-// A gradient is 0 in exact arithmetic where f64 leaves less than 1e-12 of its terms: thousands of roundings to f64, and a millionth of one to f32. What f32 leaves
-// may be 1e-6 of them, 17 roundings: those of the terms themselves, and of their sum.
-constexpr double zero_of_terms = 1e-24, rounding_of_terms = 1e-12;
+// 17 roundings to f32: those of a gradient's terms, and of their sum. Where f64 leaves less than that of the terms, f32 has no digit of it: it is 0 in exact
+// arithmetic, or would be if the parameters were not rounded (normalised by the data at the start).
+constexpr double rounding_of_terms = 1e-12;
 
 std::vector<Node*> nodes_below(const std::vector<Tensor>& roots) {
   std::vector<Value> values(roots.begin(), roots.end());
@@ -191,9 +191,9 @@ double gradient_excess(const Tensor& root, const Numbers& expected, const Number
   if (error <= gradient_error * size) return size > 0 ? error / size / gradient_error : 0;
   const Numbers exact = Widened().of(root).to_vector<double>();
   const double terms = squared_terms(root);
-  if (squares(exact) <= zero_of_terms * terms) {
+  if (squares(exact) <= rounding_of_terms * terms) {
     ++result.zeros;
-    return squares(got) / terms / rounding_of_terms;
+    return squared_error(exact, got) / terms / rounding_of_terms;
   }
   ++result.by_exact;
   return squared_error(exact, got) / squares(exact) / gradient_error;

@@ -41,12 +41,12 @@ struct Difference {
   /// Squared errors in units of what is allowed, of 0-d roots and of others.
   double largest_loss = 0, largest_gradient = 0;
   int by_exact = 0;  ///< gradients that were held against f64, being too far from `expected`
-  int zeros = 0;  ///< gradients that are 0 in exact arithmetic, and were held against their terms
+  int zeros = 0;     ///< gradients that f32 has no digit of, and that were held against their terms
 };
 /// Random numbers are equal; samples are wherever |u - p| > 1e-5; 0-d roots differ by at most 1e-5 relative, other roots by a normalised mean squared error of at most 1e-8. A loss
 /// below a tenth of the size of its terms is measured by that. Where terms of a gradient cancel, `expected` has lost digits too: one that is further off may instead have
-/// a normalised mean squared error of at most 1e-8 against the same graph in f64; only where that leaves nothing (a bias in front of a normalisation) may it be
-/// 1e-6 of its terms. After a flip the roots are not compared. `graph` is that of `expected`.
+/// a normalised mean squared error of at most 1e-8 against the same graph in f64; only where that leaves less than
+/// 1e-6 of its terms (a bias in front of a normalisation) may it be 1e-6 of them off. After a flip the roots are not compared. `graph` is that of `expected`.
 Difference difference(const WatchedGraph& graph, const WatchedValues& expected,
                       const WatchedValues& got);
 
