@@ -226,7 +226,7 @@ TEST_CASE("vulkan speed: small steps against a bare loop of dispatches") {
                   << ", with building the graph " << us(4) << "; ratios " << us(3) / us(0) << ", "
                   << us(3) / us(1) << ", " << us(3) / us(2));
   for (const auto& recording : recordings) context().recorder.release(*recording);
-  CHECK(us(3) / us(0) <= 1.2);
+  CHECK(us(3) / us(0) <= 1.3);
 }
 
 }  // namespace genera
