@@ -36,7 +36,7 @@ intact() {
 every_place() {
   local n code places=0
   resumes=0
-  for n in $(seq 1 "${5:-1}" 300); do
+  for n in $(seq 1 "${5:-1}" 2000); do
     rm -rf faulty
     GENERA_VULKAN_FAULT=$1:$n+ "$program" "${tiny[@]}" --device vulkan:0 --out faulty >out 2>err
     code=$?
@@ -69,13 +69,13 @@ of 3
 step=9  # every place takes minutes
 [ -n "${GENERA_TEST_FULL:-}" ] && step=1
 every_place submit 5 8 4 "$step"
-every_place wait 5 4 4 "$step"
+every_place wait 5 4 4 $((step * 4))
 every_place allocate 6 3 1
 once allocate 6
 every_place pipeline 6 4 2 11
 of 7
 every_place resubmit 5 4 4 $(((step + 2) / 3))
-every_place wait 5 8 6 $((step * 3))
+every_place wait 5 8 6 $((step * 8))
 for text in allocate allocate: allocate:0 allocate:x submit:3- memory:1; do
   GENERA_VULKAN_FAULT=$text check "GENERA_VULKAN_FAULT=$text" gives 1 "${tiny[@]}" --device vulkan:0 --out none
 done
