@@ -104,7 +104,7 @@ void VulkanExecutable::check_operands(const PlanStep& step) const {
           buffer.shape.elements() > countable)
         throw DeviceError(
             fmt::format("[vulkan] {} needs {} of {}, {} bytes; shaders see at most {} bytes of one "
-                        "tensor on {}",
+                        "tensor on {}: use smaller batches",
                         step.label, name(buffer.dtype), to_string(buffer.shape), buffer.bytes,
                         context_.device.limits().binding_bytes, context_.device.name()));
     }
