@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 namespace genera {
@@ -44,8 +45,13 @@ const Module& load_module() {
   void* file = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!file) refuse(path, dlerror());
   const void* symbol = dlsym(file, "genera_module");
-  if (!symbol) throw DeviceError(fmt::format("[vulkan] {} is not a module of Genera", path));
+  if (!symbol) throw DeviceError(fmt::format("[vulkan] {} is not a module of Genera", file_name));
   const Module& module = *static_cast<const Module*>(symbol);
+  if (std::strcmp(module.digest, interface_digest) != 0)
+    throw DeviceError(
+        fmt::format("[vulkan] {} is of another build than the library: build, or install, both "
+                    "from the same sources",
+                    file_name));
   module.set_warning_handler(&warn);
   return module;
 }

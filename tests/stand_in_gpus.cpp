@@ -1,4 +1,5 @@
-// A module that lists GPUs which cannot be used, or fail when they are opened: what programs say of them, on machines without any.
+// A module that lists GPUs which cannot be used, or fail when they are opened: what programs say of them, on machines without any. With OF_ANOTHER_BUILD it is one
+// that the library must not call.
 #include <genera/error.h>
 
 #include "backends/module.h"
@@ -24,9 +25,21 @@ genera::Backend& open(std::string_view selector) {
   throw genera::DeviceError("[vulkan] vkCreateDevice failed on " + std::string(selector));
 }
 
+void take_warnings(void (*)(std::string_view)) {
+#ifdef OF_ANOTHER_BUILD
+  std::abort();
+#endif
+}
+
+#ifdef OF_ANOTHER_BUILD
+constexpr const char* digest = "0123456789abcdef0123456789abcdef";
+#else
+constexpr const char* digest = genera::interface_digest;
+#endif
+
 }  // namespace
 
 extern "C" {
 __attribute__((visibility("default"))) extern const genera::Module genera_module;
-const genera::Module genera_module{&open, &devices, [](void (*)(std::string_view)) {}};
+const genera::Module genera_module{digest, &open, &devices, &take_warnings};
 }

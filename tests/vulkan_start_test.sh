@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What programs do where Vulkan is missing or in parts, how they choose a device, their cache of shaders, and genera-doctor:
-# vulkan_start_test.sh PROGRAM DOCTOR MODULE LIBRARY STAND_IN
+# vulkan_start_test.sh PROGRAM DOCTOR MODULE LIBRARY STAND_IN OTHER_BUILD
 doctor=$(realpath "$2")
 module=$(realpath "$3")
 library=$(realpath "$4")
 stand_in=$(realpath "$5")
+other_build=$(realpath "$6")
 here=$(dirname "$(realpath "$0")")
 . "$here/program_checks.sh" "$1"
 export GENERA_VULKAN_MODULE=$module GENERA_SHADER_CACHE=$scratch/shaders LP_NUM_THREADS=0
@@ -170,6 +171,12 @@ check "no folder" without "$scratch" out
 GENERA_VULKAN_MODULE=$scratch/none/libvulkan.so check "a module that cannot be loaded" examines 0 --report
 check "says so" prints 'the Vulkan backend cannot be loaded: libgenera-vulkan.so: file too short'
 check "no folder" without "$scratch" out
+other_build() { GENERA_VULKAN_MODULE=$other_build "$@"; }
+check "a module of another build" other_build gives 5 "${tiny[@]}" --device vulkan --out not
+check "says so" says 'libgenera-vulkan.so is of another build than the library: build, or install, both'
+check "auto is the CPU" other_build gives 0 "${tiny[@]}" --device auto --out auto9
+check "genera-doctor" other_build examines 0
+check "says so too" prints 'is of another build'
 check "the device that vulkan takes" examines 0 --device vulkan
 check "is named" prints '^vulkan: llvmpipe'
 check "with its limits" prints 'binding_bytes'

@@ -71,6 +71,7 @@ Backend& open_backend(std::string_view selector) {
 extern "C" {
 __attribute__((visibility("default"))) extern const genera::Module genera_module;
 const genera::Module genera_module{
+    genera::interface_digest,
     [](std::string_view selector) -> genera::Backend& {
       return genera::vulkan::open_backend(selector);
     },
