@@ -8,7 +8,6 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
-#include <numeric>
 #include <optional>
 #include <sstream>
 
@@ -45,7 +44,8 @@ std::optional<std::string> committed_row(const std::string& name) {
 
 std::int64_t Counts::number(const std::string& name) const {
   const auto found = numbers.find(name);
-  return found == numbers.end() ? 0 : found->second;
+  REQUIRE_MESSAGE(found != numbers.end(), "the device's report has no line " << name);
+  return found->second;
 }
 
 std::int64_t Counts::host_steps() const {
@@ -57,7 +57,10 @@ std::int64_t Counts::host_steps() const {
 
 Counts operator-(const Counts& after, const Counts& before) {
   Counts difference = after;
-  for (auto& [name, value] : difference.numbers) value -= before.number(name);
+  for (auto& [name, value] : difference.numbers) {
+    const auto found = before.numbers.find(name);  // a host step has a line from its first time on
+    if (found != before.numbers.end()) value -= found->second;
+  }
   return difference;
 }
 

@@ -15,7 +15,7 @@ struct Counts {
   std::map<std::string, std::int64_t> numbers;
   std::int64_t optimiser_steps = 0;
 
-  /// 0 where there is no such line.
+  /// Fails the test where there is no such line, as on a device that counts nothing.
   std::int64_t number(const std::string& name) const;
   /// Steps that ran on the host, of all primitives.
   std::int64_t host_steps() const;

@@ -1,13 +1,13 @@
 // Vulkan kernels whose form depends on the size: sorts, sums by index, small linear algebra, products of every tile. Beside tests/vulkan_test.cpp, whose
 // cases are smaller.
 #include <doctest/doctest.h>
-#include <genera/device.h>
 #include <genera/error.h>
 #include <genera/functions.h>
 #include <genera/profile.h>
 #include <genera/random.h>
 
 #include "tests/conformance_check.h"
+#include "tests/vulkan_counts.h"
 
 #include <algorithm>
 #include <array>
@@ -27,15 +27,13 @@ std::vector<T> run_on(const char* backend, const std::function<Tensor()>& build)
 
 /// Whether any step ran on the host while `work` did.
 bool used_host(const std::function<void()>& work) {
-  const auto host_lines = [] {
+  const auto host_steps = [] {
     const OnBackend vulkan("vulkan");
-    std::string lines = device_report();
-    const std::size_t first = lines.find("host_step");
-    return first == std::string::npos ? std::string() : lines.substr(first);
+    return zoo::counts_so_far().host_steps();
   };
-  const std::string before = host_lines();
+  const std::int64_t before = host_steps();
   work();
-  return host_lines() != before;
+  return host_steps() != before;
 }
 
 /// Numbers in -8…8 with many that are equal, and NaN.

@@ -1,18 +1,17 @@
 // Every primitive on a device that GENERA_VULKAN_LIMITS or the driver's own settings make poorer (tests/meson.build): all right, or
 // refused with a typed error before anything runs. A part of the cases, all of them with GENERA_TEST_FULL.
 #include <doctest/doctest.h>
-#include <genera/device.h>
 #include <genera/error.h>
 
 #include "backends/backend.h"
 #include "tests/conformance_check.h"
+#include "tests/vulkan_counts.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -34,12 +33,9 @@ bool refused(DType dtype) {
   return (half && taken("no-half-words")) || (byte && taken("no-bytes"));
 }
 
-double dispatches() {
+std::int64_t dispatches() {
   const OnBackend vulkan("vulkan");
-  std::istringstream lines(device_report());
-  for (std::string name, value; lines >> name && std::getline(lines, value);)
-    if (name == "dispatches") return std::stod(value);
-  return -1;
+  return zoo::counts_so_far().number("dispatches");
 }
 
 struct Counts {
@@ -54,7 +50,7 @@ void run_case(const Case& c, DType dtype, Counts& counts) {
   const auto lacking = [](const Tensor& x) { return refused(x.dtype()); };
   const bool may_refuse = std::any_of(outputs.begin(), outputs.end(), lacking) ||
                           std::any_of(c.inputs.begin(), c.inputs.end(), lacking) || refused(dtype);
-  const double before = dispatches();
+  const std::int64_t before = dispatches();
   try {
     const std::string difference = compare("vulkan", c, dtype);
     CHECK_MESSAGE(difference.empty(), difference);
@@ -84,7 +80,7 @@ TEST_CASE("vulkan: every primitive on a poorer device") {
   const bool full = std::getenv("GENERA_TEST_FULL") != nullptr;
   const std::size_t stride = full ? 1 : 5;
   Counts counts;
-  const double begin = dispatches();
+  const std::int64_t begin = dispatches();
   for (int i = 0; i < op_count; ++i) {
     const Op op = static_cast<Op>(i);
     std::size_t of_this = 0, n = static_cast<std::size_t>(i);

@@ -143,6 +143,7 @@ void run_case(const ZooCase& c) {
 TEST_CASE("vulkan zoo: five steps of each model from the CPU's state") {
   for (const ZooCase& c : zoo_family().cases)
     if (c.in_every_run || every_model()) run_case(c);
+  const OnBackend vulkan("vulkan");
   CHECK(counts_so_far().number("validation_messages") == 0);
 }
 
