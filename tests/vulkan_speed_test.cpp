@@ -31,14 +31,24 @@ double seconds_of(const Work& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-/// The shortest of several times of each work, taken in turn after one that compiles. Other processes only ever add to a time.
-std::vector<double> in_turn(const std::vector<Work>& works, int rounds = 7) {
+using Times = std::vector<double>;
+
+/// The shortest of `rounds` times of each work, taken in turn after one that compiles. Other processes only ever add to a time: where the times do not `hold`, as many are
+/// taken again, up to four times, and what is really too slow stays so.
+Times in_turn(const std::vector<Work>& works, int rounds,
+              const std::function<bool(const Times&)>& hold) {
   for (const Work& work : works) work();
-  std::vector<double> best(works.size(), std::numeric_limits<double>::infinity());
-  for (int round = 0; round < rounds; ++round)
-    for (std::size_t w = 0; w < works.size(); ++w)
-      best[w] = std::min(best[w], seconds_of(works[w]));
+  Times best(works.size(), std::numeric_limits<double>::infinity());
+  for (int attempt = 0; attempt == 0 || (attempt < 5 && !hold(best)); ++attempt)
+    for (int round = 0; round < rounds; ++round)
+      for (std::size_t w = 0; w < works.size(); ++w)
+        best[w] = std::min(best[w], seconds_of(works[w]));
   return best;
+}
+
+/// Whether the first work took at least `factor` times as long as the second.
+auto at_least(double factor) {
+  return [factor](const Times& times) { return times[0] / times[1] >= factor; };
 }
 
 /// Evaluates what `build` builds, on Vulkan, and waits for it.
@@ -159,21 +169,23 @@ TEST_CASE("vulkan speed: a product of 512 x 512 matrices against one thread per 
     context().recorder.finish("naive");
   };
   const Tensor a = random_normal(Key{1}, {n, n}).eval(), b = random_normal(Key{2}, {n, n}).eval();
-  const auto times = in_turn({naive, evaluating([=] { return matmul(a, b); })});
+  const auto holds = at_least(3.5);
+  const auto times = in_turn({naive, evaluating([=] { return matmul(a, b); })}, 7, holds);
   const double flops = 2.0 * n * n * n;
   MESSAGE("naive " << flops / times[0] * 1e-9 << " GFLOP/s, ours " << flops / times[1] * 1e-9
                    << ", ratio " << times[0] / times[1]);
-  CHECK(times[0] / times[1] >= 3.5);
+  CHECK(holds(times));
 }
 
 TEST_CASE("vulkan speed: six elementwise operations, fused against unfused") {
   const Shape shape{1 << 20};
   const Tensor x = random_uniform(Key{1}, shape).eval(), y = random_uniform(Key{2}, shape).eval();
   const auto six = [=] { return relu((x * y + x) * 0.5 - y * y); };
-  const auto times = in_turn({evaluating(six, false), evaluating(six, true)});
+  const auto holds = at_least(3);
+  const auto times = in_turn({evaluating(six, false), evaluating(six, true)}, 7, holds);
   MESSAGE("unfused " << times[0] * 1e3 << " ms, fused " << times[1] * 1e3 << " ms, ratio "
                      << times[0] / times[1]);
-  CHECK(times[0] / times[1] >= 3);
+  CHECK(holds(times));
 }
 
 TEST_CASE("vulkan speed: small steps against a bare loop of dispatches") {
@@ -218,15 +230,16 @@ TEST_CASE("vulkan speed: small steps against a bare loop of dispatches") {
     for (int i = 0; i < steps; ++i) sum = sum + y;
     return sum;
   };
-  const auto times =
-      in_turn({bare, ordered, dispatches_alone, running(chain()), evaluating(chain, false)}, 100);
+  const auto holds = [](const Times& t) { return t[3] <= 1.3 * t[0]; };
+  const auto times = in_turn(
+      {bare, ordered, dispatches_alone, running(chain()), evaluating(chain, false)}, 100, holds);
   const auto us = [&](int i) { return times[static_cast<std::size_t>(i)] * 1e6 / steps; };
   MESSAGE("bare " << us(0) << " us a dispatch, barriers and dispatches " << us(1)
                   << ", dispatches alone " << us(2) << "; ours " << us(3)
                   << ", with building the graph " << us(4) << "; ratios " << us(3) / us(0) << ", "
                   << us(3) / us(1) << ", " << us(3) / us(2));
   for (const auto& recording : recordings) context().recorder.release(*recording);
-  CHECK(us(3) / us(0) <= 1.3);
+  CHECK(holds(times));
 }
 
 }  // namespace genera
