@@ -64,5 +64,8 @@ rmdir "$file"
 GENERA_SHADER_CACHE= GENERA_VULKAN_LIMITS=binding=100K,invocations=128 "$bench" --tune --device vulkan >"$scratch/out" 2>&1
 check "without a cache it says that nothing is stored" says 'not stored'
 check "tiles that do not fit are left out" test "$(grep -c ', tile [0-2]\.[0-2]: ' "$scratch/out")" = 5
+GENERA_VULKAN_LIMITS=binding=1K "$bench" --tune --device vulkan >"$scratch/out" 2>&1
+check "a device that sees too little for any product" test $? = 1
+check "it says so" says 'sees too little memory at once'
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -12,11 +12,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
-#include <sstream>
 #include <system_error>
 
 namespace genera::vulkan {
@@ -166,7 +164,7 @@ class Tuner {
   }
 
  private:
-  /// Products from 128 up to what takes a tenth of a second.
+  /// Products of n from 128 up to what takes a tenth of a second.
   void measure_sizes() {
     constexpr double long_time = 0.1;
     for (std::int64_t n = 128; n <= 4096; n *= 2) {
@@ -176,6 +174,10 @@ class Tuner {
       note(n, "default", seconds);
       if (seconds > long_time) break;
     }
+    if (extents_.empty())
+      throw DeviceError(
+          fmt::format("[tune] {} sees too little memory at once for 128 x 128 numbers",
+                      context_.device.name()));
   }
 
   void note(std::int64_t n, const std::string& what, double seconds) {
