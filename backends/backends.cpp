@@ -51,8 +51,10 @@ Backend& automatic() {
   return cpu::backend();
 }
 
+constexpr std::string_view vulkan_prefix = "vulkan:";
+
 bool is_vulkan(std::string_view name) {
-  return name == "vulkan" || (name.starts_with("vulkan:") && name.size() > 7);
+  return name == "vulkan" || (name.starts_with(vulkan_prefix) && name != vulkan_prefix);
 }
 
 }  // namespace
@@ -64,7 +66,8 @@ std::string Backend::tune() {
 Backend& find_backend(std::string_view name) {
   if (name == "cpu") return cpu::backend();
   if (name == "reference") return reference::backend();
-  if (is_vulkan(name)) return vulkan_module().open(name.size() > 7 ? name.substr(7) : "");
+  if (is_vulkan(name))
+    return vulkan_module().open(name == "vulkan" ? "" : name.substr(vulkan_prefix.size()));
   throw ArgumentError(
       fmt::format("[backend] there is no '{}'; use 'cpu', 'reference' or 'vulkan'", name));
 }
@@ -75,8 +78,8 @@ int backend_number(const Backend& backend) {
   std::vector<const Backend*>& list = known();
   for (std::size_t i = 0; i < list.size(); ++i)
     if (list[i] == &backend) return static_cast<int>(i);
+  if (list.size() >= 64) throw DeviceError("[backend] more than 64 backends");
   list.push_back(&backend);
-  if (list.size() > 64) throw DeviceError("[backend] more than 64 backends");
   return static_cast<int>(list.size()) - 1;
 }
 
