@@ -10,7 +10,7 @@ namespace genera::doctor {
 
 using Json = nlohmann::ordered_json;
 
-/// The version, the system, the processor, the settings that matter; no names of hosts or users, no paths.
+/// The version, the system, the processor, the settings that matter; no names of hosts or users, no paths. Sizes in bytes.
 Json describe_machine();
 
 /// Vulkan's devices as examine() takes them, or the reason why there are none in `problem`.
@@ -20,10 +20,11 @@ struct VulkanDevices {
 };
 VulkanDevices find_vulkan_devices();
 
-/// {"device"} and, of the one of Vulkan's devices that `device` takes, what is known of it.
+/// {"device"} and, of the one of Vulkan's devices that `device` takes, what is known of it. Sets the current device, as examine() does.
 Json describe_device(const std::string& device, const VulkanDevices& vulkan);
 
-/// Asks the device known_answers(): {"device", "answers", "counters" of device_report()}; {"device", "problem"} where it cannot be used.
+/// Asks the device known_answers(): {"device", "answers", "counters" of device_report()}; {"device", "problem"} where it cannot be used. Sets the
+/// current device.
 Json examine(const std::string& device);
 
 /// What to install or change, a sentence each.

@@ -22,7 +22,7 @@ struct Place {
   std::uint64_t offset;
 };
 
-/// Best fit within blocks of at least 64 MiB (less where the heap is small), each one buffer and its memory. Slices begin at multiples of 256 bytes. Safe to
+/// Best fit within blocks of at least 64 MiB (less where the heap is small), each one buffer and its memory. Slices begin at multiples of `alignment` bytes. Safe to
 /// call from any thread.
 class Allocator {
  public:
@@ -45,7 +45,7 @@ class Allocator {
   /// Address and bytes of every slice, and of every part of a block that no slice has.
   void visit(const std::function<void(Address, std::uint64_t, bool used)>& see) const;
 
-  static constexpr std::uint64_t alignment = 256;
+  static constexpr std::uint64_t alignment = binding_alignment;  ///< of slices
 
  private:
   struct Block {

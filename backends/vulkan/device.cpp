@@ -25,8 +25,8 @@ std::string slowness_warning(const std::vector<DeviceInfo>& devices, std::size_t
   return text;
 }
 
-/// Those whose driver computes on a thread of this process.
-std::vector<const Device*>& on_processor() {
+/// All whose driver computes in threads of this process; never freed, as the end of the program reads it (Device::settle).
+std::vector<const Device*>& devices_on_processor() {
   static auto* devices = new std::vector<const Device*>;
   return *devices;
 }
@@ -49,12 +49,13 @@ Device::Device(std::string_view selector) : instance_(Instance::get()) {
   limits_ = limits_of(physical_);
   vkGetPhysicalDeviceMemoryProperties(physical_, &memory_);
   create_device();
-  if (on_processor_) on_processor().push_back(this);
-  if (selector.empty() && devices[number].kind == "cpu") warn(slowness_warning(devices, number));
+  if (on_processor_ && selector.empty()) warn(slowness_warning(devices, number));
+  if (on_processor_)
+    devices_on_processor().push_back(this);  // last: a constructor that throws has no destructor
 }
 
 Device::~Device() {
-  std::erase(on_processor(), this);
+  std::erase(devices_on_processor(), this);
   wait_idle();
   table_.vkDestroySemaphore(device_, timeline_, nullptr);
   table_.vkDestroyDevice(device_, nullptr);
@@ -153,13 +154,14 @@ Tick Device::submit(std::span<const VkCommandBuffer> commands, std::string_view 
   return tick;
 }
 
-/// The driver goes on computing while the program ends, with what the end takes apart: so the end waits first. That holds for what was there when the end's work was
-/// registered, hence after the driver has compiled, which makes objects that live until the end.
+/// A driver for the processor computes in threads of this process, with objects that exit() destroys: so a handler of atexit() waits for it first. Handlers run
+/// before those registered earlier, and the driver makes such objects when it compiles: so pipelines must have run once, to their end, before the handler is registered, and
+/// new ones need it registered again.
 void Device::settle() {
   wait_idle();
   new_pipelines_ = false;
   std::atexit([] {
-    for (const Device* device : on_processor()) device->wait_idle();
+    for (const Device* device : devices_on_processor()) device->wait_idle();
   });
 }
 
@@ -182,7 +184,8 @@ bool Device::done(Tick tick) const {
   return true;
 }
 
-/// Synchronisation validation of submissions (1.3.239) does not see what the host learns of timeline semaphores, but does see this wait, for nothing.
+/// Synchronisation validation of submissions (1.3.239) does not follow what the host learns of timeline semaphores, and would call the reuse of memory a hazard. It
+/// follows idle queues; this one has nothing to wait for any more.
 void Device::tell_layer() const {
   if (instance_.validates()) table_.vkQueueWaitIdle(queue_);
 }

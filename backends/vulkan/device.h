@@ -40,14 +40,15 @@ class Device {
 
   /// Hands `commands` to the queue, in order. DeviceError when the device is, or was, lost; `what` names the work.
   Tick submit(std::span<const VkCommandBuffer> commands, std::string_view what);
-  /// Returns once the work is done.
+  /// Returns once the work is done. DeviceError when the device is, or was, lost.
   void wait(Tick tick);
+  /// Whether it is; false on a device that is lost, whose wait() throws.
   bool done(Tick tick) const;
   Tick latest() const { return submitted_; }
   /// Returns when the device does nothing any more, lost or not.
   void wait_idle() const noexcept { table_.vkDeviceWaitIdle(device_); }
 
-  /// A pipeline was made, which a driver for the processor compiles when it first runs.
+  /// To be called for each new pipeline: a driver for the processor compiles it when it first runs, and submit() waits for that once.
   void note_pipeline() { new_pipelines_ = true; }
 
   /// Of the validation layer: Instance.
@@ -73,7 +74,7 @@ class Device {
   Limits limits_;
   std::string name_;
   bool on_processor_ = false;
-  bool new_pipelines_ = false;  // since settle()
+  bool new_pipelines_ = false;  // since the last settle()
   Tick submitted_ = 0;
   std::string loss_;  // what lost the device
   std::string last_work_;

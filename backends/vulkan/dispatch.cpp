@@ -50,6 +50,11 @@ void check_dtype(DType dtype, const Limits& limits) {
         fmt::format("[vulkan] this device cannot store {} elements; use the CPU", name(dtype)));
 }
 
+std::int64_t scratch_part(std::int64_t count) {
+  constexpr auto unit = static_cast<std::int64_t>(binding_alignment);
+  return (count * 4 + unit - 1) / unit * unit;
+}
+
 std::string strided_loop(const std::string& variable, const std::string& first,
                          const std::string& step, std::int64_t count, bool guarded,
                          const std::string& lines) {

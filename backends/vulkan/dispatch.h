@@ -13,14 +13,19 @@ namespace genera::vulkan {
 
 /// What a binding sees: a buffer of the plan (its number), or part of what the executable has besides.
 struct BufferUse {
-  static constexpr int scalars = -1;  ///< the run's scalars, four words each
+  static constexpr int scalars = -1;  ///< the run's scalars, `scalar_words` words each
   static constexpr int scratch = -2;  ///< `bytes` from `offset` of the executable's scratch memory
   static constexpr int status = -3;   ///< words that say what went wrong
+  /// A scalar's words: as f32, as an integer of 64 bits (low, high), one unused.
+  static constexpr int scalar_words = 4;
   int buffer = 0;
   std::int64_t offset = 0;
   std::int64_t bytes = 0;  ///< of the scratch part
   bool reads = false, writes = false;
 };
+
+/// Bytes of scratch memory for `count` words, up to where a binding may begin again.
+std::int64_t scratch_part(std::int64_t count);
 
 struct Dispatch {
   std::string text;

@@ -16,8 +16,9 @@
 namespace genera::vulkan {
 namespace {
 
-constexpr std::size_t status_bytes =
-    Allocator::alignment;  // of a checked step: a binding of its own
+// Of a checked step: a binding of its own.
+constexpr std::size_t status_bytes = Allocator::alignment;
+constexpr std::size_t scalar_bytes = BufferUse::scalar_words * sizeof(std::uint32_t);
 
 // What drivers keep is not said by any call. Lavapipe takes some 400 KiB for a pipeline and 1.3 KiB for a recorded dispatch, of which there are two; a GPU's driver is
 // taken to need less for a pipeline.
@@ -79,7 +80,7 @@ VulkanExecutable::VulkanExecutable(Context& context, std::shared_ptr<const Plan>
   if (!checked_.empty()) status_ = as_address(context_.allocate(checked_.size() * status_bytes));
   if (!plan_->scalars.empty())
     for (Address& scalars : scalars_)
-      scalars = as_address(context_.allocate(plan_->scalars.size() * 4 * sizeof(std::uint32_t)));
+      scalars = as_address(context_.allocate(plan_->scalars.size() * scalar_bytes));
 }
 
 VulkanExecutable::~VulkanExecutable() {
@@ -166,7 +167,7 @@ void VulkanExecutable::record(const Command& command, std::span<void* const> add
       if (context_.device.limits().red_zones) bytes = RedZones::with_zone(bytes);
     } else if (use.buffer == BufferUse::scalars) {
       address = scalars_[turn_];
-      bytes = plan_->scalars.size() * 4 * sizeof(std::uint32_t);
+      bytes = plan_->scalars.size() * scalar_bytes;
     } else if (use.buffer == BufferUse::status) {
       address = status_ + static_cast<std::uint64_t>(use.offset);
       bytes = static_cast<std::uint64_t>(use.bytes);

@@ -63,18 +63,17 @@ class VulkanExecutable final : public Executable {
   std::shared_ptr<const Plan> plan_;
   std::vector<int> same_memory_;  // by buffer: the one whose memory it takes over, or itself
   std::vector<Step> steps_;
-  std::vector<std::size_t>
-      checked_;  // steps that look for bad indices, in order; two words of status each
+  std::vector<std::size_t> checked_;  // steps that look for bad indices, in order of status_
   bool trust_indices_ = false;
   bool keepable_ = false;  // on the device alone, and short enough
   // Runs take turns with these, so that one may be under way while the next is prepared.
   std::array<KeptRun, 2> kept_;
   std::array<Address, 2> scalars_{};
   std::size_t turn_ = 0;
-  Address status_ = 0;
+  Address status_ = 0;  // by checked step: what print_check() writes
   std::uint64_t scratch_bytes_ = 0;
   std::size_t bytes_ = 0;
-  std::vector<Binding> bindings_;
+  std::vector<Binding> bindings_;  // record()'s, kept for its memory
 };
 
 }  // namespace genera::vulkan

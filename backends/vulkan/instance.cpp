@@ -40,8 +40,8 @@ Instance::Instance() {
   load_vulkan();
   validates_ = wanted && std::string_view(wanted) == "1";
   create(validates_);
-  devices_ = devices_of(
-      instance_);  // where that throws, the instance stays: the program ends or does without
+  // Where that throws, the VkInstance stays: the program ends or does without.
+  devices_ = devices_of(instance_);
 }
 
 void Instance::create(bool validate) {

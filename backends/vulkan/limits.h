@@ -6,6 +6,9 @@
 
 namespace genera::vulkan {
 
+/// Bindings begin at multiples of so many bytes, in a slice of memory and within one: the most that a device may ask for (minStorageBufferOffsetAlignment).
+constexpr std::uint64_t binding_alignment = 256;
+
 struct Limits {
   std::uint32_t invocations = 0;       ///< per workgroup
   std::uint32_t shared_bytes = 0;      ///< per workgroup
@@ -15,7 +18,7 @@ struct Limits {
   std::uint64_t heap_bytes = 0;        ///< device memory in all
   std::uint32_t push_descriptors = 0;
   bool bytes = false;       ///< shaders may load and store 8-bit elements
-  bool half_words = false;  ///< 16-bit elements
+  bool half_words = false;  ///< the same of 16-bit elements
   bool keeps_nan = false;  ///< float arithmetic can be told to honour NaN, infinity and signed zero
   bool barrier_always = false;  ///< a barrier before every command: same bits, slower
   bool red_zones = false;       ///< NaN around every slice, checked after every run

@@ -10,8 +10,6 @@
 namespace genera::vulkan {
 namespace {
 
-constexpr std::uint64_t alignment = 256;  // of slices: Allocator
-
 /// The driver's answers, in the chains that Vulkan wants.
 struct Answers {
   VkPhysicalDeviceProperties2 properties{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
@@ -82,9 +80,9 @@ std::string problem_of(VkPhysicalDevice device, const VkPhysicalDeviceProperties
   if (!has_extension(device, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME))
     return fmt::format("its driver lacks {}: update the driver",
                        VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
-  if (properties.limits.minStorageBufferOffsetAlignment > alignment)
+  if (properties.limits.minStorageBufferOffsetAlignment > binding_alignment)
     return fmt::format("it wants buffers aligned to {} bytes, at most {} can be had",
-                       properties.limits.minStorageBufferOffsetAlignment, alignment);
+                       properties.limits.minStorageBufferOffsetAlignment, binding_alignment);
   return {};
 }
 

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 
 namespace genera::vulkan {
@@ -29,6 +28,9 @@ class Pipeline {
   VkPipeline pipeline_;
 };
 
+/// Buffers that a kernel may bind at most, whatever the device.
+constexpr std::size_t most_bindings = 32;
+
 /// Kernels live as long as an executable holds them.
 class PipelineCache {
  public:
@@ -37,7 +39,8 @@ class PipelineCache {
   PipelineCache& operator=(const PipelineCache&) = delete;
   ~PipelineCache();
 
-  /// The kernel of this GLSL text (behind the prelude), which binds `bindings` buffers.
+  /// The kernel of this GLSL text (behind the prelude), which binds `bindings` buffers. DeviceError where it does not compile or the device
+  /// binds fewer.
   std::shared_ptr<const Pipeline> get(const std::string& text, std::size_t bindings);
   std::uint64_t pipelines_made() const { return made_; }
 
@@ -49,7 +52,7 @@ class PipelineCache {
   VkPipelineLayout layout(std::size_t bindings);
 
   Device& device_;
-  std::array<Layout, 33> layouts_;
+  std::array<Layout, most_bindings + 1> layouts_;  // by the number of bindings
   std::unordered_map<std::string, std::weak_ptr<const Pipeline>> pipelines_;
   std::uint64_t made_ = 0;
 };

@@ -68,8 +68,9 @@ std::string cast_of(const KernelInstr& from, const KernelInstr& to) {
 std::string scalar(const KernelStep& step, const KernelInstr& instr, ShaderText& text) {
   const int binding = text.bind({BufferUse::scalars}, DType::u32, true, false);
   const int number = step.scalars[static_cast<std::size_t>(instr.imm)];
-  const std::string word =
-      text.load(binding, std::to_string(4 * number + (instr.type == LaneType::f32 ? 0 : 1)));
+  const std::string word = text.load(
+      binding,
+      std::to_string(BufferUse::scalar_words * number + (instr.type == LaneType::f32 ? 0 : 1)));
   if (instr.boolean) return fmt::format("int({} != 0u)", word);
   switch (instr.type) {
     case LaneType::f32:
@@ -84,7 +85,7 @@ std::string scalar(const KernelStep& step, const KernelInstr& instr, ShaderText&
 std::string random_word(const KernelStep& step, const KernelInstr& instr, ShaderText& text,
                         const LoopSpace& space) {
   const int binding = text.bind({BufferUse::scalars}, DType::u32, true, false);
-  const int word = 4 * step.scalars[static_cast<std::size_t>(instr.imm)] + 1;
+  const int word = BufferUse::scalar_words * step.scalars[static_cast<std::size_t>(instr.imm)] + 1;
   return fmt::format("g_random(uvec2({}, {}), uint({}))", text.load(binding, std::to_string(word)),
                      text.load(binding, std::to_string(word + 1)), space.index(instr.view));
 }

@@ -1,7 +1,5 @@
 #include "backends/vulkan/print_kernel.h"
 
-#include <genera/error.h>
-
 #include "backends/vulkan/loop_space.h"
 #include "backends/vulkan/print_instruction.h"
 
@@ -266,7 +264,7 @@ class KernelPrinter {
     std::int64_t offset = 0;
     const auto room = [&](std::int64_t count) {
       const std::int64_t begin = offset;
-      offset += (count * 4 + 255) / 256 * 256;
+      offset += scratch_part(count);
       return begin;
     };
     scratch_.resize(kernel_.code.size());

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 
 namespace genera::vulkan {
 namespace {
@@ -119,8 +118,7 @@ class MatrixPrinter {
     const auto& attrs = step_.attr<TriSolveAttrs>();
     const Shape& shape = step_.outputs[0].shape;
     const std::int64_t columns = shape[shape.rank() - 1];
-    std::int64_t width =
-        1;  // of the columns that a workgroup has; the rest of its threads share rows
+    std::int64_t width = 1;  // columns of a workgroup; the rest of its threads share rows
     while (width < columns && width < threads) width *= 2;
     const std::int64_t parts = (columns + width - 1) / width, rows = threads / width;
     text_.declarations = fmt::format("shared float x[{}];\n", n_ * width);

@@ -71,10 +71,10 @@ class ScatterPrinter {
   enum class Part : std::uint8_t { keys, places, merged_keys, merged_places, starts };
 
   int bind(ShaderText& text, Part part, bool writes) const {
-    const std::int64_t bytes = (count_ * 4 + 255) / 256 * 256;
     const std::int64_t own = part == Part::starts ? (split_.extent + 1) * 4 : count_ * 4;
-    return text.bind({BufferUse::scratch, bytes * static_cast<std::int64_t>(part), own}, DType::i32,
-                     !writes, writes);
+    return text.bind(
+        {BufferUse::scratch, scratch_part(count_) * static_cast<std::int64_t>(part), own},
+        DType::i32, !writes, writes);
   }
   int bind(ShaderText& text, const PlanOperand& operand, bool writes) const {
     return text.bind({same_memory_[static_cast<std::size_t>(operand.buffer)]}, operand.dtype,
@@ -84,7 +84,7 @@ class ScatterPrinter {
     return text.load(bind(text, step_.inputs[input], false), index);
   }
 
-  /// One thread per element of the result takes what `loop` (with {} for its body) says that is meant for it.
+  /// One thread per element of the result: `before` and `after` are the loop over the positions j that are meant for it.
   Dispatch per_element(ShaderText& text, const std::string& before,
                        const std::string& after) const {
     const char* type = lane_name(step_.inputs[0].dtype);

@@ -65,13 +65,13 @@ class Recorder {
   void record(Recording& recording, const std::function<void()>& record);
   /// Hands over what was recorded for itself, then `recording`, as one submission.
   void submit(Recording& recording, std::string_view what);
-  /// Returns when the device is done with it and at most one submission is under way.
+  /// Returns when the device is done with `recording` and at most one submission is under way: then it may be recorded or submitted again.
   void wait_for(const Recording& recording);
-  /// The device is done with it.
+  /// Frees its commands; only when the device is done with them.
   void release(Recording& recording);
   /// Submits, and returns when the device is done with everything.
   void finish(std::string_view what);
-  /// Work recorded since the last submission, in operations and bytes.
+  /// Work recorded since the last submission, in operations and bytes: whoever records adds to it, a submission sets it to 0.
   std::uint64_t pending_work = 0;
 
   /// The open command buffer, for commands of one's own, which dispatch() may not follow: whoever adds some orders them.
@@ -84,7 +84,6 @@ class Recorder {
     VkCommandBuffer commands = VK_NULL_HANDLE;
     Tick tick = 0;
   };
-  static constexpr std::size_t most_bindings = 32;
   /// What target_ has bound.
   struct Bound {
     VkPipeline pipeline = VK_NULL_HANDLE;

@@ -10,7 +10,6 @@
 #include <glslang/Public/resource_limits_c.h>
 #include <xxhash.h>
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 
