@@ -45,6 +45,10 @@ without_times() { sed 's/"seconds":[^,}]*//' "$1/metrics.jsonl"; }
 same_log() { diff <(without_times "$1") <(without_times "$2") >/dev/null; }
 same_run() { same_bits "$1" "$2" && same_log "$1" "$2"; }
 
+# close A B: two runs on different devices end with about the same loss.
+loss() { sed -n 's/.*"loss":\([-0-9.e]*\).*/\1/p' "$1/metrics.jsonl" | tail -1; }
+close() { awk -v a="$(loss "$1")" -v b="$(loss "$2")" 'BEGIN { d = a - b; exit !(a != "" && b != "" && d < 1e-3 && d > -1e-3) }'; }
+
 # keeps RUN LINE...: config.toml has these lines.
 keeps() {
   local run=$1 line

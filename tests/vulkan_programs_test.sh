@@ -6,8 +6,6 @@ here=$(dirname "$(realpath "$0")")
 export GENERA_VULKAN_MODULE=$module GENERA_SHADER_CACHE=$scratch/shaders LP_NUM_THREADS=0
 
 tiny=(train --model mlp --smoke --steps 6 --hidden 8 --latent 2 --batch 16 --seed 3 --quiet)
-loss() { sed -n 's/.*"loss":\([-0-9.e]*\).*/\1/p' "$1/metrics.jsonl" | tail -1; }
-close() { awk -v a="$(loss "$1")" -v b="$(loss "$2")" 'BEGIN { d = a - b; exit !(a != "" && d < 1e-3 && d > -1e-3) }'; }
 
 check "trains on the CPU" gives 0 "${tiny[@]}" --device cpu --out cpu
 check "trains on Vulkan" gives 0 "${tiny[@]}" --device vulkan --out vulkan

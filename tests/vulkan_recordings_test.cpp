@@ -24,7 +24,8 @@
 namespace genera::cases {
 namespace {
 
-/// The device with these limits (or another setting's value) besides those there are, apart from others by a shorter name: of `dropped` letters less.
+/// The selector of the same device once more, with these limits (or another setting's value) besides those there are. A backend is kept by its selector for as long as the process
+/// lives, so each caller needs another: the device's name without its last `dropped` letters.
 std::string device_with(const std::string& value, std::size_t dropped,
                         const char* const name = "GENERA_VULKAN_LIMITS") {
   const OnBackend vulkan("vulkan");
