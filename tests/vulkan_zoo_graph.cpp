@@ -71,15 +71,25 @@ Numbers numbers(const Tensor& x) {
   return result;
 }
 
+/// What is made of each value of a graph, once.
+class OncePerValue {
+ public:
+  template <class Make>
+  Tensor of(const Value& value, const Make& make) {
+    const auto key = std::pair(value.node, value.output);
+    if (const auto known = known_.find(key); known != known_.end()) return known->second;
+    return known_.emplace(key, make()).first->second;
+  }
+
+ private:
+  std::map<std::pair<Node*, int>, Tensor> known_;
+};
+
 /// The sizes of the terms that a value is the sum of.
 class TermSizes {
  public:
   Tensor of(const Value& value) {
-    const auto key = std::pair(value.node, value.output);
-    if (const auto known = known_.find(key); known != known_.end()) return known->second;
-    const Tensor size = made(value);
-    known_.emplace(key, size);
-    return size;
+    return once_.of(value, [&] { return made(value); });
   }
 
  private:
@@ -113,18 +123,14 @@ class TermSizes {
     return Tensor(Node::create(node.op(), values, node.dtype(), node.shape(), node.attr_bytes()));
   }
 
-  std::map<std::pair<Node*, int>, Tensor> known_;
+  OncePerValue once_;
 };
 
 /// A graph in f64, with the same leaves, random numbers and draws.
 class Widened {
  public:
   Tensor of(const Value& value) {
-    const auto key = std::pair(value.node, value.output);
-    if (const auto known = known_.find(key); known != known_.end()) return known->second;
-    const Tensor wide = made(value);
-    known_.emplace(key, wide);
-    return wide;
+    return once_.of(value, [&] { return made(value); });
   }
 
  private:
@@ -145,7 +151,7 @@ class Widened {
                                narrow.shape(), node.attr_bytes()));
   }
 
-  std::map<std::pair<Node*, int>, Tensor> known_;
+  OncePerValue once_;
 };
 
 double squares(const Numbers& x) {
