@@ -286,6 +286,43 @@ TEST_CASE("kernel executor: two buffers swapped in place") {
   CHECK(b == std::vector<float>(5000, -1.0f));
 }
 
+TEST_CASE("kernel executor: an optimiser's step in place has the bits of its parts") {
+  // v <- v b + g g, p <- p + g / (sqrt(v) + b), long enough for several parts and tiles of which the last are short.
+  constexpr std::int64_t n = 70003;
+  for (const bool square_first : {false, true}) {
+    Kernel k;
+    k.rank = 1;
+    k.extents[0] = n;
+    k.buffers = {DType::f32, DType::f32, DType::f32, DType::f32};
+    const AffineView all = contiguous({n}), one;
+    k.code = {load(0, all),
+              load(1, all),
+              load(2, one),
+              load(3, all),
+              compute(KernelOp::Mul, 0, 2),
+              compute(KernelOp::Mul, 1, 1),
+              square_first ? compute(KernelOp::Add, 5, 4) : compute(KernelOp::Add, 4, 5),
+              compute(KernelOp::Sqrt, 6),
+              compute(KernelOp::Add, 7, 2),
+              compute(KernelOp::Div, 1, 8),
+              compute(KernelOp::Add, 3, 9)};
+    k.stores = {{6, 0, all}, {10, 3, all}};
+    std::vector<float> v(n), g(n), b{0.9f}, p(n);
+    for (std::size_t i = 0; i < v.size(); ++i) {
+      v[i] = static_cast<float>(i % 1013) * 0.37f;
+      g[i] = static_cast<float>(i % 509) * 0.11f - 20;
+      p[i] = static_cast<float>(i % 97) - 48;
+    }
+    auto expected_v = v, expected_p = p;
+    void* expected[] = {expected_v.data(), g.data(), b.data(), expected_p.data()};
+    oracle::Interpreter(k, {}).run(expected);
+    void* buffers[] = {v.data(), g.data(), b.data(), p.data()};
+    KernelExecutor(k).run(buffers, {});
+    CHECK(v == expected_v);
+    CHECK(p == expected_p);
+  }
+}
+
 TEST_CASE("kernel executor: reductions of nothing") {
   for (const bool row_form : {true, false}) {
     Kernel k = sum_kernel(3, 0, row_form);

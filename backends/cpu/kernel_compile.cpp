@@ -217,9 +217,14 @@ class Compiler {
       }
       bit *= 2;
     }
-    s.with_rows = tile_function(x.op, rows);
-    s.with_tiles = tile_function(x.op, tiles);
+    s.rows = make_form(x.op, rows);
+    s.tiles = make_form(x.op, tiles);
     return s;
+  }
+
+  static StepForm make_form(TileOp op, unsigned single) {
+    const auto moves = [&](unsigned bit) { return static_cast<std::uint8_t>((single & bit) == 0); };
+    return {tile_function(op, single), {1, moves(1), moves(2), moves(4)}};
   }
 
   bool is_source(const Value& v) const {
@@ -342,15 +347,21 @@ class Compiler {
     }
     for (const Reduction& r : pass.reductions) last_use[at(r.source)] = never;
     for (const Sink& s : pass.sinks) last_use[at(s.value)] = never;
-    std::vector<int> free;
-    const auto take = [&](std::int16_t v) {
-      if (free.empty()) free.push_back(pass.tile_count++);
-      tile[at(v)] = free.back();
-      free.pop_back();
-      pass.tiles.emplace_back(v, static_cast<std::int16_t>(tile[at(v)]));
-    };
     std::vector<bool> stashed(values_.size(), false), filled(values_.size(), false);
     for (const auto& [v, number] : pass.stash) stashed[at(v)] = true;
+    /// Whether only steps of the same part read a value.
+    const auto passes = [&](std::int16_t v) {
+      return step_of[at(v)] >= 0 && last_use[at(v)] != never && !stashed[at(v)];
+    };
+    std::vector<int> free, free_parts;
+    const auto take = [&](std::int16_t v) {
+      const bool part = passes(v);
+      std::vector<int>& unused = part ? free_parts : free;
+      if (unused.empty()) unused.push_back(part ? pass.part_count++ : pass.tile_count++);
+      tile[at(v)] = unused.back();
+      unused.pop_back();
+      (part ? pass.parts : pass.tiles).emplace_back(v, static_cast<std::int16_t>(tile[at(v)]));
+    };
     for (Source& s : pass.sources) {
       const IndexMap& map = program_.maps[at(s.map)];
       const bool scattered = map.rank > 0 && map.stride[at(map.rank - 1)] != 1;
@@ -367,11 +378,16 @@ class Compiler {
       for (const std::int16_t operand : {s.a, s.b, s.c}) {
         int& t = tile[at(operand)];
         if (t >= 0 && last_use[at(operand)] == static_cast<int>(i)) {
-          free.push_back(t);
+          (passes(operand) ? free_parts : free).push_back(t);
           t = -1;
         }
       }
       if (!stashed[at(s.out)]) take(s.out);
+    }
+    for (Step& s : pass.steps) {
+      const std::array operands{s.out, s.a, s.b, s.c};
+      for (std::size_t i = 0; i < operands.size(); ++i)
+        if (passes(operands[i])) s.rows.moves[i] = s.tiles.moves[i] = 0;
     }
     std::vector<bool> direct(values_.size(), false);
     for (Sink& s : pass.sinks) {

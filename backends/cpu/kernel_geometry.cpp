@@ -11,16 +11,18 @@ constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to -
 
 constexpr std::size_t tile_budget = 6144;  // words: 24 KiB of the L1 cache
 constexpr std::size_t shortest_tile = 256, longest_tile = 1024;
-/// What is fetched ahead lies in the L1 cache beside the tiles.
-constexpr std::size_t longest_streaming_tile = 512;
+/// Where nothing is reduced the tile may be longer: enough of them for the threads to share.
+constexpr std::size_t longest_elementwise_tile = 4096, elementwise_tiles = 64;
 /// Elementwise kernels that read and write more values than this do not find them in the L2 cache.
 constexpr double streaming_values = 1e6;
 constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
                       column_chunk = ReduceKernels::column_chunk;
 
-std::size_t tile_length(int tiles, bool streams) {
-  std::size_t n = streams ? longest_streaming_tile : longest_tile;
-  while (n > shortest_tile && n * at(tiles) > tile_budget) n /= 2;
+std::size_t tile_length(const Program& program, std::size_t elements, int tiles, int parts) {
+  std::size_t n = longest_tile;
+  if (program.space.elementwise)
+    while (n < longest_elementwise_tile && 2 * n * elementwise_tiles <= elements) n *= 2;
+  while (n > shortest_tile && n * at(tiles) + longest_part * at(parts) > tile_budget) n /= 2;
   return n;
 }
 
@@ -106,18 +108,22 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
   g.streams = program.space.elementwise &&
               streamed_values(program) * static_cast<double>(kept) * static_cast<double>(inner) >
                   streaming_values;
-  int tiles = 1, spread_tiles = 1;
+  int tiles = 1, spread_tiles = 1, parts = 0;
   for (const Pass& pass : program.passes) {
     tiles = std::max(tiles, pass.tile_count);
+    parts = std::max(parts, pass.part_count);
     spread_tiles =
         std::max(spread_tiles, pass.tile_count + static_cast<int>(pass.kept_values.size()));
   }
+  const auto length = [&](int count) {
+    return tile_length(program, at(kept) * at(inner), count, parts);
+  };
   if (g.row_form) {
-    size_rows(g, program, tile_length(tiles, g.streams));
-    if (g.packed) size_rows(g, program, tile_length(spread_tiles, g.streams));
+    size_rows(g, program, length(tiles));
+    if (g.packed) size_rows(g, program, length(spread_tiles));
   } else {
-    size_columns(g, tile_length(tiles, g.streams));
-    if (g.packed) size_columns(g, tile_length(spread_tiles, g.streams));
+    size_columns(g, length(tiles));
+    if (g.packed) size_columns(g, length(spread_tiles));
   }
   g.tile_pitch = pitch_of(g.tile);
   g.kept_pitch = pitch_of(g.block);
@@ -125,6 +131,7 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
   g.levels = static_cast<std::size_t>(std::bit_width(at(inner) / chunk + 1)) + 1;
   g.kept_words = at(program.kept_count) * g.kept_pitch;
   g.tile_words = at(g.packed ? spread_tiles : tiles) * g.tile_pitch;
+  g.part_words = at(parts) * pitch_of(longest_part);
   g.raw_words = pitch_of(std::max(g.tile, g.block));
   g.stash_pitch = program.stash_count == 0 ? 0 : pitch_of(g.block * at(inner));
   g.stash_words = at(program.stash_count) * g.stash_pitch;

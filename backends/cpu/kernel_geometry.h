@@ -31,7 +31,8 @@ struct Geometry {
   std::size_t block = 1;                       ///< kept indices per block
   std::size_t tile_pitch = 0, kept_pitch = 0;  ///< in words
   std::size_t levels = 0;                      ///< of the cascade of chunk results
-  std::size_t kept_words = 0, tile_words = 0, raw_words = 0, stash_words = 0, reduce_words = 0;
+  std::size_t kept_words = 0, tile_words = 0, part_words = 0, raw_words = 0, stash_words = 0,
+              reduce_words = 0;
   std::size_t stash_pitch = 0;  ///< in words, of one value for a block
   std::int64_t chunks() const {
     const auto chunk = static_cast<std::int64_t>(row_form ? ReduceKernels::row_chunk
@@ -39,7 +40,7 @@ struct Geometry {
     return (inner + chunk - 1) / chunk;
   }
   std::size_t words() const {
-    return kept_words + tile_words + raw_words + stash_words + reduce_words;
+    return kept_words + tile_words + part_words + raw_words + stash_words + reduce_words;
   }
 };
 Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t inner);

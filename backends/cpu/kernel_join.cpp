@@ -65,7 +65,13 @@ class Joiner {
   void join_sum(Value& v) {
     join_negated(v, TileOp::Neg_f32, TileOp::sub_f32);
     if (v.op != TileOp::Add_f32) return;
-    // Sums commute; two products: the first is joined.
+    // Sums commute; two products: a square beside the other, else the first is joined.
+    for (const auto& [product, other] : {std::pair{v.a, v.b}, std::pair{v.b, v.a}})
+      if (joinable(product, TileOp::Mul_f32, v.level) &&
+          joinable(other, TileOp::Mul_f32, v.level) && at(other).a == at(other).b) {
+        const Value m = at(product);
+        return set(v, TileOp::mul_add_square, m.a, m.b, at(other).a);
+      }
     for (const auto& [product, other] : {std::pair{v.a, v.b}, std::pair{v.b, v.a}})
       if (joinable(product, TileOp::Mul_f32, v.level)) {
         const Value m = at(product);

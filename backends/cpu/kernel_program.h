@@ -12,6 +12,7 @@
 #include "backends/cpu/tile_kernels.h"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -91,10 +92,23 @@ struct Source {
   RandomFn random = nullptr;
 };
 
+/// The steps of a pass run over a tile part by part, each part through all of them: while one step
+/// computes, the processor already loads what the next ones read.
+inline constexpr std::size_t longest_part = 256;
+
+/// A tile kernel and what it does from part to part.
+struct StepForm {
+  TileFn function = nullptr;
+  /// Of out, a, b and c: 1 if it moves along the tile, 0 if it stays, as single values and values
+  /// that only their own part reads do.
+  std::array<std::uint8_t, 4> moves{};
+};
+
 struct Step {
-  TileFn with_rows = nullptr;   ///< kept operands are single values (row form, one row per tile)
-  TileFn with_tiles = nullptr;  ///< kept operands are arrays
+  StepForm rows;   ///< kept operands are single values (row form, one row per tile)
+  StepForm tiles;  ///< kept operands are arrays
   std::int16_t out = -1, a = -1, b = -1, c = -1;
+  const StepForm& form(bool single) const { return single ? rows : tiles; }
 };
 
 struct Reduction {
@@ -123,6 +137,8 @@ struct Pass {
   std::vector<Sink> sinks;
   std::vector<std::pair<std::int16_t, std::int16_t>> tiles;  ///< (value, tile number)
   int tile_count = 0;
+  std::vector<std::pair<std::int16_t, std::int16_t>> parts;  ///< the same of values for one part
+  int part_count = 0;
   /// (value, number): values computed in this pass for later ones, or taken from an earlier one.
   std::vector<std::pair<std::int16_t, std::int16_t>> stash;
 };

@@ -4,11 +4,14 @@
 #include <bit>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace genera::cpu {
 namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+constexpr std::size_t line = 16;  ///< words of a cache line
 
 constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
                       column_chunk = ReduceKernels::column_chunk;
@@ -68,8 +71,8 @@ Run::Run(const Program& p, const Geometry& g, const IndexMap* m, std::span<void*
                     static_cast<std::uint64_t>(element), 1, 1);
   }
   for (const Step& step : p.uniform.steps)
-    step.with_tiles(&uniform[at(step.out)], &uniform[at(step.a)], &uniform[at(step.b)],
-                    &uniform[at(step.c)], 1);
+    step.tiles.function(&uniform[at(step.out)], &uniform[at(step.a)], &uniform[at(step.b)],
+                        &uniform[at(step.c)], 1);
   if (p.passes.empty()) return;
   const Pass& last = p.passes.back();
   for (std::size_t i = 0; i < last.sinks.size(); ++i) {
@@ -115,7 +118,8 @@ Worker::Worker(const Run& run, std::uint32_t* memory) : run_(run) {
   const Geometry& g = run.geometry;
   kept_ = memory;
   tiles_ = kept_ + g.kept_words;
-  raw_ = tiles_ + g.tile_words;
+  parts_ = tiles_ + g.tile_words;
+  raw_ = parts_ + g.part_words;
   stash_ = raw_ + g.raw_words;
   reduce_ = stash_ + g.stash_words;
   for (const std::int16_t v : run.program.uniform_values) {
@@ -216,8 +220,8 @@ void Worker::run_stage(int number) {
     kept_value_[at(source.value)] = load(source, block_begin_, n, own);
   }
   for (const Step& step : stage.steps)
-    step.with_tiles(const_cast<void*>(kept_value_[at(step.out)]), kept_value_[at(step.a)],
-                    kept_value_[at(step.b)], kept_value_[at(step.c)], n);
+    step.tiles.function(const_cast<void*>(kept_value_[at(step.out)]), kept_value_[at(step.a)],
+                        kept_value_[at(step.b)], kept_value_[at(step.c)], n);
 }
 
 void Worker::store_kept() {
@@ -227,6 +231,8 @@ void Worker::store_kept() {
 
 void Worker::bind(const Pass& pass) {
   for (const auto& [value, tile] : pass.tiles) value_[at(value)] = tile_at(tile);
+  for (const auto& [value, part] : pass.parts)
+    value_[at(value)] = parts_ + at(part) * pitch_of(longest_part);
   std::fill_n(repeated_.begin(), pass.sources.size(), 0);
   if (!run_.geometry.row_form && !run_.geometry.packed)
     for (const std::int16_t v : pass.kept_values)
@@ -282,46 +288,87 @@ void Worker::execute(const Pass& pass, std::int64_t flat, std::int64_t local, st
     p = const_cast<void*>(load(source, flat, n, tile));
     repeated_at_[i] = p;
   }
-  if (run_.geometry.streams)
-    run_steps_ahead(pass, n);
-  else
-    run_steps(pass, n);
+  run_steps(pass, n);
   for (std::size_t i = 0; i < pass.sinks.size(); ++i)
     if (!(written >> i & 1)) store(pass.sinks[i], flat, n, value_[at(pass.sinks[i].value)]);
 }
 
-void Worker::run_steps(const Pass& pass, std::size_t n) {
-  const bool single = run_.geometry.row_form && !run_.geometry.packed;
-  for (const Step& step : pass.steps)
-    (single ? step.with_rows : step.with_tiles)(value_[at(step.out)], value_[at(step.a)],
-                                                value_[at(step.b)], value_[at(step.c)], n);
+namespace {
+
+/// A step on a tile.
+struct Call {
+  TileFn function;
+  std::array<char*, 4> operands;  ///< out, a, b, c
+  std::array<std::uint8_t, 4> moves;
+
+  /// On `n` elements; `offsets`: bytes to where they begin, for operands that stay and that move.
+  void run(std::size_t n, const std::size_t* offsets) const {
+    const auto at = [&](std::size_t i) { return operands[i] + offsets[moves[i]]; };
+    function(at(0), at(1), at(2), at(3), n);
+  }
+};
+
+/// Memory that a tile passes over, asked for ahead of the steps: what follows the tile most likely
+/// belongs to the next one.
+class Streams {
+ public:
+  void follow(const void* tile) {
+    const auto* first = static_cast<const std::uint32_t*>(tile);
+    const auto end = at_.begin() + static_cast<std::ptrdiff_t>(count_);
+    if (count_ < at_.size() && std::find(at_.begin(), end, first) == end) at_[count_++] = first;
+  }
+  void fetch(std::size_t begin, std::size_t end) const {
+    constexpr std::size_t ahead = 512;
+    for (std::size_t i = 0; i < count_; ++i)
+      for (std::size_t j = begin; j < end; j += line) __builtin_prefetch(at_[i] + ahead + j);
+  }
+
+ private:
+  std::array<const std::uint32_t*, 8> at_;
+  std::size_t count_ = 0;
+};
+
+/// A place in the program for each call: the processor foresees better where it goes.
+template <std::size_t... i>
+void run_calls(const Call* calls, std::size_t count, std::size_t n, const std::size_t* offsets,
+               std::index_sequence<i...>) {
+  (void)((i < count && (calls[i].run(n, offsets), true)) && ...);
 }
 
-/// The same, asking between the steps for the memory of the next tile, which most likely follows
-/// this one's.
-void Worker::run_steps_ahead(const Pass& pass, std::size_t n) {
-  constexpr std::size_t most = 8, line = 64;
-  std::array<const char*, most> streams;
-  std::size_t count = 0;
-  for (const Source& source : pass.sources)
-    if (source.zero_copy && source.kind == Value::Kind::load && count < most)
-      streams[count++] = static_cast<const char*>(value_[at(source.value)]) + n * 4;
-  for (const Sink& sink : pass.sinks) {
-    const char* next = static_cast<const char*>(value_[at(sink.value)]) + n * 4;
-    const bool known =
-        std::find(streams.begin(), streams.begin() + count, next) != streams.begin() + count;
-    if (sink.direct && !known && count < most) streams[count++] = next;
-  }
+}  // namespace
+
+void Worker::run_steps(const Pass& pass, std::size_t n) {
+  constexpr std::size_t places = 8;
   const bool single = run_.geometry.row_form && !run_.geometry.packed;
-  const std::size_t steps = pass.steps.size(), lines = n * 4 / line;
-  std::size_t done = 0;
-  for (std::size_t i = 0; i < steps; ++i) {
-    const std::size_t until = lines * (i + 1) / steps;
-    for (; done < until; ++done)
-      for (std::size_t j = 0; j < count; ++j) __builtin_prefetch(streams[j] + done * line);
+  // What is asked for ahead of a part comes in while that part is computed.
+  const std::size_t longest = run_.geometry.streams ? longest_part / 2 : longest_part;
+  const std::size_t pieces = (n + longest - 1) / longest;
+  const std::size_t part = ((n + pieces - 1) / pieces + line - 1) / line * line;
+  std::array<Call, Program::max_values> calls;
+  const std::size_t count = pass.steps.size();
+
+  for (std::size_t i = 0; i < count; ++i) {
     const Step& step = pass.steps[i];
-    (single ? step.with_rows : step.with_tiles)(value_[at(step.out)], value_[at(step.a)],
-                                                value_[at(step.b)], value_[at(step.c)], n);
+    const StepForm& form = step.form(single);
+    const auto tile = [&](std::int16_t value) { return static_cast<char*>(value_[at(value)]); };
+    calls[i] = {
+        form.function, {tile(step.out), tile(step.a), tile(step.b), tile(step.c)}, form.moves};
+  }
+  Streams streams;
+  if (run_.geometry.streams) {
+    for (const Source& source : pass.sources)
+      if (source.zero_copy && source.kind == Value::Kind::load)
+        streams.follow(value_[at(source.value)]);
+    for (const Sink& sink : pass.sinks)
+      if (sink.direct) streams.follow(value_[at(sink.value)]);
+  }
+  for (std::size_t done = 0; done < n; done += part) {
+    const std::size_t size = std::min(part, n - done);
+    const std::array<std::size_t, 2> offsets{0, done * sizeof(std::uint32_t)};
+    streams.fetch(done, done + size);
+    for (std::size_t i = 0; i < count; i += places)
+      run_calls(calls.data() + i, count - i, size, offsets.data(),
+                std::make_index_sequence<places>());
   }
 }
 

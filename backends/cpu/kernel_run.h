@@ -81,7 +81,6 @@ class Worker {
   /// `local`: where the tile lies among the block's full elements.
   void execute(const Pass& pass, std::int64_t flat, std::int64_t local, std::size_t n);
   void run_steps(const Pass& pass, std::size_t n);
-  void run_steps_ahead(const Pass& pass, std::size_t n);
   void store(const Sink& sink, std::int64_t flat, std::size_t n, const void* from) const;
   const void* load(const Source& source, std::int64_t flat, std::size_t n, void* tile) const;
   void run_rows(int pass, std::int64_t begin, std::int64_t end);
@@ -94,7 +93,7 @@ class Worker {
   }
 
   const Run& run_;
-  std::uint32_t *kept_, *tiles_, *raw_, *stash_, *reduce_;
+  std::uint32_t *kept_, *tiles_, *parts_, *raw_, *stash_, *reduce_;
   std::int64_t block_begin_ = 0, block_count_ = 0;
   std::array<std::size_t, Kernel::max_instructions>
       repeated_;  ///< per source: elements in its tile

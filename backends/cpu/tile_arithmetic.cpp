@@ -79,6 +79,7 @@ GENERA_BINARY_TILE(min_f32, DF, VF, hn::IfThenElse(hn::Or(hn::IsNaN(a), hn::Lt(a
 
 GENERA_TERNARY_TILE(Fma_f32, DF, VF, fused(a, b, c))
 GENERA_TERNARY_TILE(mul_add, DF, VF, hn::Add(hn::Mul(a, b), c))
+GENERA_TERNARY_TILE(mul_add_square, DF, VF, hn::Add(hn::Mul(a, b), hn::Mul(c, c)))
 GENERA_TERNARY_TILE(mul_sub, DF, VF, hn::Sub(hn::Mul(a, b), c))
 GENERA_TERNARY_TILE(sub_mul, DF, VF, hn::Sub(c, hn::Mul(a, b)))
 GENERA_TERNARY_TILE(div_root, DF, VF, hn::Div(a, hn::Add(root(b), c)))

@@ -34,12 +34,13 @@ enum class TileOp : std::uint8_t {
   // What peepholes make; each computes exactly what its parts compute.
   sub_f32,  ///< a + (-b)
   sub_i32,
-  mul_add,   ///< (a * b) + c, two roundings
-  mul_sub,   ///< (a * b) + (-c), two roundings
-  sub_mul,   ///< c + (-(a * b)), two roundings
-  min_f32,   ///< -max(-a, -b)
-  square,    ///< a * a
-  div_root,  ///< a / (sqrt(b) + c)
+  mul_add,         ///< (a * b) + c, two roundings
+  mul_add_square,  ///< (a * b) + (c * c), three roundings
+  mul_sub,         ///< (a * b) + (-c), two roundings
+  sub_mul,         ///< c + (-(a * b)), two roundings
+  min_f32,         ///< -max(-a, -b)
+  square,          ///< a * a
+  div_root,        ///< a / (sqrt(b) + c)
 };
 inline constexpr int tile_op_count = static_cast<int>(TileOp::div_root) + 1;
 

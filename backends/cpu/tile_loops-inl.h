@@ -67,6 +67,7 @@ void unary_loop(void* out, const void* a, const void*, const void*, std::size_t 
   auto* o = static_cast<std::uint32_t*>(out);
   const Operand<D, single> x(a);
   std::size_t i = 0;
+#pragma GCC unroll 4
   for (; i + N <= n; i += N) hn::StoreU(as_bits(F::apply(D(), x.at(i))), DU(), o + i);
   if (i < n) store_first(as_bits(F::apply(D(), x.first(i, n - i))), DU(), o + i, n - i);
 }
@@ -79,6 +80,7 @@ void binary_loop(void* out, const void* a, const void* b, const void*, std::size
   const Operand<D, (single & 1) != 0> x(a);
   const Operand<D, (single & 2) != 0> y(b);
   std::size_t i = 0;
+#pragma GCC unroll 4
   for (; i + N <= n; i += N) hn::StoreU(as_bits(F::apply(D(), x.at(i), y.at(i))), DU(), o + i);
   if (i < n) {
     const std::size_t rest = n - i;
@@ -95,6 +97,7 @@ void ternary_loop(void* out, const void* a, const void* b, const void* c, std::s
   const Operand<D, (single & 2) != 0> y(b);
   const Operand<D, (single & 4) != 0> z(c);
   std::size_t i = 0;
+#pragma GCC unroll 4
   for (; i + N <= n; i += N)
     hn::StoreU(as_bits(F::apply(D(), x.at(i), y.at(i), z.at(i))), DU(), o + i);
   if (i < n) {
