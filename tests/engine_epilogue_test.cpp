@@ -2,7 +2,9 @@
 // after it.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <genera/autodiff.h>
 #include <genera/functions.h>
+#include <genera/optim.h>
 #include <genera/profile.h>
 #include <genera/random.h>
 
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "engine/core/thread_pool.h"
+#include "engine/plan/evaluate.h"
 
 namespace genera {
 namespace {
@@ -72,10 +75,73 @@ ConvOptions options(std::int64_t stride, std::int64_t pad, std::int64_t groups =
 
 TEST_CASE("the epilogue of a matrix product has the bits of a kernel after it") {
   for (const auto& [m, k, n] :
-       {std::array{128, 20, 400}, std::array{33, 700, 50}, std::array{5, 7, 3}}) {
+       {std::array{128, 20, 400}, std::array{33, 700, 50}, std::array{5, 7, 3},
+        std::array{500, 40, 784}, std::array{300, 1300, 70}}) {
     const Tensor a = noise({m, k}, 1), b = noise({k, n}, 2);
     check_epilogue(fmt::format("{}x{}x{}", m, k, n), [&] { return matmul(a, b); });
   }
+}
+
+namespace {
+
+/// An optimiser's step on a weight whose gradient is a product: the weight and its two sums.
+std::vector<Tensor> step_on(std::int64_t rows, std::int64_t cols) {
+  const Tensor gradient = matmul(transpose(noise({64, rows}, 1)), noise({64, cols}, 2));
+  const Tensor weight = noise({rows, cols}, 3);
+  const Tensor sum = noise({rows, cols}, 4) * 0.9 + gradient;
+  const Tensor squares = square(noise({rows, cols}, 5)).eval() * 0.99 + square(gradient);
+  return {weight - 0.1 * sum / (sqrt(squares) + 1e-3), sum, squares};
+}
+
+std::vector<std::vector<float>> values(const std::vector<Tensor>& tensors) {
+  eval(tensors);
+  std::vector<std::vector<float>> result;
+  for (const Tensor& x : tensors) result.push_back(x.to_vector<float>());
+  return result;
+}
+
+/// Whether a step of training had an optimiser's update as the epilogue of a product.
+bool update_was_epilogue(const std::vector<State>& weights, const std::function<Tensor()>& loss) {
+  optim::Adam adam(weights, {.lr = 1e-3});
+  start_profile();
+  adam.step(grad(loss(), adam.parameters()));
+  bool found = false;
+  for (const ProfileEntry& entry : stop_profile())
+    found |= entry.label.find("MatMul > ") == 0 && entry.label.find("Sqrt") != std::string::npos;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("a large weight's update is the epilogue of its gradient, with the same bits") {
+  const auto is_epilogue = [](const std::vector<Tensor>& step) {
+    return plan_text(step).find(" > ") != std::string::npos;
+  };
+  CHECK(is_epilogue(step_on(400, 784)));
+  CHECK_FALSE(is_epilogue(step_on(40, 400)));  // in the caches it is faster apart
+  const int threads = thread_count();
+  for (const auto& [rows, cols] :
+       {std::pair{400, 784}, std::pair{784, 401}, std::pair{20000, 16}}) {
+    INFO(rows << " x " << cols);
+    set_plan_options({.fuse = false});
+    const auto apart = values(step_on(rows, cols));
+    set_plan_options({});
+    for (const int t : {1, 2, 3, 4}) {
+      set_thread_count(t);
+      CHECK(values(step_on(rows, cols)) == apart);
+    }
+    set_thread_count(threads);
+  }
+}
+
+TEST_CASE("an update that waits for a step that may fail does not hold its gradient's product") {
+  const State weight("w", noise({600, 400}, 1)), table("table", noise({50, 400}, 2));
+  const Tensor x = noise({64, 600}, 3);
+  const Tensor rows = full({64}, 7, DType::i32).eval();
+  CHECK(update_was_epilogue({weight}, [&] { return sum(square(matmul(x, weight.value()))); }));
+  CHECK_FALSE(update_was_epilogue({weight, table}, [&] {
+    return sum(square(matmul(x, weight.value()) + gather(table.value(), rows, 0)));
+  }));
 }
 
 TEST_CASE("the epilogue of a convolution has the bits of a kernel after it") {

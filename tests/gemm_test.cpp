@@ -253,16 +253,18 @@ class ScaleAndShift : public GemmEpilogue {
  public:
   explicit ScaleAndShift(const Problem& problem) : problem_(problem), visits_(problem.c.size()) {}
 
-  void run(Index batch, Index row0, Index row1, Index col0, Index col1) const override {
+  void run(Index batch, Index row0, Index row1, Index col0, Index col1, float* c) const override {
+    if (c != problem_.gemm.c.data) in_scratch_ = true;
     for (Index m = row0; m < row1; ++m) {
       for (Index n = col0; n < col1; ++n) {
         const Index at = problem_.offset(batch, m, n);
         ++visits_[static_cast<std::size_t>(at)];
-        float& value = problem_.gemm.c.data[at];
-        value = value * 2.0f + 3.0f;
+        problem_.gemm.c.data[at] = c[at] * 2.0f + 3.0f;
       }
     }
   }
+  // Whether some block was not in C's own memory.
+  bool in_scratch() const { return in_scratch_; }
 
   bool once_each() const {
     Index total = 0;
@@ -276,6 +278,7 @@ class ScaleAndShift : public GemmEpilogue {
  private:
   const Problem& problem_;
   mutable std::vector<std::atomic<int>> visits_;
+  mutable std::atomic<bool> in_scratch_{false};
 };
 
 TEST_CASE("gemm: the epilogue sees each finished element once") {
@@ -306,6 +309,44 @@ TEST_CASE("gemm: the epilogue sees each finished element once") {
         }
       }
     }
+  });
+}
+
+TEST_CASE("gemm: a product that only its epilogue needs may lie in scratch memory") {
+  for_simd_targets([](const std::string& target) {
+    INFO(target);
+    // Columns that threads share by rows, blocks of few and of many rows, several blocks of columns.
+    for (const auto& [m, n, k, batch] : {Sizes{784, 400, 20, 1},
+                                         {400, 784, 9, 1},
+                                         {128, 400, 30, 1},
+                                         {3000, 17, 5, 1},
+                                         {40, 5000, 6, 1},
+                                         {2, 2, 3, 1}}) {
+      for (const Lay lay : {Lay::rows, Lay::cols}) {
+        for (const int threads : {1, 2, 3}) {
+          const ThreadScope scope(threads);
+          Problem problem(m, n, k, batch, lay, Lay::rows, 3);
+          const ScaleAndShift epilogue(problem);
+          problem.gemm.epilogue = &epilogue;
+          problem.gemm.scratch_c = true;
+          const std::vector<float> before = problem.c;
+          gemm(problem.gemm);
+          INFO(name(problem.gemm) << " threads " << threads);
+          CHECK(epilogue.once_each());
+          CHECK(problem.error(before, 2.0, 3.0) < 1.0);
+          if (m * n > 10000 && n > m / 100) CHECK(epilogue.in_scratch());
+        }
+      }
+    }
+    // What adds to C, or passes over k several times, needs C's memory.
+    Problem problem(300, 200, 1500, 1);
+    const ScaleAndShift epilogue(problem);
+    problem.gemm.epilogue = &epilogue;
+    problem.gemm.scratch_c = true;
+    const std::vector<float> before = problem.c;
+    gemm(problem.gemm);
+    CHECK_FALSE(epilogue.in_scratch());
+    CHECK(problem.error(before, 2.0, 3.0) < 1.0);
   });
 }
 

@@ -136,7 +136,7 @@ class ProductRunner final : public StepRunner, private GemmEpilogue {
 
   // Rows and columns are images and channels, or of each image the channels and pixels.
   void run(std::int64_t image, std::int64_t row0, std::int64_t row1, std::int64_t col0,
-           std::int64_t col1) const override {
+           std::int64_t col1, float*) const override {
     epilogue_->run(dense_ ? ConvBlock{{row0, col0, 0}, {row1, col1, 1}}
                           : ConvBlock{{image, row0, col0}, {image + 1, row1, col1}});
   }

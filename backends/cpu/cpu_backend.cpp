@@ -4,11 +4,13 @@
 #include "backends/cpu/cpu_report.h"
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/kernel_executor.h"
+#include "backends/cpu/kernel_geometry.h"
 #include "backends/cpu/matmul_step.h"
 #include "backends/cpu/primitive_steps.h"
 #include "engine/plan/lanes.h"
 
 #include <algorithm>
+#include <array>
 
 namespace genera::cpu {
 namespace {
@@ -31,6 +33,14 @@ class BoundKernel {
   void run() const { executor_.run(addresses_, scalars_); }
   void run_box(std::span<const std::int64_t> begin, std::span<const std::int64_t> end) const {
     executor_.run_box(addresses_, scalars_, begin, end);
+  }
+  /// The same with plan buffer `buffer` at another address.
+  void run_box(std::span<const std::int64_t> begin, std::span<const std::int64_t> end, int buffer,
+               void* address) const {
+    std::array<void*, Kernel::max_buffers> addresses;
+    for (std::size_t i = 0; i < addresses_.size(); ++i)
+      addresses[i] = step_.buffers[i] == buffer ? address : addresses_[i];
+    executor_.run_box({addresses.data(), addresses_.size()}, scalars_, begin, end);
   }
 
  private:
@@ -57,6 +67,7 @@ class EpilogueRunner final : public StepRunner, private GemmEpilogue, private Co
  public:
   explicit EpilogueRunner(const PlanStep& step)
       : kernel_(step.kernel),
+        output_(step.primitive.outputs[0].buffer),
         product_(step.primitive.op == Op::MatMul ? make_matmul_runner(step.primitive, this)
                                                  : make_conv_runner(step.primitive, this)) {}
   void run(std::span<void* const> addresses, std::span<const ScalarBinding> scalars) override {
@@ -65,14 +76,15 @@ class EpilogueRunner final : public StepRunner, private GemmEpilogue, private Co
   }
 
  private:
-  void run(std::int64_t, std::int64_t row0, std::int64_t row1, std::int64_t col0,
-           std::int64_t col1) const override {
+  void run(std::int64_t, std::int64_t row0, std::int64_t row1, std::int64_t col0, std::int64_t col1,
+           float* c) const override {
     const std::int64_t begin[] = {row0, col0}, end[] = {row1, col1};
-    kernel_.run_box(begin, end);
+    kernel_.run_box(begin, end, output_, c);
   }
   void run(const ConvBlock& block) const override { kernel_.run_box(block.begin, block.end); }
 
   BoundKernel kernel_;
+  int output_;  // the product's, in the plan
   std::unique_ptr<StepRunner> product_;
 };
 
@@ -115,9 +127,12 @@ class CpuBackend final : public Backend {
   bool can_fuse(Op op, std::span<const DType> types) const override {
     return op == Op::Random || fits_lanes(op, types);  // a random number's key is the host's
   }
-  bool can_attach_epilogue(const PrimitiveStep& step) const override {
+  bool can_attach_epilogue(const PrimitiveStep& step, const Kernel& kernel) const override {
     if (step.outputs[0].dtype != DType::f32) return false;
-    return step.op == Op::MatMul || conv_takes_epilogue(step);
+    if (step.op != Op::MatMul) return kernel.stores.size() == 1 && conv_takes_epilogue(step);
+    // Several results, as an optimiser has: in the caches whole tensors have the longer rows, beyond them it counts that the
+    // product never goes to memory.
+    return kernel.stores.size() == 1 || passes_over_memory(kernel);
   }
   bool strided_matmul(DType dtype) const override { return dtype == DType::f32; }
 

@@ -15,8 +15,6 @@
 namespace genera::cpu {
 namespace {
 
-// A block's epilogue waits until it has about this many elements: few calls, still in L1 or L2.
-constexpr std::int64_t kEpilogueElements = 8192;
 constexpr std::int64_t kHugePage = 2 * 1024 * 1024;
 
 struct Free {
@@ -34,6 +32,8 @@ class TileOutput {
   }
 
   std::int64_t row_stride() const { return view_.row_stride; }
+  float* data() const { return view_.data; }
+  void move(float* data) { view_.data = data; }
 
   /// The address of a tile that lies in one piece, else nullptr: then store() takes a copy of it.
   float* address(std::int64_t row, std::int64_t col, std::int64_t cols) const {
@@ -149,14 +149,14 @@ OutputView partial_view(const GemmPlan& plan, float* partials, std::int64_t prod
 // One task: a rectangle of C for one batch entry and one chunk of k.
 class Task {
  public:
-  // `scratch` holds plan.rows_scratch + plan.cols_scratch floats; `partials` the chunks' sums, if
-  // there are several.
+  // `scratch` holds plan.scratch() floats; `partials` the chunks' sums, if there are several.
   Task(const Gemm& gemm, const GemmPlan& plan, std::int64_t index, float* scratch, float* partials)
       : gemm_(gemm),
         plan_(plan),
         kernels_(*plan.kernels),
         packed_rows_(scratch),
         packed_cols_(scratch + plan.rows_scratch),
+        block_(plan.block_rows == 0 ? nullptr : packed_cols_ + plan.cols_scratch),
         grid_(plan.grid_rows * plan.grid_cols),
         batch_(index / grid_ / plan.chunks),
         chunk_(index / grid_ % plan.chunks),
@@ -229,13 +229,17 @@ class Task {
     std::int64_t done = plan_.tile_start(part.begin);
     for (std::int64_t t = part.begin; t < part.end; ++t) {
       const Span rows{plan_.tile_start(t), plan_.tile_start(t + 1)};
+      // C's first element would lie before the scratch, where nothing is read or written.
+      if (block_ != nullptr) output_.move(block_ - done * output_.row_stride() - cols.begin);
       std::int64_t a_stride = 0;
       const float* a = tile_rows(tiles, rows, &a_stride);
       // Many rows in short pieces are more than the processor foresees.
       const bool fetch = t + 1 < part.end && !plan_.rows.packed;
       run_tiles(rows, cols, a, a_stride,
                 fetch ? a + rows.size() * plan_.rows.line_stride : nullptr);
-      const bool enough = (rows.end - done) * cols.size() >= kEpilogueElements;
+      const std::int64_t height = rows.end - done;
+      const bool enough = height * cols.size() >= kEpilogueElements ||
+                          (block_ != nullptr && height + plan_.tile_rows > plan_.block_rows);
       if (last_ && (enough || t + 1 == part.end)) {
         finish({done, rows.end}, cols);
         done = rows.end;
@@ -272,7 +276,8 @@ class Task {
     if (gemm_.epilogue == nullptr || plan_.chunks > 1) return;
     const Span& m = plan_.swapped ? cols : rows;
     const Span& n = plan_.swapped ? rows : cols;
-    gemm_.epilogue->run(batch_, m.begin, m.end, n.begin, n.end);
+    gemm_.epilogue->run(batch_, m.begin, m.end, n.begin, n.end,
+                        block_ == nullptr ? gemm_.c.data : output_.data());
   }
 
   const Gemm& gemm_;
@@ -280,6 +285,7 @@ class Task {
   const GemmKernels& kernels_;
   float* packed_rows_;
   float* packed_cols_;
+  float* block_;  // of C, where it does not go to memory
   std::int64_t grid_;
   std::int64_t batch_;
   std::int64_t chunk_;
@@ -314,9 +320,9 @@ void add_chunks(const Gemm& gemm, const GemmPlan& plan, std::int64_t batch, std:
   }
   if (gemm.epilogue == nullptr) return;
   if (plan.swapped) {
-    gemm.epilogue->run(batch, 0, cols, rows.begin, rows.end);
+    gemm.epilogue->run(batch, 0, cols, rows.begin, rows.end, gemm.c.data);
   } else {
-    gemm.epilogue->run(batch, rows.begin, rows.end, 0, cols);
+    gemm.epilogue->run(batch, rows.begin, rows.end, 0, cols, gemm.c.data);
   }
 }
 
@@ -346,7 +352,7 @@ float* gemm_scratch(std::int64_t floats) {
 void gemm_own(const Gemm& gemm) {
   const GemmPlan plan = plan_gemm(gemm, gemm_kernels(), thread_count());
   // Each thread's share starts on a page of its own.
-  const std::int64_t share = round_up(plan.rows_scratch + plan.cols_scratch, 1024);
+  const std::int64_t share = round_up(plan.scratch(), 1024);
   const std::int64_t partial_floats =
       plan.chunks == 1 ? 0 : gemm.batch * plan.chunks * gemm.m * gemm.n;
   float* scratch = gemm_scratch(plan.parts * share + partial_floats);

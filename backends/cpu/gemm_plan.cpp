@@ -18,6 +18,10 @@ constexpr std::int64_t kSerialWork = 192 * 1024;
 // What it costs, in multiply-adds, that two tasks write parts of one row of C: the line at the
 // border, and what is fetched ahead of the other's part.
 constexpr double kBorderCost = 60;
+// The same with an epilogue, whose kernel has two short rows there instead of one.
+constexpr double kEpilogueBorderCost = 300;
+// Floats of a block of C in scratch memory: its rows lie as far apart as C's.
+constexpr std::int64_t kBlockBudget = 1024 * 1024;
 // With few row tiles, reading the columns where they lie beats packing them.
 constexpr std::int64_t kDirectTiles = 20;
 
@@ -94,7 +98,8 @@ double share_cost(const GemmPlan& plan, std::int64_t grid_rows, std::int64_t gri
   if (!plan.swapped && grid_cols > 1) borders = rows;
   if (plan.swapped && grid_rows > 1) borders = vectors * kernels.lanes;
   return rows * vectors + rows * packing_cost(plan.rows) +
-         vectors * kernels.lanes * packing_cost(plan.cols) + borders * kBorderCost / double(plan.k);
+         vectors * kernels.lanes * packing_cost(plan.cols) +
+         borders * plan.border_cost / double(plan.k);
 }
 
 // One thread's whole cost when the sides change places: padding of the last vector, packing,
@@ -157,6 +162,7 @@ GemmPlan plan_gemm(const Gemm& gemm, const GemmKernels& kernels, int threads) {
   GemmPlan plan;
   plan.kernels = &kernels;
   plan.k = gemm.k;
+  plan.border_cost = gemm.epilogue == nullptr ? kBorderCost : kEpilogueBorderCost;
   plan.rows = make_side(gemm.a, gemm.m, gemm.k, true);
   plan.cols = make_side(gemm.b, gemm.n, gemm.k, false);
   choose_orientation(plan);
@@ -182,6 +188,15 @@ GemmPlan plan_gemm(const Gemm& gemm, const GemmKernels& kernels, int threads) {
   // Packing copies whole vectors, up to one past the panel's end.
   plan.rows_scratch = plan.rows.packed ? plan.row_block * tile_floats + lanes : 0;
   plan.cols_scratch = plan.col_block * plan.depth + lanes;
+  if (gemm.scratch_c && !plan.swapped && plan.chunks == 1 && plan.depth == plan.k &&
+      gemm.batch == 1 && gemm.c.group == 0 && !gemm.accumulate) {
+    const std::int64_t width = std::min(plan.col_block, plan.cols.lines);
+    const std::int64_t rows = ceil_div(kEpilogueElements, width) + plan.tile_rows;
+    if (rows * gemm.c.row_stride <= kBlockBudget) {
+      plan.block_rows = rows;
+      plan.block_scratch = rows * gemm.c.row_stride;
+    }
+  }
   return plan;
 }
 

@@ -22,6 +22,9 @@ struct GemmSide {
   RowsLayout layout = RowsLayout::interleaved;  ///< of the rows side
 };
 
+/// A block's epilogue waits until it has about this many elements: few calls, still in L2.
+inline constexpr std::int64_t kEpilogueElements = 32 * 1024;
+
 /// The blocking of one product. Only `depth` and `chunks` touch the bits of the result, and they
 /// depend on the shape alone.
 struct GemmPlan {
@@ -39,11 +42,15 @@ struct GemmPlan {
   std::int64_t col_block = 0;  ///< columns packed together, a multiple of the vector length
   std::int64_t grid_rows = 1;  ///< tasks along the rows
   std::int64_t grid_cols = 1;  ///< tasks along the columns
+  double border_cost = 0;      ///< of a row of C that two tasks write, in multiply-adds
   std::int64_t own_cols = 0;   ///< columns of all tasks but the last ones, which they share by rows
   std::int64_t tasks = 1;      ///< batch * chunks * grid_rows * grid_cols
   std::int64_t parts = 1;      ///< threads that share the tasks
-  std::int64_t rows_scratch = 0;  ///< floats of packed rows per thread
-  std::int64_t cols_scratch = 0;  ///< floats of packed columns per thread
+  std::int64_t rows_scratch = 0;   ///< floats of packed rows per thread
+  std::int64_t cols_scratch = 0;   ///< floats of packed columns per thread
+  std::int64_t block_rows = 0;     ///< most rows of a block of C in scratch; 0: C goes to memory
+  std::int64_t block_scratch = 0;  ///< floats of that block per thread
+  std::int64_t scratch() const { return rows_scratch + cols_scratch + block_scratch; }
 
   /// First row of a tile.
   std::int64_t tile_start(std::int64_t tile) const {

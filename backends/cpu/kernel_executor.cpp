@@ -137,6 +137,13 @@ void run_over_kept(const Run& run, int threads) {
   });
 }
 
+/// Whether each tensor of a box is one range of memory, so that its rows need not be told apart.
+bool is_one_range(const Program& program, const std::vector<IndexMap>& maps) {
+  for (std::size_t i = 0; i < program.map_views.size(); ++i)
+    if (program.map_views[i].full ? !maps[i].contiguous() : maps[i].rank > 0) return false;
+  return true;
+}
+
 }  // namespace
 
 struct KernelExecutor::State {
@@ -221,7 +228,7 @@ void KernelExecutor::run_box(std::span<void* const> buffers, std::span<const Sca
     maps[i] = make_map(moved, extents.data(), program.space.kept_dims,
                        full ? program.space.inner_dims : none);
   }
-  const std::int64_t inner = rank == 0 ? 1 : extents[rank - 1];
+  const std::int64_t inner = is_one_range(program, maps) ? elements : extents[rank - 1];
   const Geometry geometry = make_geometry(program, elements / inner, inner);
   const Run run(program, geometry, maps.data(), buffers, scalars);
   Worker worker(run, worker_memory(geometry.words()));

@@ -21,7 +21,9 @@ constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
 std::size_t tile_length(const Program& program, std::size_t elements, int tiles, int parts) {
   std::size_t n = longest_tile;
   if (program.space.elementwise)
-    while (n < longest_elementwise_tile && 2 * n * elementwise_tiles <= elements) n *= 2;
+    while (n < longest_elementwise_tile &&
+           (program.space.boxes || 2 * n * elementwise_tiles <= elements))
+      n *= 2;
   while (n > shortest_tile && n * at(tiles) + longest_part * at(parts) > tile_budget) n /= 2;
   return n;
 }
@@ -98,6 +100,18 @@ void size_columns(Geometry& g, std::size_t capacity) {
 }
 
 }  // namespace
+
+bool passes_over_memory(const Kernel& kernel) {
+  double elements = 1;
+  for (int d = 0; d < kernel.rank; ++d) elements *= static_cast<double>(kernel.extents[at(d)]);
+  const auto tensors = std::count_if(kernel.code.begin(), kernel.code.end(), [](const auto& instr) {
+    const auto moves = [](std::int64_t stride) { return stride != 0; };
+    return instr.op == KernelOp::Load &&
+           std::any_of(instr.view.stride.begin(), instr.view.stride.end(), moves);
+  });
+  return elements * (static_cast<double>(tensors) + static_cast<double>(kernel.stores.size())) >
+         streaming_values;
+}
 
 Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t inner) {
   Geometry g;

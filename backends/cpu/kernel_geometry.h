@@ -43,6 +43,9 @@ struct Geometry {
     return kept_words + tile_words + part_words + raw_words + stash_words + reduce_words;
   }
 };
+/// Whether an elementwise kernel reads and writes more than the caches close to a core hold.
+bool passes_over_memory(const Kernel& kernel);
+
 Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t inner);
 
 }  // namespace genera::cpu

@@ -340,8 +340,9 @@ void run_calls(const Call* calls, std::size_t count, std::size_t n, const std::s
 void Worker::run_steps(const Pass& pass, std::size_t n) {
   constexpr std::size_t places = 8;
   const bool single = run_.geometry.row_form && !run_.geometry.packed;
-  // What is asked for ahead of a part comes in while that part is computed.
-  const std::size_t longest = run_.geometry.streams ? longest_part / 2 : longest_part;
+  // Few steps wait for memory more than for the calls.
+  const bool few = run_.geometry.streams || pass.steps.size() <= 8;
+  const std::size_t longest = few ? longest_part / 2 : longest_part;
   const std::size_t pieces = (n + longest - 1) / longest;
   const std::size_t part = ((n + pieces - 1) / pieces + line - 1) / line * line;
   std::array<Call, Program::max_values> calls;

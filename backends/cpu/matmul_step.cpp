@@ -31,6 +31,7 @@ class MatMulRunner final : public StepRunner {
     product_.b.matrix.col_stride = b.stride[col];
     product_.c.row_stride = product_.n;
     product_.epilogue = epilogue;
+    product_.scratch_c = epilogue != nullptr;
     merge_batch(a, b, c, rank - 2);
   }
 

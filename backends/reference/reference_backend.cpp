@@ -26,7 +26,7 @@ class ReferenceBackend final : public Backend {
  public:
   std::string_view name() const override { return "reference"; }
   bool can_fuse(Op, std::span<const DType>) const override { return false; }
-  bool can_attach_epilogue(const PrimitiveStep&) const override { return false; }
+  bool can_attach_epilogue(const PrimitiveStep&, const Kernel&) const override { return false; }
   bool strided_matmul(DType) const override { return false; }
   bool rounds_products() const override { return true; }
   std::unique_ptr<Executable> compile(std::shared_ptr<const Plan> plan) override {

@@ -29,8 +29,8 @@ class VulkanBackend final : public Backend {
     return op == Op::Random || (op == Op::Scalar && types.back() == DType::i64) ||
            fits_lanes(op, types);
   }
-  bool can_attach_epilogue(const PrimitiveStep& step) const override {
-    return takes_epilogue(step);
+  bool can_attach_epilogue(const PrimitiveStep& step, const Kernel& kernel) const override {
+    return kernel.stores.size() == 1 && takes_epilogue(step);
   }
   bool on_host(const PrimitiveStep& step) const override { return runs_on_host(step); }
   bool strided_matmul(DType dtype) const override {

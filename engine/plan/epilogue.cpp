@@ -71,8 +71,7 @@ bool merge_dimensions(Kernel& kernel, int first) {
 /// Whether the kernel loops over the product's elements and loads each just where it is.
 bool reads_elementwise(const KernelStep& step, int buffer, const Shape& shape) {
   const Kernel& kernel = step.kernel;
-  // Several stores stream from memory: a kernel over whole tensors fetches ahead and has long rows, in blocks it cannot.
-  if (kernel.stores.size() > 1 || kernel.rank != shape.rank()) return false;
+  if (kernel.rank != shape.rank()) return false;
   for (int d = 0; d < kernel.rank; ++d)
     if (kernel.reduced[static_cast<std::size_t>(d)] ||
         kernel.extents[static_cast<std::size_t>(d)] != shape[d])
@@ -92,16 +91,27 @@ bool reads_elementwise(const KernelStep& step, int buffer, const Shape& shape) {
 /// channels and pixels of a convolution, as which its dimensions are left.
 bool suits(KernelStep& step, const PrimitiveStep& product, const Backend& backend) {
   const PlanOperand& output = product.outputs[0];
-  if (!backend.can_attach_epilogue(product) ||
+  if (!backend.can_attach_epilogue(product, step.kernel) ||
       !reads_elementwise(step, output.buffer, output.shape))
     return false;
   return product.op == Op::MatMul ? output.shape.rank() == 2 : merge_dimensions(step.kernel, 2);
 }
 
+/// By buffer: whether what writes it overwrites donated memory, for which it waits until all steps
+/// that may fail are done. A product that were part of it would wait too, and all that it reads.
+std::vector<bool> buffers_that_wait(const Plan& plan, const std::vector<DonatedBuffer>& donated) {
+  std::vector<bool> wait(plan.buffers.size(), false);
+  if (std::any_of(plan.steps.begin(), plan.steps.end(), may_fail))
+    for (const DonatedBuffer& d : donated) wait[static_cast<std::size_t>(d.output_buffer)] = true;
+  return wait;
+}
+
 }  // namespace
 
-void attach_epilogues(Plan& plan, const Backend& backend) {
+void attach_epilogues(Plan& plan, const Backend& backend,
+                      const std::vector<DonatedBuffer>& donated) {
   const SoleUsers sole = sole_users(plan);
+  const std::vector<bool> wait = buffers_that_wait(plan, donated);
   std::vector<bool> taken(plan.steps.size(), false);
   for (std::size_t p = 0; p < plan.steps.size(); ++p) {
     PlanStep& product = plan.steps[p];
@@ -116,7 +126,11 @@ void attach_epilogues(Plan& plan, const Backend& backend) {
         sole.writer[buffer] != static_cast<int>(p) || reader < 0)
       continue;
     PlanStep& kernel = plan.steps[static_cast<std::size_t>(reader)];
-    if (kernel.kind != PlanStep::Kind::kernel || !suits(kernel.kernel, product.primitive, backend))
+    const std::vector<int> writes = access_of(kernel).writes;
+    if (kernel.kind != PlanStep::Kind::kernel ||
+        std::any_of(writes.begin(), writes.end(),
+                    [&](int b) { return wait[static_cast<std::size_t>(b)]; }) ||
+        !suits(kernel.kernel, product.primitive, backend))
       continue;
     kernel.kind = PlanStep::Kind::epilogue;
     kernel.primitive = std::move(product.primitive);

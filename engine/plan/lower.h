@@ -17,14 +17,19 @@ struct StepAccess {
 };
 StepAccess access_of(const PlanStep& step);
 
-/// Makes a kernel that alone reads a matrix product, element by element, that product's epilogue.
-void attach_epilogues(Plan& plan, const Backend& backend);
+/// Steps that may find bad data while they run. They come before any donated memory is overwritten,
+/// so that an error leaves every state as it was.
+bool may_fail(const PlanStep& step);
 
 /// A donated leaf (its buffer) and the output buffer that may take its memory.
 struct DonatedBuffer {
   int leaf_buffer;
   int output_buffer;
 };
+
+/// Makes a kernel that alone reads a matrix product, element by element, that product's epilogue.
+void attach_epilogues(Plan& plan, const Backend& backend,
+                      const std::vector<DonatedBuffer>& donated);
 /// Puts the steps in an order that respects reads and writes, keeps values short-lived, and lets donated memory be overwritten
 /// after its last reader.
 void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated);

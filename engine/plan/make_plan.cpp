@@ -75,8 +75,8 @@ std::shared_ptr<const Plan> make_plan(const CanonicalGraph& canonical, const Bac
   lower(graph, fusion, backend, *plan);
   plan->index_needs = index_needs(graph, canonical, *plan);
   place_outputs(*plan);
-  if (options.fuse) attach_epilogues(*plan, backend);
   const std::vector<DonatedBuffer> donated = donated_buffers(canonical, *plan);
+  if (options.fuse) attach_epilogues(*plan, backend, donated);
   order_steps(*plan, donated);
   assign_donors(*plan, donated);
   place_buffers(*plan, options.plan_memory, backend.arena_layout());

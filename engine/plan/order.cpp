@@ -50,13 +50,6 @@ std::vector<std::vector<int>> overwritten_leaves(const std::vector<StepAccess>& 
   return leaves;
 }
 
-/// Steps that may find bad data while they run. They come before any donated memory is overwritten, so that an error leaves
-/// every state as it was.
-bool may_fail(const PlanStep& step) {
-  return step.kind != PlanStep::Kind::kernel &&
-         (step.primitive.op == Op::Gather || step.primitive.op == Op::ScatterAdd);
-}
-
 /// Whether a step that reads `leaf` may have it as the memory of its own output.
 bool runs_in_place(const PlanStep& step, int leaf, int output) {
   if (step.kind == PlanStep::Kind::primitive) {
@@ -83,6 +76,11 @@ bool runs_in_place(const PlanStep& step, int leaf, int output) {
 }
 
 }  // namespace
+
+bool may_fail(const PlanStep& step) {
+  return step.kind != PlanStep::Kind::kernel &&
+         (step.primitive.op == Op::Gather || step.primitive.op == Op::ScatterAdd);
+}
 
 void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated) {
   std::vector<StepAccess> access;
