@@ -7,6 +7,7 @@ Each round runs genera-bench, then PyTorch eager, then PyTorch compiled. A round
 processes took more than --noise percent of the machine is run again after waiting (at most --wait
 seconds) for a quiet moment, up to --retries times. The least disturbed run counts, and is marked
 with ! if it was still disturbed: PyTorch's spinning threads suffer from company more than ours.
+Each run gives the median of its steps, taken one by one, ours and PyTorch's alike.
 One line per workload and thread count: the medians over the rounds, and the ratio of PyTorch's
 better figure to ours (above 1: Genera is faster). Then one line per thread count: the geometric
 mean of the ratios of the whole models. PyTorch runs with its allocator told to keep memory and
@@ -115,7 +116,8 @@ def run_process(command, limit=None):
 
 
 class Ours:
-    """genera-bench: one process per measurement, several repetitions in it."""
+    """genera-bench: one process per measurement. Its figures are those of single steps, as the
+    peers' are (bench/peers/timing.py): medians of both, not a mean against a median."""
 
     def __init__(self, arguments):
         self.seconds = arguments.seconds
@@ -127,27 +129,23 @@ class Ours:
                           "name the folder with --build, or use --peer-only")
 
     def run(self, workload, threads):
-        repetitions = 10
         output, noise = run_process([
             str(self.program), "--benchmark_format=json",
             f"--benchmark_filter=^{re.escape(workload)}/threads:{threads}(/.*)?$",
-            f"--benchmark_repetitions={repetitions}",
-            f"--benchmark_min_time={self.seconds / repetitions}"])
+            f"--benchmark_min_time={self.seconds}"])
         try:
             content = json.loads(output)
         except ValueError as error:
             raise Failure(f"genera-bench has no benchmark '{workload}/threads:{threads}' "
                           "or printed no JSON") from error
-        rows = [row for row in content["benchmarks"] if row.get("run_type") != "aggregate"]
-        wrong = [row["error_message"] for row in rows if row.get("error_occurred")]
-        if wrong or not rows:
-            reason = wrong[0] if wrong else "no such benchmark"
+        rows = content["benchmarks"]
+        if not rows or rows[0].get("error_occurred"):
+            reason = rows[0]["error_message"] if rows else "no such benchmark"
             raise Failure(f"genera-bench: {workload}/threads:{threads}: {reason}")
-        def times_of(clock):
-            return [row[clock] * UNITS[row.get("time_unit", "ns")] for row in rows]
-        times = times_of("real_time")
-        return {"median_ms": statistics.median(times), "min_ms": min(times),
-                "cpu_ms": statistics.median(times_of("cpu_time")), "noise_pct": round(noise, 1)}
+        row = rows[0]
+        return {"median_ms": row["median_ms"], "min_ms": row["min_ms"],
+                "cpu_ms": row["cpu_time"] * UNITS[row.get("time_unit", "ns")],
+                "noise_pct": round(noise, 1)}
 
 
 class Peer:

@@ -6,10 +6,13 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 namespace bench {
 namespace {
@@ -194,6 +197,46 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
+namespace {
+
+/// How long steps took, each by itself, in milliseconds; short ones in groups of about 0.2 ms. A mean over all of them would
+/// hold whatever else the machine did for a moment.
+class Samples {
+ public:
+  explicit Samples(const Step& step) {
+    step();
+    const double once = lap();
+    group_ = std::max(1, static_cast<int>(0.2 / std::max(once, 1e-4)));
+  }
+  /// After each step.
+  void count() {
+    if (++steps_ < group_) return;
+    values_.push_back(lap() / group_);
+    steps_ = 0;
+  }
+  double median() { return at(values_.size() / 2); }
+  double smallest() { return at(0); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double lap() {
+    const Clock::time_point now = Clock::now();
+    return std::chrono::duration<double, std::milli>(now - std::exchange(last_, now)).count();
+  }
+  double at(std::size_t i) {
+    if (values_.empty()) return lap() / std::max(steps_, 1);
+    std::nth_element(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(i),
+                     values_.end());
+    return values_[i];
+  }
+
+  Clock::time_point last_ = Clock::now();
+  int group_ = 1, steps_ = 0;
+  std::vector<double> values_;
+};
+
+}  // namespace
+
 void add(const std::string& name, double items, double flops, std::function<Step()> make) {
   const bool on_cpu = device == "cpu";
   for (const int threads : {1, 2}) {
@@ -210,7 +253,13 @@ void add(const std::string& name, double items, double flops, std::function<Step
             };
             constexpr int warm_up = 2;
             for (int i = 0; i < warm_up; ++i) whole_step();
-            for (auto _ : state) whole_step();
+            Samples samples(whole_step);
+            for (auto _ : state) {
+              whole_step();
+              samples.count();
+            }
+            state.counters["median_ms"] = samples.median();
+            state.counters["min_ms"] = samples.smallest();
           } catch (const Error& error) {  // a device too small for one may do for the others
             state.SkipWithError(error.what());
             return;
