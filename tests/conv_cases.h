@@ -249,6 +249,10 @@ void check_threads(const Run& run) {
     if (threads == 1) one = made;
     CHECK(std::memcmp(one.data(), made.data(), one.size() * sizeof(float)) == 0);
   }
+  const UnequalSpeeds unequal(3);
+  const ThreadScope scope(3);
+  const Floats made = run();
+  CHECK(std::memcmp(one.data(), made.data(), one.size() * sizeof(float)) == 0);
 }
 
 }  // namespace genera::cpu

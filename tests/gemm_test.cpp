@@ -382,6 +382,33 @@ TEST_CASE("gemm: the same bits for any number of threads, and again") {
   });
 }
 
+TEST_CASE("gemm: threads of unequal speed give the same bits") {
+  for (const int threads : {2, 3}) {
+    const UnequalSpeeds unequal(threads);
+    // Cut by columns, by rows, by columns with some left over, by batch; several blocks of columns.
+    for (const auto& [m, n, k, batch] : {Sizes{128, 400, 784, 1},
+                                         {784, 400, 128, 1},
+                                         {128, 784, 400, 1},
+                                         {64, 64, 64, 50},
+                                         {90, 3000, 300, 1}}) {
+      for (const Lay lay : {Lay::rows, Lay::cols}) {
+        Problem problem(m, n, k, batch, lay, lay);
+        const ScaleAndShift epilogue(problem);
+        problem.gemm.epilogue = &epilogue;
+        problem.gemm.scratch_c = true;
+        std::vector<float> one;
+        for (const int used : {1, threads}) {
+          const ThreadScope scope(used);
+          gemm(problem.gemm);
+          if (one.empty()) one = problem.c;
+          INFO(name(problem.gemm) << " threads " << used);
+          CHECK(std::memcmp(one.data(), problem.c.data(), one.size() * sizeof(float)) == 0);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("gemm: the own core gives the same bits on all targets with fused multiply-add") {
   for (const auto& [m, n, k, batch] :
        {Sizes{128, 400, 784, 1}, {61, 67, 71, 3}, {16, 32, 20000, 1}, {100, 20, 1100, 1}}) {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -32,6 +33,54 @@ TEST_CASE("parallel_for visits every task exactly once, for any thread count") {
       for (int count : visits) CHECK(count == 1);
     }
   }
+}
+
+TEST_CASE("parallel_parts does every unit exactly once, whatever the threads' speeds") {
+  for (const int threads : {1, 2, 3, 4}) {
+    for (const bool unequal : {false, true}) {
+      std::optional<UnequalSpeeds> speeds;
+      if (unequal && threads > 1) speeds.emplace(threads);
+      const ThreadScope scope(threads);
+      for (const std::int64_t parts : {1, threads}) {
+        for (const std::int64_t units : {0, 1, 2, 3, 7, 100, 1000}) {
+          std::vector<std::atomic<int>> visits(static_cast<std::size_t>(units));
+          std::atomic<int> calls{0};
+          const Shares shares(parts);
+          CHECK(shares.begin(units, 0) == 0);
+          CHECK(shares.begin(units, parts) == units);
+          parallel_parts(shares, units,
+                         [&](std::int64_t part, std::int64_t begin, std::int64_t end) {
+                           ++calls;
+                           CHECK(begin == shares.begin(units, part));
+                           CHECK(begin <= end);
+                           for (; begin < end; ++begin) ++visits[static_cast<std::size_t>(begin)];
+                         });
+          CHECK(calls == parts);
+          for (const std::atomic<int>& count : visits) CHECK(count == 1);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("shares follow the threads' speeds, there and back") {
+  {
+    const UnequalSpeeds speeds(2);
+    CHECK(speeds.known());
+    CHECK_FALSE(Shares(2).equal());
+    // A range that can be cut anywhere is cut by them, one of few tasks is not.
+    const ThreadScope scope(2);
+    const auto first_range = [](std::int64_t tasks) {
+      std::atomic<std::int64_t> size{0};
+      parallel_for(tasks, [&](std::int64_t begin, std::int64_t end) {
+        if (begin == 0) size = end;
+      });
+      return size.load();
+    };
+    CHECK(first_range(1000) >= 600);
+    CHECK(first_range(4) == 2);
+  }
+  CHECK(Shares(2).equal());
 }
 
 TEST_CASE("parallel_for: the thread count changes at run time and is checked") {

@@ -431,13 +431,11 @@ void ConvCorrelation::run(const float* source, const float* weights, float* dest
   float* scratch = gemm_scratch(parts * share + plan_.groups * plan_.group_weights());
   float* packed = scratch + parts * share;
   pack_weights(plan_, weights, parts, scratch, share, packed);
-  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t part = first; part < last; ++part) {
-      Worker worker(plan_, source, packed, dest, scratch + part * share);
-      for (std::int64_t task = part * tasks / parts; task < (part + 1) * tasks / parts; ++task) {
-        worker.run(task);
-        if (epilogue != nullptr) epilogue->run(worker.block(task));
-      }
+  parallel_parts(Shares(parts), tasks, [&](std::int64_t part, std::int64_t task, std::int64_t end) {
+    Worker worker(plan_, source, packed, dest, scratch + part * share);
+    for (; task < end; ++task) {
+      worker.run(task);
+      if (epilogue != nullptr) epilogue->run(worker.block(task));
     }
   });
 }

@@ -101,12 +101,8 @@ void ConvDots::run(const float* x, const float* y, float* w) const {
   const std::int64_t share = ceil_div(floats, 1024) * 1024;
   float* scratch = gemm_scratch(parts * share + chunks_ * shape_.weights());
   float* partials = scratch + parts * share;
-  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t part = first; part < last; ++part) {
-      for (std::int64_t task = part * tasks / parts; task < (part + 1) * tasks / parts; ++task) {
-        run_task(task, x, y, scratch + part * share, partials);
-      }
-    }
+  parallel_parts(Shares(parts), tasks, [&](std::int64_t part, std::int64_t task, std::int64_t end) {
+    for (; task < end; ++task) run_task(task, x, y, scratch + part * share, partials);
   });
   std::copy_n(partials, shape_.weights(), w);
   for (std::int64_t chunk = 1; chunk < chunks_; ++chunk) {

@@ -88,12 +88,8 @@ void pack_weights(const CorrelationPlan& plan, const float* weights, std::int64_
       return slice.pack_rows(from, to);
     slice.pack_phases(from, part_scratch, to);
   };
-  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t part = first; part < last; ++part) {
-      for (std::int64_t i = part * count / parts; i < (part + 1) * count / parts; ++i) {
-        pack(i, scratch + part * share);
-      }
-    }
+  parallel_parts(Shares(parts), count, [&](std::int64_t part, std::int64_t i, std::int64_t end) {
+    for (; i < end; ++i) pack(i, scratch + part * share);
   });
 }
 

@@ -385,13 +385,9 @@ void ConvWeightGradient::run(const float* x, const float* y, float* w) const {
   const std::int64_t share = ceil_div(Worker::floats(*this), 1024) * 1024;
   float* scratch = gemm_scratch(parts * share + chunks_ * shape_.groups * chunk_floats());
   float* partials = scratch + parts * share;
-  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t part = first; part < last; ++part) {
-      Worker worker(*this, x, y, partials, scratch + part * share);
-      for (std::int64_t task = part * tasks / parts; task < (part + 1) * tasks / parts; ++task) {
-        worker.run(task);
-      }
-    }
+  parallel_parts(Shares(parts), tasks, [&](std::int64_t part, std::int64_t task, std::int64_t end) {
+    Worker worker(*this, x, y, partials, scratch + part * share);
+    for (; task < end; ++task) worker.run(task);
   });
   parallel_for(shape_.groups * panels() * ceil_div(rows(), kSumRows),
                [&](std::int64_t first, std::int64_t last) {

@@ -226,11 +226,8 @@ void ConvWinograd::pack_weights(const float* weights, std::int64_t parts, float*
                                 std::int64_t share, float* packed) const {
   const std::int64_t slices = tiles_.groups() * ceil_div(tiles_.dest_channels(), tile_rows_) *
                               ceil_div(tiles_.channels(), kChannels);
-  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t part = first; part < last; ++part) {
-      for (std::int64_t i = part * slices / parts; i < (part + 1) * slices / parts; ++i)
-        pack_slice(weights, i, scratch + part * share, packed);
-    }
+  parallel_parts(Shares(parts), slices, [&](std::int64_t part, std::int64_t i, std::int64_t end) {
+    for (; i < end; ++i) pack_slice(weights, i, scratch + part * share, packed);
   });
 }
 
@@ -244,14 +241,11 @@ void ConvWinograd::run(const float* source, const float* weights, float* dest,
   float* scratch = gemm_scratch(parts * share + all_weights());
   float* packed = scratch + parts * share;
   pack_weights(weights, parts, scratch, share, packed);
-  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t part = first; part < last; ++part) {
-      Worker worker(*this, source, packed, dest, scratch + part * share);
-      const std::int64_t end = (part + 1) * units / parts;
-      for (std::int64_t u = part * units / parts; u < end; ++u) {
-        worker.run(u, u + 1 < end);
-        if (epilogue != nullptr) epilogue->run(worker.block());
-      }
+  parallel_parts(Shares(parts), units, [&](std::int64_t part, std::int64_t unit, std::int64_t end) {
+    Worker worker(*this, source, packed, dest, scratch + part * share);
+    for (; unit < end; ++unit) {
+      worker.run(unit, unit + 1 < end);
+      if (epilogue != nullptr) epilogue->run(worker.block());
     }
   });
 }

@@ -362,19 +362,14 @@ void ConvWinogradWeight::run(const float* x, const float* y, float* w) const {
   const std::int64_t share = round_up(worker_floats(), 1024);
   float* scratch = gemm_scratch(parts * share + chunks_ * shape_.groups * chunk_floats());
   float* sums = scratch + parts * share;
-  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t part = first; part < last; ++part) {
-      Worker worker(*this, x, y, sums, scratch + part * share);
-      for (std::int64_t task = part * tasks() / parts; task < (part + 1) * tasks() / parts; ++task)
-        worker.run(task);
-    }
+  const Shares shares(parts);
+  parallel_parts(shares, tasks(), [&](std::int64_t part, std::int64_t task, std::int64_t end) {
+    Worker worker(*this, x, y, sums, scratch + part * share);
+    for (; task < end; ++task) worker.run(task);
   });
   const std::int64_t channels = shape_.groups * y_.channels;
-  parallel_for(parts, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t part = first; part < last; ++part) {
-      for (std::int64_t c = part * channels / parts; c < (part + 1) * channels / parts; ++c)
-        sum_channel(sums, c, scratch + part * share, w);
-    }
+  parallel_parts(shares, channels, [&](std::int64_t part, std::int64_t c, std::int64_t end) {
+    for (; c < end; ++c) sum_channel(sums, c, scratch + part * share, w);
   });
 }
 

@@ -21,7 +21,8 @@ struct Free {
   void operator()(float* memory) const { std::free(memory); }
 };
 
-std::int64_t round_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b * b; }
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
 // Where tiles go: C itself, or a chunk's partial sum.
 class TileOutput {
@@ -134,6 +135,12 @@ Span split(std::int64_t size, std::int64_t unit, std::int64_t index, std::int64_
   return {begin, std::min(size, (index + 1) * units / pieces * unit)};
 }
 
+// The same with pieces as large as the threads are fast.
+Span split(std::int64_t size, std::int64_t unit, std::int64_t index, const Shares& shares) {
+  const std::int64_t units = (size + unit - 1) / unit;
+  return {shares.begin(units, index) * unit, std::min(size, shares.begin(units, index + 1) * unit)};
+}
+
 Span common(const Span& a, const Span& b) {
   return {std::max(a.begin, b.begin), std::min(a.end, b.end)};
 }
@@ -166,6 +173,9 @@ class Task {
     const std::int64_t cell = index % grid_;
     tiles_ = split(plan.row_tiles, 1, cell / plan.grid_cols, plan.grid_rows);
     cols_ = split(plan.own_cols, kernels_.lanes, cell % plan.grid_cols, plan.grid_cols);
+    if (plan.shares && plan.grid_rows > 1) tiles_ = split(plan.row_tiles, 1, cell, *plan.shares);
+    if (plan.shares && plan.grid_cols > 1)
+      cols_ = split(plan.own_cols, kernels_.lanes, cell, *plan.shares);
     shared_tiles_ = split(tiles_.size(), 1, cell % plan.grid_cols, plan.grid_cols);
     shared_tiles_ = {tiles_.begin + shared_tiles_.begin, tiles_.begin + shared_tiles_.end};
   }
@@ -190,9 +200,11 @@ class Task {
 
   // `part` of the packed `tiles`.
   void run_columns(const Span& tiles, const Span& part, const Span& columns) {
-    if (part.size() <= 0) return;
-    for (std::int64_t c = columns.begin; c < columns.end; c += plan_.col_block) {
-      const Span cols{c, std::min(c + plan_.col_block, columns.end)};
+    if (part.size() <= 0 || columns.size() <= 0) return;
+    const std::int64_t blocks = ceil_div(columns.size(), plan_.col_block);
+    const std::int64_t step = round_up(ceil_div(columns.size(), blocks), panel_width());
+    for (std::int64_t c = columns.begin; c < columns.end; c += step) {
+      const Span cols{c, std::min(c + step, columns.end)};
       pack_cols(cols);
       run_block(tiles, part, cols);
     }
@@ -357,14 +369,21 @@ void gemm_own(const Gemm& gemm) {
       plan.chunks == 1 ? 0 : gemm.batch * plan.chunks * gemm.m * gemm.n;
   float* scratch = gemm_scratch(plan.parts * share + partial_floats);
   float* partials = scratch + plan.parts * share;
-  parallel_for(plan.parts, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t part = first; part < last; ++part) {
-      const Span tasks = split(plan.tasks, 1, part, plan.parts);
-      for (std::int64_t index = tasks.begin; index < tasks.end; ++index) {
-        Task(gemm, plan, index, scratch + part * share, partials).run();
-      }
-    }
-  });
+  const auto run = [&](std::int64_t part, std::int64_t first, std::int64_t last) {
+    for (; first < last; ++first) Task(gemm, plan, first, scratch + part * share, partials).run();
+  };
+  if (plan.shares) {
+    // Columns that are left over and shared by rows make the parts equal.
+    const std::int64_t units = plan.grid_rows > 1 ? plan.row_tiles
+                               : plan.own_cols < plan.cols.lines
+                                   ? plan.parts
+                                   : ceil_div(plan.cols.lines, plan.kernels->lanes);
+    parallel_parts(*plan.shares, units, [&](std::int64_t part, std::int64_t, std::int64_t) {
+      run(part, part, part + 1);
+    });
+  } else {
+    parallel_parts(Shares(plan.parts), plan.tasks, run);
+  }
   if (plan.chunks == 1) return;
   parallel_for(gemm.batch * plan.row_tiles, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t i = first; i < last; ++i) {

@@ -154,6 +154,9 @@ void choose_grid(GemmPlan& plan, std::int64_t products, int threads) {
     plan.tasks = products * plan.grid_rows * plan.grid_cols;
   }
   plan.parts = std::min(plan.parts, plan.tasks);
+  if (products == 1 && plan.tasks == plan.parts && plan.parts > 1 &&
+      (plan.grid_rows == 1 || plan.grid_cols == 1))
+    plan.shares.emplace(plan.parts);
 }
 
 }  // namespace
@@ -171,20 +174,20 @@ GemmPlan plan_gemm(const Gemm& gemm, const GemmKernels& kernels, int threads) {
 
   plan.tile_rows = ceil_div(plan.rows.lines, ceil_div(plan.rows.lines, kernels.rows));
   plan.row_tiles = ceil_div(plan.rows.lines, plan.tile_rows);
-  const std::int64_t task_tiles = ceil_div(plan.row_tiles, plan.grid_rows);
+  // Blocks as they could be if one thread had all of it: the shares may change, the scratch memory does not.
   const std::int64_t tile_floats = kernels.rows * plan.depth;
   plan.row_block = plan.rows.packed
-                       ? std::clamp<std::int64_t>(kRowsBudget / tile_floats, 1, task_tiles)
-                       : task_tiles;
+                       ? std::clamp<std::int64_t>(kRowsBudget / tile_floats, 1, plan.row_tiles)
+                       : plan.row_tiles;
   const std::int64_t lanes = kernels.lanes;
   const std::int64_t panel = kernels.vectors * lanes;
-  plan.own_cols = share_columns(plan, plan.grid_cols, task_tiles).own_cols;
-  const std::int64_t task_cols =
-      round_up(ceil_div(ceil_div(plan.own_cols, lanes), plan.grid_cols) * lanes, panel);
-  const std::int64_t most =
-      std::clamp(kColsBudget / plan.depth / panel * panel, panel, kMaxColBlock);
-  const std::int64_t blocks = ceil_div(task_cols, most);
-  plan.col_block = round_up(ceil_div(task_cols, blocks), panel);
+  const bool equal = !plan.shares || plan.shares->equal();
+  plan.own_cols =
+      equal ? share_columns(plan, plan.grid_cols, ceil_div(plan.row_tiles, plan.grid_rows)).own_cols
+            : plan.cols.lines;
+  plan.col_block =
+      std::min(round_up(plan.cols.lines, panel),
+               std::clamp(kColsBudget / plan.depth / panel * panel, panel, kMaxColBlock));
   // Packing copies whole vectors, up to one past the panel's end.
   plan.rows_scratch = plan.rows.packed ? plan.row_block * tile_floats + lanes : 0;
   plan.cols_scratch = plan.col_block * plan.depth + lanes;

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/gemm_kernels.h"
+#include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
 
@@ -33,19 +35,20 @@ struct GemmPlan {
   GemmSide rows;
   GemmSide cols;
   std::int64_t k = 0;
-  std::int64_t depth = 0;      ///< k of one pass over a tile
-  std::int64_t chunks = 1;     ///< separate sums over k, added in order at the end
-  std::int64_t chunk_k = 0;    ///< k of one chunk, the last one's may be less
-  std::int64_t tile_rows = 0;  ///< height of a tile, the last one's may be less
-  std::int64_t row_tiles = 0;  ///< tiles along the rows
-  std::int64_t row_block = 0;  ///< tiles packed together
-  std::int64_t col_block = 0;  ///< columns packed together, a multiple of the vector length
-  std::int64_t grid_rows = 1;  ///< tasks along the rows
-  std::int64_t grid_cols = 1;  ///< tasks along the columns
-  double border_cost = 0;      ///< of a row of C that two tasks write, in multiply-adds
-  std::int64_t own_cols = 0;   ///< columns of all tasks but the last ones, which they share by rows
-  std::int64_t tasks = 1;      ///< batch * chunks * grid_rows * grid_cols
-  std::int64_t parts = 1;      ///< threads that share the tasks
+  std::int64_t depth = 0;        ///< k of one pass over a tile
+  std::int64_t chunks = 1;       ///< separate sums over k, added in order at the end
+  std::int64_t chunk_k = 0;      ///< k of one chunk, the last one's may be less
+  std::int64_t tile_rows = 0;    ///< height of a tile, the last one's may be less
+  std::int64_t row_tiles = 0;    ///< tiles along the rows
+  std::int64_t row_block = 0;    ///< most tiles packed together
+  std::int64_t col_block = 0;    ///< most columns packed together, whole panels
+  std::int64_t grid_rows = 1;    ///< tasks along the rows
+  std::int64_t grid_cols = 1;    ///< tasks along the columns
+  std::optional<Shares> shares;  ///< of one product's rows or columns, one part a task
+  double border_cost = 0;        ///< of a row of C that two tasks write, in multiply-adds
+  std::int64_t own_cols = 0;  ///< columns of all tasks but the last ones, which they share by rows
+  std::int64_t tasks = 1;     ///< batch * chunks * grid_rows * grid_cols
+  std::int64_t parts = 1;     ///< threads that share the tasks
   std::int64_t rows_scratch = 0;   ///< floats of packed rows per thread
   std::int64_t cols_scratch = 0;   ///< floats of packed columns per thread
   std::int64_t block_rows = 0;     ///< most rows of a block of C in scratch; 0: C goes to memory

@@ -8,10 +8,14 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <exception>
+#include <limits>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -20,12 +24,43 @@
 namespace genera {
 namespace {
 
-constexpr int kMaxThreads = 256;
+constexpr int kMaxThreads = Shares::most_parts;
 // Longer than the gap between two training steps, shorter than what a foreign process would notice.
 constexpr std::chrono::microseconds kSpinTime{200};
 // With more threads than processors, who spins keeps the one that it waits for from running: longer
 // than the gap between two kernels is too long.
 constexpr std::chrono::microseconds kCrowdedSpinTime{20};
+
+// Ranges of fewer tasks each are too coarse to be cut unequally, or to tell speeds by.
+constexpr std::int64_t kFineTasks = 16;
+// Shorter work says more about waking up than about speed.
+constexpr float kShortestMeasured = 20e-6f;
+// How much the last measurement counts, and by how much one may differ from what was known: a thread
+// that loses its processor for a moment is not slow.
+constexpr float kNewest = 0.3f, kLargestChange = 0.5f, kLeastSpeed = 0.2f;
+// Speeds that differ less from their mean count as equal.
+constexpr float kSameSpeed = 0.06f;
+
+// By thread, the caller first, around 1. Whoever runs the pool writes them.
+std::array<std::atomic<float>, kMaxThreads>& speeds() {
+  static std::array<std::atomic<float>, kMaxThreads> values;
+  static const bool filled = [] {
+    for (std::atomic<float>& value : values) value.store(1.0f, std::memory_order_relaxed);
+    return true;
+  }();
+  static_cast<void>(filled);
+  return values;
+}
+
+class Clock {
+ public:
+  float seconds() const {
+    return std::chrono::duration<float>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 // Set while this thread runs a range: nested calls then run serially.
 thread_local bool inside_range = false;
@@ -122,14 +157,18 @@ class alignas(64) Worker {
   }
 
   void run() {
+    const Clock clock;
     set_floating_point_mode(range_.mode);
     try {
       run_range(range_);
     } catch (...) {
       error_ = std::current_exception();
     }
+    seconds_ = clock.seconds();
   }
 
+  std::int64_t size() const { return range_.end - range_.begin; }
+  float seconds() const { return seconds_; }
   std::exception_ptr take_error() { return std::exchange(error_, nullptr); }
 
  private:
@@ -148,13 +187,15 @@ class alignas(64) Worker {
   std::atomic<int>* pending_;
   Range range_;
   std::exception_ptr error_;
+  float seconds_ = 0;
   std::thread thread_;
 };
 
 class Pool {
  public:
   /// False when another thread is using the pool: the caller then runs its body serially.
-  bool run(std::int64_t tasks, detail::RangeFn call, const void* body);
+  bool run(std::int64_t tasks, detail::RangeFn call, const void* body, const Shares* shares,
+           std::int64_t units);
 
   void stop() {
     const std::lock_guard<std::mutex> lock(owner_);
@@ -164,6 +205,7 @@ class Pool {
 
  private:
   void resize(int workers);
+  void measure(const Shares& shares, std::int64_t units, float seconds);
 
   std::mutex owner_;
   alignas(64) std::atomic<int> pending_{0};
@@ -182,15 +224,41 @@ void Pool::resize(int workers) {
   }
 }
 
-bool Pool::run(std::int64_t tasks, detail::RangeFn call, const void* body) {
+// The caller took `seconds`, the workers what they noted.
+void Pool::measure(const Shares& shares, std::int64_t units, float seconds) {
+  const auto parts = static_cast<std::size_t>(shares.parts());
+  std::array<float, kMaxThreads> speed;
+  float sum = 0;
+  for (std::size_t i = 0; i < parts; ++i) {
+    const auto part = static_cast<std::int64_t>(i);
+    const auto amount =
+        static_cast<float>(shares.begin(units, part + 1) - shares.begin(units, part));
+    const float took = i == 0 ? seconds : workers_[i - 1]->seconds();
+    if (took < kShortestMeasured || amount == 0) return;
+    speed[i] = amount / took;
+    sum += speed[i];
+  }
+  for (std::size_t i = 0; i < parts; ++i) {
+    const float known = speeds()[i].load(std::memory_order_relaxed);
+    const float change = speed[i] / sum * static_cast<float>(parts) - known;
+    const float most = kLargestChange * known;
+    speeds()[i].store(std::max(kLeastSpeed, known + kNewest * std::clamp(change, -most, most)),
+                      std::memory_order_relaxed);
+  }
+}
+
+bool Pool::run(std::int64_t tasks, detail::RangeFn call, const void* body, const Shares* given,
+               std::int64_t units) {
   const std::unique_lock<std::mutex> lock(owner_, std::try_to_lock);
   if (!lock.owns_lock() || stopped_) return false;
   const int wanted = wanted_threads().load(std::memory_order_relaxed);
   if (static_cast<int>(workers_.size()) != wanted - 1) resize(wanted - 1);
 
   const std::int64_t parts = std::min<std::int64_t>(tasks, static_cast<int>(workers_.size()) + 1);
+  std::optional<Shares> fine;  // of a range that can be cut about anywhere
+  if (given == nullptr && tasks >= kFineTasks * parts) fine.emplace(parts);
   const auto start = [&](std::int64_t part) {
-    return part * (tasks / parts) + std::min(part, tasks % parts);
+    return fine ? fine->begin(tasks, part) : part * tasks / parts;
   };
   const int helpers = static_cast<int>(parts) - 1;
   const FloatingPointMode mode = floating_point_mode();
@@ -199,13 +267,17 @@ bool Pool::run(std::int64_t tasks, detail::RangeFn call, const void* body) {
     workers_[i]->post({call, body, start(i + 1), start(i + 2), mode});
 
   std::exception_ptr error;
+  bool measured = true;
+  const Clock clock;
   try {
     run_range({call, body, 0, start(1), mode});
   } catch (...) {
     error = std::current_exception();
   }
+  const float seconds = clock.seconds();
   for (int i = helpers - 1; i >= 0; --i) {
     if (!workers_[i]->take_back()) continue;
+    measured = false;
     workers_[i]->run();
     pending_.fetch_sub(1, std::memory_order_relaxed);
   }
@@ -219,6 +291,8 @@ bool Pool::run(std::int64_t tasks, detail::RangeFn call, const void* body) {
     if (std::exception_ptr thrown = workers_[i]->take_error(); thrown && !error) error = thrown;
   }
   if (error) std::rethrow_exception(error);
+  if (given != nullptr && measured) measure(*given, units, seconds);
+  if (fine && measured) measure(*fine, tasks, seconds);
   return true;
 }
 
@@ -244,6 +318,28 @@ Pool& pool() {
 
 }  // namespace
 
+Shares::Shares(std::int64_t parts) : parts_(parts) {
+  const auto count = static_cast<std::size_t>(parts);
+  float sum = 0, least = std::numeric_limits<float>::max(), most = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const float speed = speeds()[i].load(std::memory_order_relaxed);
+    begin_[i] = sum;
+    sum += speed;
+    least = std::min(least, speed);
+    most = std::max(most, speed);
+  }
+  begin_[count] = sum;
+  const float mean = sum / static_cast<float>(parts);
+  equal_ = most - mean < kSameSpeed * mean && mean - least < kSameSpeed * mean;
+  for (std::size_t i = 0; i <= count; ++i) begin_[i] /= sum;
+}
+
+std::int64_t Shares::begin(std::int64_t units, std::int64_t part) const {
+  if (equal_ || part == parts_) return units * part / parts_;
+  return static_cast<std::int64_t>(
+      std::llround(double(begin_[static_cast<std::size_t>(part)]) * double(units)));
+}
+
 int thread_count() { return wanted_threads().load(std::memory_order_relaxed); }
 
 void set_thread_count(int threads) {
@@ -256,8 +352,9 @@ void set_thread_count(int threads) {
 
 namespace detail {
 
-void parallel_for_ranges(std::int64_t tasks, RangeFn call, const void* body) {
-  if (inside_range || thread_count() == 1 || !pool().run(tasks, call, body)) {
+void parallel_for_ranges(std::int64_t tasks, RangeFn call, const void* body, const Shares* shares,
+                         std::int64_t units) {
+  if (inside_range || thread_count() == 1 || !pool().run(tasks, call, body, shares, units)) {
     call(body, 0, tasks);
   }
 }
