@@ -94,7 +94,8 @@ struct Gemm {
   OutputView c;
   bool accumulate = false;  ///< add the product to what C holds
   const GemmEpilogue* epilogue = nullptr;
-  bool scratch_c = false;  ///< only the epilogue needs C: blocks of it may lie in scratch memory
+  /// Only the epilogue needs C: blocks of it may lie in scratch memory, and C stay unwritten.
+  bool scratch_c = false;
   GemmEngine engine = GemmEngine::automatic;
 };
 

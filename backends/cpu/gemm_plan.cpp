@@ -20,7 +20,7 @@ constexpr std::int64_t kSerialWork = 192 * 1024;
 constexpr double kBorderCost = 60;
 // The same with an epilogue, whose kernel has two short rows there instead of one.
 constexpr double kEpilogueBorderCost = 300;
-// Floats of a block of C in scratch memory: its rows lie as far apart as C's.
+// Most floats that a block of C in scratch memory spans: its rows lie as far apart as C's.
 constexpr std::int64_t kBlockBudget = 1024 * 1024;
 // With few row tiles, reading the columns where they lie beats packing them.
 constexpr std::int64_t kDirectTiles = 20;
