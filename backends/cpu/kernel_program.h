@@ -133,8 +133,8 @@ struct Pass {
   std::vector<Sink> sinks;
   std::vector<std::pair<std::int16_t, std::int16_t>> tiles;  ///< (value, tile number)
   int tile_count = 0;
-  /// (value, number): passing values, which a step makes and only steps read. A tile's steps run part by part, so
-  /// that these need memory for one part only.
+  /// (value, number): passing values, which a step makes and only steps read. A tile's steps run
+  /// part by part, so that these need memory for one part only.
   std::vector<std::pair<std::int16_t, std::int16_t>> passing;
   int passing_count = 0;
   /// (value, number): values computed in this pass for later ones, or taken from an earlier one.
