@@ -71,19 +71,6 @@ ConvOptions options(std::int64_t stride, std::int64_t pad, std::int64_t groups =
   return made;
 }
 
-}  // namespace
-
-TEST_CASE("the epilogue of a matrix product has the bits of a kernel after it") {
-  for (const auto& [m, k, n] :
-       {std::array{128, 20, 400}, std::array{33, 700, 50}, std::array{5, 7, 3},
-        std::array{500, 40, 784}, std::array{300, 1300, 70}}) {
-    const Tensor a = noise({m, k}, 1), b = noise({k, n}, 2);
-    check_epilogue(fmt::format("{}x{}x{}", m, k, n), [&] { return matmul(a, b); });
-  }
-}
-
-namespace {
-
 /// An optimiser's step on a weight whose gradient is a product: the weight and its two sums.
 std::vector<Tensor> step_on(std::int64_t rows, std::int64_t cols) {
   const Tensor gradient = matmul(transpose(noise({64, rows}, 1)), noise({64, cols}, 2));
@@ -112,6 +99,15 @@ bool update_was_epilogue(const std::vector<State>& weights, const std::function<
 }
 
 }  // namespace
+
+TEST_CASE("the epilogue of a matrix product has the bits of a kernel after it") {
+  for (const auto& [m, k, n] :
+       {std::array{128, 20, 400}, std::array{33, 700, 50}, std::array{5, 7, 3},
+        std::array{500, 40, 784}, std::array{300, 1300, 70}}) {
+    const Tensor a = noise({m, k}, 1), b = noise({k, n}, 2);
+    check_epilogue(fmt::format("{}x{}x{}", m, k, n), [&] { return matmul(a, b); });
+  }
+}
 
 TEST_CASE("a large weight's update is the epilogue of its gradient, with the same bits") {
   const auto is_epilogue = [](const std::vector<Tensor>& step) {

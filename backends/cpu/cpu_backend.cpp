@@ -129,10 +129,11 @@ class CpuBackend final : public Backend {
   }
   bool can_attach_epilogue(const PrimitiveStep& step, const Kernel& kernel) const override {
     if (step.outputs[0].dtype != DType::f32) return false;
-    if (step.op != Op::MatMul) return kernel.stores.size() == 1 && conv_takes_epilogue(step);
-    // Several results, as an optimiser has: in the caches whole tensors have the longer rows, beyond them it counts that the
-    // product never goes to memory.
-    return kernel.stores.size() == 1 || passes_over_memory(kernel);
+    const bool one_result = kernel.stores.size() == 1;
+    if (step.op == Op::Conv) return one_result && conv_takes_epilogue(step);
+    // Several results, as an optimiser has: in the caches whole tensors have the longer rows; beyond
+    // them it counts that the product never goes to memory.
+    return one_result || passes_over_memory(kernel);
   }
   bool strided_matmul(DType dtype) const override { return dtype == DType::f32; }
 

@@ -68,9 +68,9 @@ class GemmEpilogue {
   virtual ~GemmEpilogue() = default;
 
   /// C[row0, row1) x [col0, col1) of batch entry `batch` is final and stored, at the strides of
-  /// Gemm::c from `c` on: Gemm::c.data, or with Gemm::scratch_c where C would begin if all of it lay
-  /// where this block does. Over one product the blocks cover each element exactly once; they come
-  /// from several threads at once, each from the thread that computed it.
+  /// Gemm::c from `c` on: Gemm::c.data, or with Gemm::scratch_c where C would begin if all of it
+  /// lay where this block does. Over one product the blocks cover each element exactly once; they
+  /// come from several threads at once, each from the thread that computed it.
   virtual void run(std::int64_t batch, std::int64_t row0, std::int64_t row1, std::int64_t col0,
                    std::int64_t col1, float* c) const = 0;
 };
@@ -94,7 +94,8 @@ struct Gemm {
   OutputView c;
   bool accumulate = false;  ///< add the product to what C holds
   const GemmEpilogue* epilogue = nullptr;
-  bool scratch_c = false;  ///< only the epilogue needs C: blocks of it may lie in scratch memory
+  /// Only the epilogue needs C: blocks of it may lie in scratch memory, and C stay unwritten.
+  bool scratch_c = false;
   GemmEngine engine = GemmEngine::automatic;
 };
 

@@ -34,6 +34,7 @@ class TileOutput {
 
   std::int64_t row_stride() const { return view_.row_stride; }
   float* data() const { return view_.data; }
+  /// Puts C's first element at `data`, which may lie outside of the memory that a block is in.
   void move(float* data) { view_.data = data; }
 
   /// The address of a tile that lies in one piece, else nullptr: then store() takes a copy of it.
@@ -241,7 +242,6 @@ class Task {
     std::int64_t done = plan_.tile_start(part.begin);
     for (std::int64_t t = part.begin; t < part.end; ++t) {
       const Span rows{plan_.tile_start(t), plan_.tile_start(t + 1)};
-      // C's first element would lie before the scratch, where nothing is read or written.
       if (block_ != nullptr) output_.move(block_ - done * output_.row_stride() - cols.begin);
       std::int64_t a_stride = 0;
       const float* a = tile_rows(tiles, rows, &a_stride);
@@ -250,8 +250,9 @@ class Task {
       run_tiles(rows, cols, a, a_stride,
                 fetch ? a + rows.size() * plan_.rows.line_stride : nullptr);
       const std::int64_t height = rows.end - done;
-      const bool enough = height * cols.size() >= kEpilogueElements ||
-                          (block_ != nullptr && height + plan_.tile_rows > plan_.block_rows);
+      // The scratch may fill first, with a last block of few columns.
+      const bool full = block_ != nullptr && height + plan_.tile_rows > plan_.block_rows;
+      const bool enough = full || height * cols.size() >= kEpilogueElements;
       if (last_ && (enough || t + 1 == part.end)) {
         finish({done, rows.end}, cols);
         done = rows.end;

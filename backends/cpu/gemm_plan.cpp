@@ -20,7 +20,7 @@ constexpr std::int64_t kSerialWork = 192 * 1024;
 constexpr double kBorderCost = 60;
 // The same with an epilogue, whose kernel has two short rows there instead of one.
 constexpr double kEpilogueBorderCost = 300;
-// Floats of a block of C in scratch memory: its rows lie as far apart as C's.
+// Most floats that a block of C in scratch memory spans: its rows lie as far apart as C's.
 constexpr std::int64_t kBlockBudget = 1024 * 1024;
 // With few row tiles, reading the columns where they lie beats packing them.
 constexpr std::int64_t kDirectTiles = 20;
@@ -159,6 +159,19 @@ void choose_grid(GemmPlan& plan, std::int64_t products, int threads) {
     plan.shares.emplace(plan.parts);
 }
 
+// Blocks of C need no memory of their own where each is finished at once: C neither is added to nor
+// adds up from passes or chunks. One view of C must fit them all: no batch, groups or transposed
+// stores.
+void choose_scratch_block(GemmPlan& plan, const Gemm& gemm) {
+  const bool at_once = !gemm.accumulate && plan.chunks == 1 && plan.depth == plan.k;
+  if (!at_once || gemm.batch > 1 || gemm.c.group != 0 || plan.swapped) return;
+  const std::int64_t width = std::min(plan.col_block, plan.cols.lines);
+  const std::int64_t rows = ceil_div(kEpilogueElements, width) + plan.tile_rows;
+  if (rows * gemm.c.row_stride > kBlockBudget) return;
+  plan.block_rows = rows;
+  plan.block_scratch = rows * gemm.c.row_stride;
+}
+
 }  // namespace
 
 GemmPlan plan_gemm(const Gemm& gemm, const GemmKernels& kernels, int threads) {
@@ -191,15 +204,7 @@ GemmPlan plan_gemm(const Gemm& gemm, const GemmKernels& kernels, int threads) {
   // Packing copies whole vectors, up to one past the panel's end.
   plan.rows_scratch = plan.rows.packed ? plan.row_block * tile_floats + lanes : 0;
   plan.cols_scratch = plan.col_block * plan.depth + lanes;
-  if (gemm.scratch_c && !plan.swapped && plan.chunks == 1 && plan.depth == plan.k &&
-      gemm.batch == 1 && gemm.c.group == 0 && !gemm.accumulate) {
-    const std::int64_t width = std::min(plan.col_block, plan.cols.lines);
-    const std::int64_t rows = ceil_div(kEpilogueElements, width) + plan.tile_rows;
-    if (rows * gemm.c.row_stride <= kBlockBudget) {
-      plan.block_rows = rows;
-      plan.block_scratch = rows * gemm.c.row_stride;
-    }
-  }
+  if (gemm.scratch_c) choose_scratch_block(plan, gemm);
   return plan;
 }
 

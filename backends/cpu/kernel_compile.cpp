@@ -334,70 +334,85 @@ class Compiler {
     program_.passes.push_back(std::move(pass));
   }
 
-  /// Linear scan over the steps; values that reductions and sinks read live to the end.
-  void assign_tiles(Pass& pass) {
-    constexpr int never = std::numeric_limits<int>::max();
-    std::vector<int> last_use(values_.size(), -1), tile(values_.size(), -1),
-        step_of(values_.size(), -1);
+  /// Where the values of a pass come from and how long they are needed, by value.
+  struct Lives {
+    static constexpr int end = std::numeric_limits<int>::max();
+    std::vector<int> made;      ///< by this step, or -1
+    std::vector<int> last_use;  ///< by this step; `end`: by reductions or sinks; -1: by nothing
+    std::vector<bool> stashed;
+    std::vector<bool> filled;  ///< by its source: see Source
+    bool passing(std::int16_t v) const {
+      return made[at(v)] >= 0 && last_use[at(v)] != end && !stashed[at(v)];
+    }
+  };
+
+  Lives lives_in(const Pass& pass) const {
+    const std::size_t count = values_.size();
+    Lives lives{std::vector<int>(count, -1), std::vector<int>(count, -1),
+                std::vector<bool>(count, false), std::vector<bool>(count, false)};
     for (std::size_t i = 0; i < pass.steps.size(); ++i) {
       const Step& s = pass.steps[i];
       for (const std::int16_t operand : {s.a, s.b, s.c})
-        last_use[at(operand)] = static_cast<int>(i);
-      step_of[at(s.out)] = static_cast<int>(i);
+        lives.last_use[at(operand)] = static_cast<int>(i);
+      lives.made[at(s.out)] = static_cast<int>(i);
     }
-    for (const Reduction& r : pass.reductions) last_use[at(r.source)] = never;
-    for (const Sink& s : pass.sinks) last_use[at(s.value)] = never;
-    std::vector<bool> stashed(values_.size(), false), filled(values_.size(), false);
-    for (const auto& [v, number] : pass.stash) stashed[at(v)] = true;
-    /// Whether only steps of the same part read a value.
-    const auto passes = [&](std::int16_t v) {
-      return step_of[at(v)] >= 0 && last_use[at(v)] != never && !stashed[at(v)];
-    };
-    std::vector<int> free, free_parts;
+    for (const Reduction& r : pass.reductions) lives.last_use[at(r.source)] = Lives::end;
+    for (const Sink& s : pass.sinks) lives.last_use[at(s.value)] = Lives::end;
+    for (const auto& [v, number] : pass.stash) lives.stashed[at(v)] = true;
+    return lives;
+  }
+
+  /// Linear scan over the steps, for tiles and for the parts that passing values need.
+  void assign_tiles(Pass& pass) {
+    Lives lives = lives_in(pass);
+    std::vector<int> tile(values_.size(), -1), free_tiles, free_passing;
     const auto take = [&](std::int16_t v) {
-      const bool part = passes(v);
-      std::vector<int>& unused = part ? free_parts : free;
-      if (unused.empty()) unused.push_back(part ? pass.part_count++ : pass.tile_count++);
-      tile[at(v)] = unused.back();
-      unused.pop_back();
-      (part ? pass.parts : pass.tiles).emplace_back(v, static_cast<std::int16_t>(tile[at(v)]));
+      const bool passing = lives.passing(v);
+      std::vector<int>& free = passing ? free_passing : free_tiles;
+      if (free.empty()) free.push_back(passing ? pass.passing_count++ : pass.tile_count++);
+      tile[at(v)] = free.back();
+      free.pop_back();
+      (passing ? pass.passing : pass.tiles).emplace_back(v, static_cast<std::int16_t>(tile[at(v)]));
     };
     for (Source& s : pass.sources) {
       const IndexMap& map = program_.maps[at(s.map)];
       const bool scattered = map.rank > 0 && map.stride[at(map.rank - 1)] != 1;
       s.filled = !s.zero_copy || (scattered && !program_.space.boxes);
-      filled[at(s.value)] = s.filled;
+      lives.filled[at(s.value)] = s.filled;
       const bool neighbours = map.contiguous() && !program_.space.boxes && !program_.transposes;
-      if (stashed[at(s.value)] || (s.zero_copy && neighbours)) continue;
+      if (lives.stashed[at(s.value)] || (s.zero_copy && neighbours)) continue;
       take(s.value);
       s.tile = static_cast<std::int16_t>(tile[at(s.value)]);
-      if (s.period > 0) last_use[at(s.value)] = never;  // nothing else may use its tile
+      if (s.period > 0) lives.last_use[at(s.value)] = Lives::end;  // nothing else may use its tile
     }
     for (std::size_t i = 0; i < pass.steps.size(); ++i) {
-      const Step& s = pass.steps[i];
+      Step& s = pass.steps[i];
       for (const std::int16_t operand : {s.a, s.b, s.c}) {
         int& t = tile[at(operand)];
-        if (t >= 0 && last_use[at(operand)] == static_cast<int>(i)) {
-          (passes(operand) ? free_parts : free).push_back(t);
+        if (t >= 0 && lives.last_use[at(operand)] == static_cast<int>(i)) {
+          (lives.passing(operand) ? free_passing : free_tiles).push_back(t);
           t = -1;
         }
       }
-      if (!stashed[at(s.out)]) take(s.out);
-    }
-    for (Step& s : pass.steps) {
+      if (!lives.stashed[at(s.out)]) take(s.out);
       const std::array operands{s.out, s.a, s.b, s.c};
-      for (std::size_t i = 0; i < operands.size(); ++i)
-        if (passes(operands[i])) s.rows.moves[i] = s.tiles.moves[i] = 0;
+      for (std::size_t o = 0; o < operands.size(); ++o)
+        if (lives.passing(operands[o])) s.rows.moves[o] = s.tiles.moves[o] = 0;
     }
+    find_direct_sinks(pass, lives, tile);
+  }
+
+  /// `tile`: of each value after the last step, or -1.
+  void find_direct_sinks(Pass& pass, const Lives& lives, const std::vector<int>& tile) const {
     std::vector<bool> direct(values_.size(), false);
     for (Sink& s : pass.sinks) {
-      const int made = step_of[at(s.value)];
-      const bool possible = (made >= 0 || filled[at(s.value)]) && tile[at(s.value)] >= 0;
+      const int made = lives.made[at(s.value)];
+      const bool possible = (made >= 0 || lives.filled[at(s.value)]) && tile[at(s.value)] >= 0;
       if (!possible || s.element_size != 4 || direct[at(s.value)]) continue;
       s.direct = direct[at(s.value)] = true;
       s.tile = static_cast<std::int16_t>(tile[at(s.value)]);
       for (std::size_t i = 0; i < pass.sources.size(); ++i)
-        if (last_use[at(pass.sources[i].value)] > made) s.hazards |= std::uint64_t{1} << i;
+        if (lives.last_use[at(pass.sources[i].value)] > made) s.hazards |= std::uint64_t{1} << i;
     }
   }
 
@@ -425,79 +440,7 @@ class Compiler {
   Program program_;
 };
 
-/// Rows of at least this many elements get tiles of their own; if neighbours in a row are far
-/// apart, already these.
-constexpr std::int64_t shortest_row = 96, shortest_jumping_row = 16;
-
-/// Extent of the innermost run of a view over all dimensions if rows should end where it does, else
-/// the largest number.
-std::int64_t innermost_run(const Kernel& kernel, const AffineView& view) {
-  IndexMap map;
-  map.offset = view.offset;
-  for (int d = 0; d < kernel.rank; ++d) map.append(kernel.extents[at(d)], view.stride[at(d)]);
-  constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
-  if (map.contiguous()) return never;
-  const auto last = at(map.rank - 1);
-  const bool jumps = map.stride[last] < 0 || map.stride[last] > 1;
-  return map.extent[last] >= (jumps ? shortest_jumping_row : shortest_row) ? map.extent[last]
-                                                                           : never;
-}
-
 }  // namespace
-
-IndexMap make_map(const AffineView& view, const std::int64_t* extents,
-                  const std::vector<int>& outer, const std::vector<int>& inner) {
-  IndexMap map;
-  map.offset = view.offset;
-  for (const int d : outer) map.append(extents[d], view.stride[at(d)]);
-  for (const int d : inner) map.append(extents[d], view.stride[at(d)]);
-  return map;
-}
-
-Space split(const Kernel& kernel, const Lowered& lowered) {
-  Space space;
-  bool reduces = false;
-  for (const Value& v : lowered.values) reduces |= v.kind == Kind::reduce;
-  int last = -1;
-  for (int d = 0; d < kernel.rank; ++d) {
-    if (kernel.extents[at(d)] == 1) continue;
-    reduces |= kernel.reduced[at(d)];
-    last = d;
-  }
-  if (reduces) {
-    space.row_form = last >= 0 && kernel.reduced[at(last)];
-    for (int d = 0; d < kernel.rank; ++d) {
-      if (kernel.extents[at(d)] == 1) continue;
-      (kernel.reduced[at(d)] ? space.inner_dims : space.kept_dims).push_back(d);
-    }
-    return space;
-  }
-  space.elementwise = true;
-  std::int64_t run = std::numeric_limits<std::int64_t>::max();
-  for (const Value& v : lowered.values)
-    if (v.kind == Kind::load || v.kind == Kind::iota || v.kind == Kind::random) {
-      run = std::min(run, innermost_run(kernel, v.view));
-    }
-  for (const Output& o : lowered.outputs) {
-    run = std::min(run, innermost_run(kernel, o.view));
-  }
-  std::int64_t inner = 1;
-  int first_inner = kernel.rank;
-  while (first_inner > 0 && inner < run) inner *= kernel.extents[at(--first_inner)];
-  for (int d = 0; d < kernel.rank; ++d)
-    if (kernel.extents[at(d)] != 1)
-      (d < first_inner ? space.kept_dims : space.inner_dims).push_back(d);
-  return space;
-}
-
-Space split_last(const Kernel& kernel) {
-  Space space;
-  space.elementwise = true;
-  space.boxes = true;
-  for (int d = 0; d < kernel.rank; ++d)
-    (d + 1 < kernel.rank ? space.kept_dims : space.inner_dims).push_back(d);
-  return space;
-}
 
 Program compile(const Kernel& kernel, const Lowered& lowered, const Space& space, bool stash) {
   return Compiler(kernel, lowered, space, stash).run();

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 
 #include "backends/cpu/kernel_run.h"
 #include "engine/core/thread_pool.h"
@@ -18,6 +19,40 @@ constexpr double parallel_nanoseconds = 3000;
 constexpr std::size_t most_stash_words = 131072;
 /// Groups of chunks that threads share out; their results are combined in order.
 constexpr std::int64_t most_groups = 32;
+
+/// Memory of one thread; grows only.
+struct Memory {
+  std::uint32_t* words = nullptr;
+  std::size_t size = 0;
+  static constexpr std::align_val_t alignment{64};
+  ~Memory() {
+    ::operator delete(words, alignment);
+    words = nullptr;  // static tensors may be evaluated after the thread's own are gone
+    size = 0;
+  }
+  std::uint32_t* get(std::size_t wanted) {
+    if (wanted > size) {
+      ::operator delete(words, alignment);
+      words = nullptr;
+      size = 0;
+      words = static_cast<std::uint32_t*>(::operator new(wanted * 4, alignment));
+      size = wanted;
+    }
+    return words;
+  }
+};
+
+/// The calling thread's memory for workers.
+std::uint32_t* worker_memory(std::size_t words) {
+  thread_local Memory memory;
+  return memory.get(words);
+}
+
+/// A second one, for partial results of parallel reductions.
+std::uint32_t* partial_memory(std::size_t words) {
+  thread_local Memory memory;
+  return memory.get(words);
+}
 
 std::int64_t product(const Kernel& kernel, const std::vector<int>& dims) {
   std::int64_t n = 1;

@@ -7,24 +7,30 @@ namespace genera::cpu {
 namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
 constexpr std::size_t tile_budget = 6144;  // words: 24 KiB of the L1 cache
 constexpr std::size_t shortest_tile = 256, longest_tile = 1024;
-/// Where nothing is reduced the tile may be longer: enough of them for the threads to share.
+/// Where nothing is reduced a tile may be longer, if so many are left for the threads to share.
 constexpr std::size_t longest_elementwise_tile = 4096, elementwise_tiles = 64;
 /// Elementwise kernels that read and write more values than this do not find them in the L2 cache.
 constexpr double streaming_values = 1e6;
+
+bool streams(std::size_t tensors, double elements) {
+  return static_cast<double>(tensors) * elements > streaming_values;
+}
+
 constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
                       column_chunk = ReduceKernels::column_chunk;
 
-std::size_t tile_length(const Program& program, std::size_t elements, int tiles, int parts) {
+std::size_t tile_length(const Program& program, std::size_t elements, int tiles, int passing) {
   std::size_t n = longest_tile;
+  const auto suffices = [&](std::size_t length) {
+    return program.space.boxes  // one thread's own
+           || length * elementwise_tiles <= elements;
+  };
   if (program.space.elementwise)
-    while (n < longest_elementwise_tile &&
-           (program.space.boxes || 2 * n * elementwise_tiles <= elements))
-      n *= 2;
-  while (n > shortest_tile && n * at(tiles) + longest_part * at(parts) > tile_budget) n /= 2;
+    while (n < longest_elementwise_tile && suffices(2 * n)) n *= 2;
+  while (n > shortest_tile && n * at(tiles) + longest_part * at(passing) > tile_budget) n /= 2;
   return n;
 }
 
@@ -38,7 +44,7 @@ std::int64_t shortest_period(const Program& program) {
 }
 
 /// How many tensors an elementwise kernel passes over.
-double streamed_values(const Program& program) {
+std::size_t streamed_tensors(const Program& program) {
   std::size_t count = 0;
   for (const Pass& pass : program.passes)
     count +=
@@ -46,7 +52,7 @@ double streamed_values(const Program& program) {
                                 pass.sources.begin(), pass.sources.end(), [](const Source& source) {
                                   return source.kind == Value::Kind::load && source.period == 0;
                                 }));
-  return static_cast<double>(count);
+  return count;
 }
 
 void size_rows(Geometry& g, const Program& program, std::size_t capacity) {
@@ -101,36 +107,24 @@ void size_columns(Geometry& g, std::size_t capacity) {
 
 }  // namespace
 
-bool passes_over_memory(const Kernel& kernel) {
-  double elements = 1;
-  for (int d = 0; d < kernel.rank; ++d) elements *= static_cast<double>(kernel.extents[at(d)]);
-  const auto tensors = std::count_if(kernel.code.begin(), kernel.code.end(), [](const auto& instr) {
-    const auto moves = [](std::int64_t stride) { return stride != 0; };
-    return instr.op == KernelOp::Load &&
-           std::any_of(instr.view.stride.begin(), instr.view.stride.end(), moves);
-  });
-  return elements * (static_cast<double>(tensors) + static_cast<double>(kernel.stores.size())) >
-         streaming_values;
-}
-
 Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t inner) {
   Geometry g;
   g.kept = kept;
   g.inner = inner;
   g.row_form = program.space.row_form;
   if (kept == 0) return g;
-  g.streams = program.space.elementwise &&
-              streamed_values(program) * static_cast<double>(kept) * static_cast<double>(inner) >
-                  streaming_values;
-  int tiles = 1, spread_tiles = 1, parts = 0;
+  g.streams =
+      program.space.elementwise &&
+      streams(streamed_tensors(program), static_cast<double>(kept) * static_cast<double>(inner));
+  int tiles = 1, spread_tiles = 1, passing = 0;
   for (const Pass& pass : program.passes) {
     tiles = std::max(tiles, pass.tile_count);
-    parts = std::max(parts, pass.part_count);
+    passing = std::max(passing, pass.passing_count);
     spread_tiles =
         std::max(spread_tiles, pass.tile_count + static_cast<int>(pass.kept_values.size()));
   }
   const auto length = [&](int count) {
-    return tile_length(program, at(kept) * at(inner), count, parts);
+    return tile_length(program, at(kept) * at(inner), count, passing);
   };
   if (g.row_form) {
     size_rows(g, program, length(tiles));
@@ -145,7 +139,7 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
   g.levels = static_cast<std::size_t>(std::bit_width(at(inner) / chunk + 1)) + 1;
   g.kept_words = at(program.kept_count) * g.kept_pitch;
   g.tile_words = at(g.packed ? spread_tiles : tiles) * g.tile_pitch;
-  g.part_words = at(parts) * pitch_of(longest_part);
+  g.passing_words = at(passing) * passing_pitch;
   g.raw_words = pitch_of(std::max(g.tile, g.block));
   g.stash_pitch = program.stash_count == 0 ? 0 : pitch_of(g.block * at(inner));
   g.stash_words = at(program.stash_count) * g.stash_pitch;
@@ -153,6 +147,17 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
   g.reduce_words = g.row_form ? reductions * (ReduceKernels::lanes + pitch_of(g.levels))
                               : reductions * (ReduceKernels::groups + g.levels) * pitch_of(g.width);
   return g;
+}
+
+bool passes_over_memory(const Kernel& kernel) {
+  double elements = 1;
+  for (int d = 0; d < kernel.rank; ++d) elements *= static_cast<double>(kernel.extents[at(d)]);
+  const auto tensors = std::count_if(kernel.code.begin(), kernel.code.end(), [](const auto& instr) {
+    const auto moves = [](std::int64_t stride) { return stride != 0; };
+    return instr.op == KernelOp::Load &&
+           std::any_of(instr.view.stride.begin(), instr.view.stride.end(), moves);
+  });
+  return streams(at(tensors) + kernel.stores.size(), elements);
 }
 
 }  // namespace genera::cpu

@@ -8,11 +8,19 @@
 
 namespace genera::cpu {
 
+constexpr std::size_t cache_line = 16;  ///< in words
+
+constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
+
 /// Words that tiles and vectors of n values take; the odd line keeps tiles apart in the cache's
 /// sets.
-constexpr std::size_t pitch_of(std::size_t n) { return (n + 15) / 16 * 16 + 16; }
+constexpr std::size_t pitch_of(std::size_t n) { return round_up(n, cache_line) + cache_line; }
 
-/// Sizes of everything, from the program and the extents. Nothing here changes a result.
+/// The steps of a pass run over a tile in parts of at most so many elements: see kernel_steps.h.
+constexpr std::size_t longest_part = 256;
+constexpr std::size_t passing_pitch = pitch_of(longest_part);  ///< in words, of a passing value
+
+/// How one program runs over its extents.
 struct Geometry {
   std::int64_t kept = 1, inner = 1;  ///< K and R
   bool row_form = true;
@@ -31,7 +39,7 @@ struct Geometry {
   std::size_t block = 1;                       ///< kept indices per block
   std::size_t tile_pitch = 0, kept_pitch = 0;  ///< in words
   std::size_t levels = 0;                      ///< of the cascade of chunk results
-  std::size_t kept_words = 0, tile_words = 0, part_words = 0, raw_words = 0, stash_words = 0,
+  std::size_t kept_words = 0, tile_words = 0, passing_words = 0, raw_words = 0, stash_words = 0,
               reduce_words = 0;
   std::size_t stash_pitch = 0;  ///< in words, of one value for a block
   std::int64_t chunks() const {
@@ -40,12 +48,15 @@ struct Geometry {
     return (inner + chunk - 1) / chunk;
   }
   std::size_t words() const {
-    return kept_words + tile_words + part_words + raw_words + stash_words + reduce_words;
+    return kept_words + tile_words + passing_words + raw_words + stash_words + reduce_words;
   }
 };
-/// Whether an elementwise kernel reads and writes more than the caches close to a core hold.
-bool passes_over_memory(const Kernel& kernel);
 
+/// Sizes of everything, from the program and the extents. Nothing here changes a result.
 Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t inner);
+
+/// Whether an elementwise kernel reads and writes more than the caches close to a core hold: what
+/// Geometry::streams says of its program.
+bool passes_over_memory(const Kernel& kernel);
 
 }  // namespace genera::cpu

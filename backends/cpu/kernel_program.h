@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace genera::cpu {
@@ -92,15 +93,11 @@ struct Source {
   RandomFn random = nullptr;
 };
 
-/// The steps of a pass run over a tile part by part, each part through all of them: while one step
-/// computes, the processor already loads what the next ones read.
-inline constexpr std::size_t longest_part = 256;
-
-/// A tile kernel and what it does from part to part.
+/// A tile kernel and what its operands do from one part of a tile to the next.
 struct StepForm {
   TileFn function = nullptr;
-  /// Of out, a, b and c: 1 if it moves along the tile, 0 if it stays, as single values and values
-  /// that only their own part reads do.
+  /// Of out, a, b and c: 1 if it moves along the tile, 0 if it stays, as single values and passing
+  /// ones do.
   std::array<std::uint8_t, 4> moves{};
 };
 
@@ -108,7 +105,6 @@ struct Step {
   StepForm rows;   ///< kept operands are single values (row form, one row per tile)
   StepForm tiles;  ///< kept operands are arrays
   std::int16_t out = -1, a = -1, b = -1, c = -1;
-  const StepForm& form(bool single) const { return single ? rows : tiles; }
 };
 
 struct Reduction {
@@ -137,8 +133,10 @@ struct Pass {
   std::vector<Sink> sinks;
   std::vector<std::pair<std::int16_t, std::int16_t>> tiles;  ///< (value, tile number)
   int tile_count = 0;
-  std::vector<std::pair<std::int16_t, std::int16_t>> parts;  ///< the same of values for one part
-  int part_count = 0;
+  /// (value, number): passing values, which a step makes and only steps read. A tile's steps run
+  /// part by part, so that these need memory for one part only.
+  std::vector<std::pair<std::int16_t, std::int16_t>> passing;
+  int passing_count = 0;
   /// (value, number): values computed in this pass for later ones, or taken from an earlier one.
   std::vector<std::pair<std::int16_t, std::int16_t>> stash;
 };

@@ -3,51 +3,18 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <new>
-#include <utility>
+
+#include "backends/cpu/kernel_steps.h"
 
 namespace genera::cpu {
 namespace {
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-constexpr std::size_t line = 16;  ///< words of a cache line
-
 constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
                       column_chunk = ReduceKernels::column_chunk;
 
-struct Memory {
-  std::uint32_t* words = nullptr;
-  std::size_t size = 0;
-  static constexpr std::align_val_t alignment{64};
-  ~Memory() {
-    ::operator delete(words, alignment);
-    words = nullptr;  // static tensors may be evaluated after the thread's own are gone
-    size = 0;
-  }
-  std::uint32_t* get(std::size_t wanted) {
-    if (wanted > size) {
-      ::operator delete(words, alignment);
-      words = nullptr;
-      size = 0;
-      words = static_cast<std::uint32_t*>(::operator new(wanted * 4, alignment));
-      size = wanted;
-    }
-    return words;
-  }
-};
-
 }  // namespace
-
-std::uint32_t* worker_memory(std::size_t words) {
-  thread_local Memory memory;
-  return memory.get(words);
-}
-
-std::uint32_t* partial_memory(std::size_t words) {
-  thread_local Memory memory;
-  return memory.get(words);
-}
 
 Run::Run(const Program& p, const Geometry& g, const IndexMap* m, std::span<void* const> b,
          std::span<const ScalarValue> s)
@@ -118,8 +85,8 @@ Worker::Worker(const Run& run, std::uint32_t* memory) : run_(run) {
   const Geometry& g = run.geometry;
   kept_ = memory;
   tiles_ = kept_ + g.kept_words;
-  parts_ = tiles_ + g.tile_words;
-  raw_ = parts_ + g.part_words;
+  passing_ = tiles_ + g.tile_words;
+  raw_ = passing_ + g.passing_words;
   stash_ = raw_ + g.raw_words;
   reduce_ = stash_ + g.stash_words;
   for (const std::int16_t v : run.program.uniform_values) {
@@ -231,8 +198,8 @@ void Worker::store_kept() {
 
 void Worker::bind(const Pass& pass) {
   for (const auto& [value, tile] : pass.tiles) value_[at(value)] = tile_at(tile);
-  for (const auto& [value, part] : pass.parts)
-    value_[at(value)] = parts_ + at(part) * pitch_of(longest_part);
+  for (const auto& [value, number] : pass.passing)
+    value_[at(value)] = passing_ + at(number) * passing_pitch;
   std::fill_n(repeated_.begin(), pass.sources.size(), 0);
   if (!run_.geometry.row_form && !run_.geometry.packed)
     for (const std::int16_t v : pass.kept_values)
@@ -288,89 +255,9 @@ void Worker::execute(const Pass& pass, std::int64_t flat, std::int64_t local, st
     p = const_cast<void*>(load(source, flat, n, tile));
     repeated_at_[i] = p;
   }
-  run_steps(pass, n);
+  run_steps(pass, run_.geometry, value_.data(), n);
   for (std::size_t i = 0; i < pass.sinks.size(); ++i)
     if (!(written >> i & 1)) store(pass.sinks[i], flat, n, value_[at(pass.sinks[i].value)]);
-}
-
-namespace {
-
-/// A step on a tile.
-struct Call {
-  TileFn function;
-  std::array<char*, 4> operands;  ///< out, a, b, c
-  std::array<std::uint8_t, 4> moves;
-
-  /// On `n` elements; `offsets`: bytes to where they begin, for operands that stay and that move.
-  void run(std::size_t n, const std::size_t* offsets) const {
-    const auto at = [&](std::size_t i) { return operands[i] + offsets[moves[i]]; };
-    function(at(0), at(1), at(2), at(3), n);
-  }
-};
-
-/// Memory that a tile passes over, asked for ahead of the steps: what follows the tile most likely
-/// belongs to the next one.
-class Streams {
- public:
-  void follow(const void* tile) {
-    const auto* first = static_cast<const std::uint32_t*>(tile);
-    const auto end = at_.begin() + static_cast<std::ptrdiff_t>(count_);
-    if (count_ < at_.size() && std::find(at_.begin(), end, first) == end) at_[count_++] = first;
-  }
-  void fetch(std::size_t begin, std::size_t end) const {
-    constexpr std::size_t ahead = 512;
-    for (std::size_t i = 0; i < count_; ++i)
-      for (std::size_t j = begin; j < end; j += line) __builtin_prefetch(at_[i] + ahead + j);
-  }
-
- private:
-  std::array<const std::uint32_t*, 8> at_;
-  std::size_t count_ = 0;
-};
-
-/// A place in the program for each call: the processor foresees better where it goes.
-template <std::size_t... i>
-void run_calls(const Call* calls, std::size_t count, std::size_t n, const std::size_t* offsets,
-               std::index_sequence<i...>) {
-  (void)((i < count && (calls[i].run(n, offsets), true)) && ...);
-}
-
-}  // namespace
-
-void Worker::run_steps(const Pass& pass, std::size_t n) {
-  constexpr std::size_t places = 8;
-  const bool single = run_.geometry.row_form && !run_.geometry.packed;
-  // Few steps wait for memory more than for the calls.
-  const bool few = run_.geometry.streams || pass.steps.size() <= 8;
-  const std::size_t longest = few ? longest_part / 2 : longest_part;
-  const std::size_t pieces = (n + longest - 1) / longest;
-  const std::size_t part = ((n + pieces - 1) / pieces + line - 1) / line * line;
-  std::array<Call, Program::max_values> calls;
-  const std::size_t count = pass.steps.size();
-
-  for (std::size_t i = 0; i < count; ++i) {
-    const Step& step = pass.steps[i];
-    const StepForm& form = step.form(single);
-    const auto tile = [&](std::int16_t value) { return static_cast<char*>(value_[at(value)]); };
-    calls[i] = {
-        form.function, {tile(step.out), tile(step.a), tile(step.b), tile(step.c)}, form.moves};
-  }
-  Streams streams;
-  if (run_.geometry.streams) {
-    for (const Source& source : pass.sources)
-      if (source.zero_copy && source.kind == Value::Kind::load)
-        streams.follow(value_[at(source.value)]);
-    for (const Sink& sink : pass.sinks)
-      if (sink.direct) streams.follow(value_[at(sink.value)]);
-  }
-  for (std::size_t done = 0; done < n; done += part) {
-    const std::size_t size = std::min(part, n - done);
-    const std::array<std::size_t, 2> offsets{0, done * sizeof(std::uint32_t)};
-    streams.fetch(done, done + size);
-    for (std::size_t i = 0; i < count; i += places)
-      run_calls(calls.data() + i, count - i, size, offsets.data(),
-                std::make_index_sequence<places>());
-  }
 }
 
 void Worker::run_row_chunks(int number, std::int64_t k, std::int64_t first, std::int64_t last,
@@ -488,7 +375,7 @@ void Worker::execute_block(const Pass& pass, std::int64_t k, std::int64_t r, std
     void*& p = value_[at(source.value)];
     p = const_cast<void*>(load_block(source, k * inner + r, rows, length, tile_at(source.tile)));
   }
-  run_steps(pass, rows * length);
+  run_steps(pass, run_.geometry, value_.data(), rows * length);
   for (const Sink& sink : pass.sinks) {
     const auto* from = static_cast<const std::uint32_t*>(value_[at(sink.value)]);
     for (std::size_t j = 0; j < rows; ++j, from += length)

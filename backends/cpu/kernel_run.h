@@ -80,7 +80,6 @@ class Worker {
                      std::size_t length);
   /// `local`: where the tile lies among the block's full elements.
   void execute(const Pass& pass, std::int64_t flat, std::int64_t local, std::size_t n);
-  void run_steps(const Pass& pass, std::size_t n);
   void store(const Sink& sink, std::int64_t flat, std::size_t n, const void* from) const;
   const void* load(const Source& source, std::int64_t flat, std::size_t n, void* tile) const;
   void run_rows(int pass, std::int64_t begin, std::int64_t end);
@@ -93,7 +92,7 @@ class Worker {
   }
 
   const Run& run_;
-  std::uint32_t *kept_, *tiles_, *parts_, *raw_, *stash_, *reduce_;
+  std::uint32_t *kept_, *tiles_, *passing_, *raw_, *stash_, *reduce_;
   std::int64_t block_begin_ = 0, block_count_ = 0;
   std::array<std::size_t, Kernel::max_instructions>
       repeated_;  ///< per source: elements in its tile
@@ -101,10 +100,5 @@ class Worker {
   std::array<void*, Program::max_values> value_;                     // of the pass that is bound
   std::array<const void*, Program::max_values> kept_value_;
 };
-
-/// The calling thread's memory for workers; grows only.
-std::uint32_t* worker_memory(std::size_t words);
-/// A second one, for partial results of parallel reductions.
-std::uint32_t* partial_memory(std::size_t words);
 
 }  // namespace genera::cpu

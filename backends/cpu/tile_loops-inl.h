@@ -59,6 +59,8 @@ HWY_INLINE hn::Vec<DU> as_bits(V v) {
   return hn::BitCast(DU(), v);
 }
 
+// The loops are unrolled: of a short function, counting elements would be a good share.
+
 /// F::apply(d, a) on every element; F::D is the operands' type.
 template <class F, bool single = false>
 void unary_loop(void* out, const void* a, const void*, const void*, std::size_t n) {

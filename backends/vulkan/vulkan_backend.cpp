@@ -30,6 +30,7 @@ class VulkanBackend final : public Backend {
            fits_lanes(op, types);
   }
   bool can_attach_epilogue(const PrimitiveStep& step, const Kernel& kernel) const override {
+    // With several results, as an optimiser has, it was never tried.
     return kernel.stores.size() == 1 && takes_epilogue(step);
   }
   bool on_host(const PrimitiveStep& step) const override { return runs_on_host(step); }

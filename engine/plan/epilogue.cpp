@@ -97,13 +97,14 @@ bool suits(KernelStep& step, const PrimitiveStep& product, const Backend& backen
   return product.op == Op::MatMul ? output.shape.rank() == 2 : merge_dimensions(step.kernel, 2);
 }
 
-/// By buffer: whether what writes it overwrites donated memory, for which it waits until all steps
-/// that may fail are done. A product that were part of it would wait too, and all that it reads.
-std::vector<bool> buffers_that_wait(const Plan& plan, const std::vector<DonatedBuffer>& donated) {
-  std::vector<bool> wait(plan.buffers.size(), false);
-  if (std::any_of(plan.steps.begin(), plan.steps.end(), may_fail))
-    for (const DonatedBuffer& d : donated) wait[static_cast<std::size_t>(d.output_buffer)] = true;
-  return wait;
+/// By step: whether it overwrites donated memory, for which it waits until all steps that may fail
+/// are done. A product that became part of it would wait too, and hold all that it reads.
+std::vector<bool> steps_that_wait(const Plan& plan, const std::vector<DonatedBuffer>& donated) {
+  std::vector<bool> waits(plan.steps.size(), false);
+  if (std::none_of(plan.steps.begin(), plan.steps.end(), may_fail)) return waits;
+  const auto leaves = overwritten_leaves(accesses_of(plan), donated);
+  for (std::size_t s = 0; s < waits.size(); ++s) waits[s] = !leaves[s].empty();
+  return waits;
 }
 
 }  // namespace
@@ -111,7 +112,7 @@ std::vector<bool> buffers_that_wait(const Plan& plan, const std::vector<DonatedB
 void attach_epilogues(Plan& plan, const Backend& backend,
                       const std::vector<DonatedBuffer>& donated) {
   const SoleUsers sole = sole_users(plan);
-  const std::vector<bool> wait = buffers_that_wait(plan, donated);
+  const std::vector<bool> waits = steps_that_wait(plan, donated);
   std::vector<bool> taken(plan.steps.size(), false);
   for (std::size_t p = 0; p < plan.steps.size(); ++p) {
     PlanStep& product = plan.steps[p];
@@ -126,10 +127,7 @@ void attach_epilogues(Plan& plan, const Backend& backend,
         sole.writer[buffer] != static_cast<int>(p) || reader < 0)
       continue;
     PlanStep& kernel = plan.steps[static_cast<std::size_t>(reader)];
-    const std::vector<int> writes = access_of(kernel).writes;
-    if (kernel.kind != PlanStep::Kind::kernel ||
-        std::any_of(writes.begin(), writes.end(),
-                    [&](int b) { return wait[static_cast<std::size_t>(b)]; }) ||
+    if (kernel.kind != PlanStep::Kind::kernel || waits[static_cast<std::size_t>(reader)] ||
         !suits(kernel.kernel, product.primitive, backend))
       continue;
     kernel.kind = PlanStep::Kind::epilogue;

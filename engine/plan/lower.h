@@ -16,9 +16,11 @@ struct StepAccess {
   std::vector<int> writes;
 };
 StepAccess access_of(const PlanStep& step);
+/// The same of all steps.
+std::vector<StepAccess> accesses_of(const Plan& plan);
 
-/// Steps that may find bad data while they run. They come before any donated memory is overwritten,
-/// so that an error leaves every state as it was.
+/// Whether a step may find bad data while it runs. Such steps come before any donated memory is
+/// overwritten, so that an error leaves every state as it was.
 bool may_fail(const PlanStep& step);
 
 /// A donated leaf (its buffer) and the output buffer that may take its memory.
@@ -27,9 +29,15 @@ struct DonatedBuffer {
   int output_buffer;
 };
 
-/// Makes a kernel that alone reads a matrix product, element by element, that product's epilogue.
+/// By step: the donated leaves whose memory it writes over.
+std::vector<std::vector<int>> overwritten_leaves(const std::vector<StepAccess>& access,
+                                                 const std::vector<DonatedBuffer>& donated);
+
+/// Makes a kernel that alone reads a matrix product or convolution, element by element, its
+/// epilogue, where the backend wants that and the kernel need not wait for a step that may fail.
 void attach_epilogues(Plan& plan, const Backend& backend,
                       const std::vector<DonatedBuffer>& donated);
+
 /// Puts the steps in an order that respects reads and writes, keeps values short-lived, and lets donated memory be overwritten
 /// after its last reader.
 void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated);

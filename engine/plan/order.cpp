@@ -39,17 +39,6 @@ Precedence hard_precedence(const Plan& plan, const std::vector<StepAccess>& acce
   return result;
 }
 
-/// By step: the donated leaves whose memory it writes over.
-std::vector<std::vector<int>> overwritten_leaves(const std::vector<StepAccess>& access,
-                                                 const std::vector<DonatedBuffer>& donated) {
-  std::vector<std::vector<int>> leaves(access.size());
-  for (const DonatedBuffer& d : donated)
-    for (std::size_t s = 0; s < access.size(); ++s)
-      if (std::count(access[s].writes.begin(), access[s].writes.end(), d.output_buffer) > 0)
-        leaves[s].push_back(d.leaf_buffer);
-  return leaves;
-}
-
 /// Whether a step that reads `leaf` may have it as the memory of its own output.
 bool runs_in_place(const PlanStep& step, int leaf, int output) {
   if (step.kind == PlanStep::Kind::primitive) {
@@ -77,14 +66,29 @@ bool runs_in_place(const PlanStep& step, int leaf, int output) {
 
 }  // namespace
 
+std::vector<StepAccess> accesses_of(const Plan& plan) {
+  std::vector<StepAccess> accesses;
+  for (const PlanStep& step : plan.steps) accesses.push_back(access_of(step));
+  return accesses;
+}
+
 bool may_fail(const PlanStep& step) {
   return step.kind != PlanStep::Kind::kernel &&
          (step.primitive.op == Op::Gather || step.primitive.op == Op::ScatterAdd);
 }
 
+std::vector<std::vector<int>> overwritten_leaves(const std::vector<StepAccess>& access,
+                                                 const std::vector<DonatedBuffer>& donated) {
+  std::vector<std::vector<int>> leaves(access.size());
+  for (const DonatedBuffer& d : donated)
+    for (std::size_t s = 0; s < access.size(); ++s)
+      if (std::count(access[s].writes.begin(), access[s].writes.end(), d.output_buffer) > 0)
+        leaves[s].push_back(d.leaf_buffer);
+  return leaves;
+}
+
 void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated) {
-  std::vector<StepAccess> access;
-  for (const PlanStep& step : plan.steps) access.push_back(access_of(step));
+  const std::vector<StepAccess> access = accesses_of(plan);
   Precedence precedence = hard_precedence(plan, access);
 
   // A step that writes over donated memory waits for the memory's readers, unless nothing else can run.
