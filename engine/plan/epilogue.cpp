@@ -132,7 +132,7 @@ void attach_epilogues(Plan& plan, const Backend& backend,
       continue;
     kernel.kind = PlanStep::Kind::epilogue;
     kernel.primitive = std::move(product.primitive);
-    kernel.label = product.label + " > " + kernel.label;
+    kernel.label.insert(0, " > ").insert(0, product.label);
     kernel.flops += product.flops;
     kernel.bytes += product.bytes;
     taken[p] = true;
