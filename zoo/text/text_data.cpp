@@ -117,7 +117,8 @@ TextData open_text(const std::string& name, double validation_share) {
   const std::string place = absolute_text(name);
   std::string text;
   if (place.find('/') != std::string::npos) {
-    if (!is_file(place)) throw DataError(fmt::format("[data] {}: is no file", place));
+    if (!is_file(place))
+      throw DataError(fmt::format("[data] {}: is no file; check the path", place));
     text = read_text(place);
   } else if (name == "bible-kjv") {
     text = bible_kjv();
