@@ -124,6 +124,9 @@ TextData open_text(const std::string& name, double validation_share) {
     text = bible_kjv();
   } else if (name == "pseudo") {
     text = generated_text(pseudo_bytes, 0);
+  } else if (is_file(name)) {
+    throw DataError(fmt::format(
+        "[data] no text is called '{}'; for the file of that name: --data ./{}", name, name));
   } else {
     throw DataError(fmt::format(
         "[data] no text '{}': looked for it and {}.txt in $GENERA_DATA{}; known are 'bible-kjv' "
