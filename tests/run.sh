@@ -11,7 +11,7 @@ mode=${1:-}
 case $mode in
 '' | --quick | --full) ;;
 -h | --help)
-  sed -n '2,6s/^# //p' "$0"
+  sed -n "2,6s/^# //p" tests/run.sh
   exit 0
   ;;
 *)
