@@ -50,24 +50,30 @@ class Failure(Exception):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default="build", help="folder with bench/genera-bench")
+    parser.add_argument("--build", default="build", help="folder with bench/genera-bench (%(default)s)")
     parser.add_argument("--python", default=None,
                         help="one that has torch (default: .venv/bin/python, else this one)")
     parser.add_argument("--workloads", default=",".join(MODELS), metavar="NAME,...",
-                        help="names, 'models', 'operations' or 'all'; * is any text")
-    parser.add_argument("--threads", default="1,2", metavar="N,...")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of measuring, in each process")
-    parser.add_argument("--modes", default="eager,compiled")
+                        help="names, 'models', 'operations' or 'all'; * is any text (models)")
+    parser.add_argument("--threads", default="1,2", metavar="N,...",
+                        help="numbers of threads, each measured by itself (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5,
+                        help="turns of each program (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of measuring, in each process (%(default)s)")
+    parser.add_argument("--modes", default="eager,compiled",
+                        help="how PyTorch runs: eager, compiled, or both (%(default)s)")
     parser.add_argument("--layouts", choices=("best", "nchw"), default="best",
                         help="best: also time channels last where there are images")
     parser.add_argument("--clock", choices=("real", "cpu"), default="real",
                         help="cpu: for one thread on a busy machine; waiting does not count")
-    parser.add_argument("--noise", type=float, default=5.0, metavar="PERCENT")
-    parser.add_argument("--retries", type=int, default=3)
-    parser.add_argument("--wait", type=float, default=30.0, metavar="SECONDS")
+    parser.add_argument("--noise", type=float, default=5.0, metavar="PERCENT",
+                        help="of the machine that others may take during a run (%(default)s)")
+    parser.add_argument("--retries", type=int, default=3,
+                        help="how often a disturbed run is repeated (%(default)s)")
+    parser.add_argument("--wait", type=float, default=30.0, metavar="SECONDS",
+                        help="longest wait for a quiet moment before that (%(default)s)")
     parser.add_argument("--limit", type=float, default=600.0, metavar="SECONDS",
-                        help="for one PyTorch process: a compilation that takes longer is left out")
+                        help="for one PyTorch process: a compilation that takes longer is left out (%(default)s)")
     parser.add_argument("--peer-only", action="store_true", help="no genera-bench")
     parser.add_argument("--ours-only", action="store_true", help="no PyTorch")
     parser.add_argument("--check", action="store_true",

@@ -34,7 +34,9 @@ constexpr Row rows[] = {
 const Row& row_of(std::string_view name) {
   for (const Row& row : rows)
     if (row.name == name) return row;
-  throw std::invalid_argument("no such workload: " + std::string(name));
+  std::string known;
+  for (const Row& row : rows) known += (known.empty() ? "" : ", ") + std::string(row.name);
+  throw std::invalid_argument("no model '" + std::string(name) + "'; there are " + known);
 }
 
 void add_workload(const Row& row) {
@@ -143,10 +145,13 @@ void print_counts() {
 }
 
 constexpr char usage[] =
-    "genera-bench [--benchmark_...]        measure (Google Benchmark's options)\n"
+    "genera-bench [--benchmark_...]        measure (Google Benchmark's options, below), as in\n"
+    "    genera-bench --benchmark_list_tests      what there is\n"
+    "    genera-bench --benchmark_filter=vae_mlp  that alone, on each number of threads\n"
     "genera-bench --smoke                  one look at each small workload\n"
     "genera-bench --case NAME FILE [small] write weights, input, draws and results (safetensors)\n"
-    "genera-bench --profile NAME [FILE]    where the time goes, on one thread; FILE: a trace\n"
+    "genera-bench --profile NAME [FILE]    where a model's time goes, on one thread; FILE: a trace "
+    "for Chrome\n"
     "genera-bench --counts                 plan steps, FLOP and bytes of one step of each model\n"
     "genera-bench --tune --device vulkan   find and store what suits the device\n"
     "Any of them with --device cpu|vulkan|vulkan:N|vulkan:NAME; what a device did is printed "
@@ -185,6 +190,11 @@ int run(int argc, char** argv) {
   if (verb == "--tune") {
     std::printf("%s", tune_device().c_str());
     return 0;
+  }
+  if (verb == "--case" || verb == "--profile") {
+    std::fprintf(stderr, "error: %.*s needs the name of a model%s (--help explains)\n",
+                 static_cast<int>(verb.size()), verb.data(), verb == "--case" ? " and a file" : "");
+    return 2;
   }
   add_all();
   benchmark::AddCustomContext("device", device);

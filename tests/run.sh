@@ -8,7 +8,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${GENERA_BUILD:-build-tests}
 mode=${1:-}
-case $mode in '' | --quick | --full) ;; *)
+case $mode in
+'' | --quick | --full) ;;
+-h | --help)
+  sed -n "2,6s/^# //p" tests/run.sh
+  exit 0
+  ;;
+*)
   echo "usage: tests/run.sh [--quick | --full]" >&2
   exit 2
   ;;

@@ -139,6 +139,7 @@ check "resumed at every step: the same log" same_log full chain
 check "resumed at every step: the same samples" \
   cmp -s full/samples/step_0000008.png chain/samples/step_0000008.png
 check "resume of a finished run" gives 0 train --resume full
+check "which says that nothing is left to train" says 'all 8 steps are done already'
 check "it still has its bits" same_bits full chain
 check "a result cannot be resumed" gives 3 train --resume full/checkpoints/best.safetensors
 check "the run can" says 'resume its run folder'

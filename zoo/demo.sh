@@ -113,3 +113,6 @@ echo "  samples          $run/samples.png"
 echo "  reconstructions  $run/reconstructions.png   (rows of originals, each above its reconstructions)"
 echo "  interpolation    $run/interpolation.png     (each row walks from one test image to another)"
 echo "  loss curve       $run/loss.svg"
+echo "  all on one page  $run/report.html"
+echo
+echo "Go on with $vae --help and docs/quick-start.md."

@@ -81,7 +81,8 @@ RunFolder RunFolder::open(const std::string& run) {
   if (fs::is_directory(path, error)) {
     RunFolder folder(path);
     if (!fs::exists(folder.config(), error))
-      throw DataError(fmt::format("{} is no run folder: it has no config.toml", run));
+      throw DataError(fmt::format(
+          "{} is no run folder: it has no config.toml; name a folder that `train` wrote", run));
     check_files(folder);
     return folder;
   }
@@ -123,8 +124,8 @@ void RunFolder::check_program(const std::string& program) const {
   const auto found = nlohmann::json::parse(file, nullptr, false);
   if (!found.is_object() || !found.contains("program") || !found["program"].is_string()) return;
   if (const std::string maker = found["program"]; maker != program)
-    throw DataError(
-        fmt::format("{} is a run of {}: {} cannot read it", path_.string(), maker, program));
+    throw DataError(fmt::format("{} is a run of {}: {} cannot read it; use {}", path_.string(),
+                                maker, program, maker));
 }
 
 void RunFolder::claim() {

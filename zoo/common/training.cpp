@@ -171,8 +171,10 @@ void Loop::fix_steps(const std::function<void(std::int64_t)>& tell) {
   const StepCost cost = measure_steps(experiment_, measured_steps);
   stop_at_interruption();
   options_.steps = steps_in(options_.seconds - (now() - begin), cost, options_.validations);
-  console_.note(fmt::format("{:.2f} ms a step: {} steps fit into {}", cost.step * 1e3,
-                            options_.steps, duration_text(options_.seconds)));
+  console_.note(
+      fmt::format("{:.2f} ms a step, {:.0f} ms for each of {} validations: {} steps fit into {}",
+                  cost.step * 1e3, cost.validation * 1e3, options_.validations, options_.steps,
+                  duration_text(options_.seconds)));
   const double validating = cost.validation * static_cast<double>(options_.validations);
   if (validating > options_.seconds / 2)
     console_.warn(
@@ -427,8 +429,12 @@ TrainingOutcome train(Experiment& experiment, const RunFolder& folder,
   }
   const std::string source = folder.checkpoint_to_resume().string();
   const io::Checkpoint checkpoint = read_or_offer_previous(source);
-  Loop loop(experiment, folder, options, console,
-            text_to_step(checkpoint.metadata, "step", source));
+  const std::int64_t step = text_to_step(checkpoint.metadata, "step", source);
+  if (step == options.steps)
+    console.note(fmt::format(
+        "all {} steps are done already; for more of them train a new run with a larger --steps",
+        step));
+  Loop loop(experiment, folder, options, console, step);
   loop.begin_resumed(checkpoint, source);
   loop.fix_steps(fix_steps);
   loop.run();

@@ -117,12 +117,16 @@ TextData open_text(const std::string& name, double validation_share) {
   const std::string place = absolute_text(name);
   std::string text;
   if (place.find('/') != std::string::npos) {
-    if (!is_file(place)) throw DataError(fmt::format("[data] {}: is no file", place));
+    if (!is_file(place))
+      throw DataError(fmt::format("[data] {}: is no file; check the path", place));
     text = read_text(place);
   } else if (name == "bible-kjv") {
     text = bible_kjv();
   } else if (name == "pseudo") {
     text = generated_text(pseudo_bytes, 0);
+  } else if (is_file(name)) {
+    throw DataError(fmt::format(
+        "[data] no text is called '{}'; for the file of that name: --data ./{}", name, name));
   } else {
     throw DataError(fmt::format(
         "[data] no text '{}': looked for it and {}.txt in $GENERA_DATA{}; known are 'bible-kjv' "
