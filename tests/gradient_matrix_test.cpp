@@ -4,10 +4,14 @@
 #include <genera/autodiff.h>
 #include <genera/functions.h>
 
+#include "engine/graph/node.h"
 #include "tests/gradient_check.h"
 
 #include <cstdlib>
-#include <map>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
 #include <set>
 
 namespace genera::cases {
@@ -48,6 +52,26 @@ Tensor noise(const Shape& shape, std::uint64_t seed) {
   return numbers(shape, -1.5, 1.5, seed, DType::f64);
 }
 
+/// The names that the engine's sources give to call().
+std::set<std::string> calls_of_the_engine() {
+  const char* tests = std::getenv("GENERA_TESTS_FOLDER");
+  const std::filesystem::path engine = std::filesystem::path(tests ? tests : "tests") / "../engine";
+  static const std::regex named(R"(\bcall\(([^,(){};]*"[^,]*),)"), quoted(R"re("(\w+)")re");
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(engine)) {
+    if (entry.path().extension() != ".cpp") continue;
+    std::ifstream file(entry.path());
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    for (std::sregex_iterator call(text.begin(), text.end(), named), end; call != end; ++call) {
+      const std::string name = (*call)[1];
+      for (std::sregex_iterator word(name.begin(), name.end(), quoted); word != end; ++word)
+        names.insert((*word)[1]);
+    }
+  }
+  CHECK(!names.empty());
+  return names;
+}
+
 }  // namespace
 
 TEST_CASE("gradient matrix: every primitive, first and second order") {
@@ -68,6 +92,8 @@ TEST_CASE("gradient matrix: every primitive, first and second order") {
       CHECK(row.kinds.contains(kind));
     }
     CHECK(row.kinds.contains("empty"));
+    if (is_elementwise(op)) CHECK(row.kinds.contains("0-dim"));
+    if (is_elementwise(op)) CHECK(row.kinds.contains("broadcast"));
   }
   MESSAGE(executed << " cases, " << elements << " derivatives compared");
   CHECK(executed > 0);
@@ -75,14 +101,16 @@ TEST_CASE("gradient matrix: every primitive, first and second order") {
 
 TEST_CASE("gradients of Calls: attention, user calls, checkpoints") {
   std::vector<Case> all;
+  const auto add_attention = [&](const Shape& q, const Shape& k, const AttentionOptions& options) {
+    all.push_back(composite("attention " + to_string(q), {noise(q, 1), noise(k, 2), noise(k, 3)},
+                            [options](const std::vector<Tensor>& x) {
+                              return std::vector{attention(x[0], x[1], x[2], options)};
+                            }));
+  };
   for (const bool causal : {false, true})
-    for (const Shape& q : {Shape{1, 1, 1, 1}, Shape{2, 3, 2}, Shape{1, 2, 3, 4}}) {
-      const Shape k = q;
-      all.push_back(composite("attention " + to_string(q), {noise(q, 1), noise(k, 2), noise(k, 3)},
-                              [causal](const std::vector<Tensor>& x) {
-                                return std::vector{attention(x[0], x[1], x[2], {.causal = causal})};
-                              }));
-    }
+    for (const Shape& q : {Shape{1, 1, 1, 1}, Shape{2, 3, 2}, Shape{1, 2, 3, 4}})
+      add_attention(q, q, {.causal = causal});
+  add_attention({1, 3, 2}, {1, 5, 2}, {.mask = numbers({3, 5}, 0, 1, 6, DType::boolean)});
   const TensorFunction block = [](const std::vector<Tensor>& x) {
     return std::vector{tanh(matmul(x[0], x[1])), softmax(matmul(x[0], x[1]))};
   };
@@ -103,8 +131,16 @@ TEST_CASE("gradients of Calls: attention, user calls, checkpoints") {
             [w = x[1]](const std::vector<Tensor>& y) { return std::vector{sin(matmul(y[0], w))}; },
             {x[0]});
       }));
+  std::set<std::string> calls;
+  for (const Case& c : all)
+    for (const Tensor& y : c.build(c.inputs))
+      if (y.node()->op() == Op::Call) calls.insert(y.node()->call().name);
+  for (const std::string& call : calls_of_the_engine()) {
+    INFO(call);
+    CHECK_MESSAGE(calls.contains(call), "no row in the matrix");
+  }
   const Row row = run(all);
-  CHECK(row.cases == 11);
+  CHECK(row.cases == 12);
   CHECK(row.compared[0] > 0);
   CHECK(row.compared[1] > 0);
 }

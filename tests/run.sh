@@ -2,7 +2,7 @@
 # Builds and runs every test; the last line is "N passed, M failed".
 # Usage: tests/run.sh [--quick | --full]
 #   --quick  the inner loop: only the programs that take seconds
-#   --full   also what is too long for every change (more random graphs, more flipped gradient rules); leaves a record in full_record.txt of the build folder
+#   --full   also what is too long for every change (more random graphs, every case of kernels and devices); leaves a record in full_record.txt of the build folder
 # Builds in build-tests/ (or $GENERA_BUILD), only what has changed. Needs Debian 12 or later; installs the packages that are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."

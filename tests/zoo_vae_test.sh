@@ -126,8 +126,10 @@ check "dynamic, warm-up, clipping, no average" gives 0 "${tiny[@]}" --binarize d
   --beta 2 --clip 1 --lr-warmup 2 --weight-average 0 --schedule constant --out options
 
 # --- The same bits --------------------------------------------------------------------------------------------
-check "a run is repeated" gives 0 "${tiny[@]}" --out repeated --threads 1
-check "the same bits for another number of threads" same_bits full repeated
+for threads in 1 2 3 4; do
+  check "a run is repeated on $threads threads" gives 0 "${tiny[@]}" --out "repeated$threads" --threads "$threads"
+  check "the same bits for $threads threads" same_bits full "repeated$threads"
+done
 check "stop after a step" gives 0 "${tiny[@]}" --out chain --stop-after 1
 check "a stop tells how to go on" says '--resume chain'
 for step in 2 3 4 5 6 7; do
