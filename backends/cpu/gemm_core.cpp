@@ -33,14 +33,17 @@ class TileOutput {
   }
 
   std::int64_t row_stride() const { return view_.row_stride; }
-  float* data() const { return view_.data; }
-  /// Puts C's first element at `data`, which may lie outside of the memory that a block is in.
-  void move(float* data) { view_.data = data; }
+  /// Tiles go to memory of which `data` is C's element (row, col), at C's strides. Not for groups,
+  /// nor if swapped.
+  void move(float* data, std::int64_t row, std::int64_t col) {
+    view_.data = data;
+    origin_ = row * view_.row_stride + col;
+  }
 
   /// The address of a tile that lies in one piece, else nullptr: then store() takes a copy of it.
   float* address(std::int64_t row, std::int64_t col, std::int64_t cols) const {
     if (swapped_) return nullptr;
-    if (view_.group == 0) return view_.data + row * view_.row_stride + col;
+    if (view_.group == 0) return view_.data + (row * view_.row_stride + col - origin_);
     const std::int64_t in_group = col % view_.group;
     if (in_group + cols > view_.group) return nullptr;
     return view_.data + row * view_.row_stride + col / view_.group * view_.group_stride + in_group;
@@ -87,6 +90,7 @@ class TileOutput {
 
   const GemmKernels& kernels_;
   OutputView view_;
+  std::int64_t origin_ = 0;  // what lies at view_.data
   bool swapped_;
 };
 
@@ -242,7 +246,7 @@ class Task {
     std::int64_t done = plan_.tile_start(part.begin);
     for (std::int64_t t = part.begin; t < part.end; ++t) {
       const Span rows{plan_.tile_start(t), plan_.tile_start(t + 1)};
-      if (block_ != nullptr) output_.move(block_ - done * output_.row_stride() - cols.begin);
+      if (block_ != nullptr) output_.move(block_, done, cols.begin);
       std::int64_t a_stride = 0;
       const float* a = tile_rows(tiles, rows, &a_stride);
       // Many rows in short pieces are more than the processor foresees.
@@ -289,8 +293,7 @@ class Task {
     if (gemm_.epilogue == nullptr || plan_.chunks > 1) return;
     const Span& m = plan_.swapped ? cols : rows;
     const Span& n = plan_.swapped ? rows : cols;
-    gemm_.epilogue->run(batch_, m.begin, m.end, n.begin, n.end,
-                        block_ == nullptr ? gemm_.c.data : output_.data());
+    gemm_.epilogue->run(batch_, m.begin, m.end, n.begin, n.end, block_);
   }
 
   const Gemm& gemm_;
@@ -333,9 +336,9 @@ void add_chunks(const Gemm& gemm, const GemmPlan& plan, std::int64_t batch, std:
   }
   if (gemm.epilogue == nullptr) return;
   if (plan.swapped) {
-    gemm.epilogue->run(batch, 0, cols, rows.begin, rows.end, gemm.c.data);
+    gemm.epilogue->run(batch, 0, cols, rows.begin, rows.end, nullptr);
   } else {
-    gemm.epilogue->run(batch, rows.begin, rows.end, 0, cols, gemm.c.data);
+    gemm.epilogue->run(batch, rows.begin, rows.end, 0, cols, nullptr);
   }
 }
 

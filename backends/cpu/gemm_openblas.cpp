@@ -82,7 +82,7 @@ void gemm_openblas(const Gemm& gemm) {
       const std::int64_t col0 = col * gemm.n / col_tiles;
       const std::int64_t col1 = (col + 1) * gemm.n / col_tiles;
       multiply(gemm, batch, row0, row1 - row0, col0, col1 - col0);
-      if (gemm.epilogue != nullptr) gemm.epilogue->run(batch, row0, row1, col0, col1, gemm.c.data);
+      if (gemm.epilogue != nullptr) gemm.epilogue->run(batch, row0, row1, col0, col1, nullptr);
     }
   });
 }
