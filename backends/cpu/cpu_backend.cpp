@@ -4,7 +4,6 @@
 #include "backends/cpu/cpu_report.h"
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/kernel_executor.h"
-#include "backends/cpu/kernel_geometry.h"
 #include "backends/cpu/matmul_step.h"
 #include "backends/cpu/primitive_steps.h"
 #include "engine/plan/lanes.h"
@@ -137,7 +136,7 @@ class CpuBackend final : public Backend {
     if (step.op == Op::Conv) return one_result && conv_takes_epilogue(step);
     // Several results, as an optimiser has: in the caches whole tensors have the longer rows; beyond
     // them it counts that the product never goes to memory.
-    return one_result || passes_over_memory(kernel);
+    return one_result || KernelExecutor(kernel).passes_over_memory();
   }
   bool strided_matmul(DType dtype) const override { return dtype == DType::f32; }
 

@@ -271,4 +271,6 @@ void KernelExecutor::run_box(std::span<void* const> buffers, std::span<const Sca
   worker.run_kept(0, geometry.kept);
 }
 
+bool KernelExecutor::passes_over_memory() const { return state_->geometry.streams; }
+
 }  // namespace genera::cpu

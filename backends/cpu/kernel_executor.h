@@ -42,6 +42,9 @@ class KernelExecutor {
                std::span<const std::int64_t> begin, std::span<const std::int64_t> end,
                int block = -1) const;
 
+  /// Whether an elementwise kernel reads and writes more than the caches close to a core hold.
+  bool passes_over_memory() const;
+
  private:
   struct State;
   std::unique_ptr<const State> state_;
