@@ -103,7 +103,7 @@ struct Gemm {
 /// (or stays, with accumulate), and the epilogue runs. The result's bits depend on the shape, the
 /// strides and the processor's SIMD target, never on the number of threads. No memory is allocated
 /// from the second product of one shape on (by the same thread and thread count). Throws
-/// ArgumentError for negative sizes, MemoryError without memory for packing, and DeviceError when
+/// ArgumentError for negative sizes, MemoryError without memory for scratch, and DeviceError when
 /// the self-test at first use finds wrong numbers.
 void gemm(const Gemm& gemm);
 

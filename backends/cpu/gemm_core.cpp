@@ -1,28 +1,15 @@
 #include "backends/cpu/gemm_core.h"
 
-#include <fmt/format.h>
-#include <genera/error.h>
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 
 #include "backends/cpu/gemm_plan.h"
+#include "backends/cpu/rounding.h"
+#include "backends/cpu/scratch.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
 namespace {
-
-constexpr std::int64_t kHugePage = 2 * 1024 * 1024;
-
-struct Free {
-  void operator()(float* memory) const { std::free(memory); }
-};
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
 // Where tiles go: C itself, or a chunk's partial sum.
 class TileOutput {
@@ -344,34 +331,12 @@ void add_chunks(const Gemm& gemm, const GemmPlan& plan, std::int64_t batch, std:
 
 }  // namespace
 
-float* gemm_scratch(std::int64_t floats) {
-  thread_local std::unique_ptr<float, Free> memory;
-  thread_local std::int64_t size = 0;
-  if (floats <= size && memory != nullptr) return memory.get();
-  const std::int64_t bytes = floats * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t alignment = bytes >= kHugePage ? kHugePage : 64;
-  const std::int64_t rounded = round_up(bytes, alignment);
-  memory.reset();
-  size = 0;
-  memory.reset(static_cast<float*>(
-      std::aligned_alloc(static_cast<std::size_t>(alignment), static_cast<std::size_t>(rounded))));
-  if (memory == nullptr) {
-    throw MemoryError(fmt::format("[gemm] no memory for {} bytes of packed panels", rounded));
-  }
-  if (alignment == kHugePage) {
-    madvise(memory.get(), static_cast<std::size_t>(rounded), MADV_HUGEPAGE);
-  }
-  size = rounded / static_cast<std::int64_t>(sizeof(float));
-  return memory.get();
-}
-
 void gemm_own(const Gemm& gemm) {
   const GemmPlan plan = plan_gemm(gemm, gemm_kernels(), thread_count());
-  // Each thread's share starts on a page of its own.
-  const std::int64_t share = round_up(plan.scratch(), 1024);
+  const std::int64_t share = whole_pages(plan.scratch());
   const std::int64_t partial_floats =
       plan.chunks == 1 ? 0 : gemm.batch * plan.chunks * gemm.m * gemm.n;
-  float* scratch = gemm_scratch(plan.parts * share + partial_floats);
+  float* scratch = thread_scratch(plan.parts * share + partial_floats);
   float* partials = scratch + plan.parts * share;
   const auto run = [&](std::int64_t part, std::int64_t first, std::int64_t last) {
     for (; first < last; ++first) Task(gemm, plan, first, scratch + part * share, partials).run();

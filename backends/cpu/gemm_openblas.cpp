@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "backends/cpu/rounding.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
@@ -33,8 +34,6 @@ BlasOperand blas_operand(const MatrixView& view, std::int64_t rows, std::int64_t
   }
   return {};
 }
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // One call on the calling thread.
 void multiply(const Gemm& gemm, std::int64_t batch, std::int64_t row0, std::int64_t rows,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "backends/cpu/gemm_core.h"
 #include "backends/cpu/matvec_kernels.h"
 #include "engine/core/thread_pool.h"
 
