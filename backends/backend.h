@@ -50,7 +50,8 @@ class Backend {
   /// Whether a fused kernel may compute `op` with these element types (inputs and output). Where false, the plan holds
   /// the primitive as a step of its own.
   virtual bool can_fuse(Op op, std::span<const DType> types) const = 0;
-  /// Whether the kernel, which reads the output of the step (a MatMul or Conv) element by element, should run as its epilogue.
+  /// Whether the kernel, which reads the output of the step (a MatMul or Conv) element by element,
+  /// should run as its epilogue.
   virtual bool can_attach_epilogue(const PrimitiveStep& step, const Kernel& kernel) const = 0;
   /// Whether the step is not the device's but the host's, which copies its operands there and back.
   virtual bool on_host(const PrimitiveStep& step) const {

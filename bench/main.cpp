@@ -205,12 +205,9 @@ int run(int argc, char** argv) {
   return 0;
 }
 
-}  // namespace
-
-namespace {
-
-/// How long steps took, each by itself, in milliseconds; short ones in groups of about 0.2 ms. A mean over all of them would
-/// hold whatever else the machine did for a moment.
+/// How long steps took, each by itself, in milliseconds; short ones in groups of about 0.2 ms, as
+/// bench/peers/timing.py has it. A mean over all of them would hold whatever else the machine did
+/// for a moment.
 class Samples {
  public:
   explicit Samples(const Step& step) {
@@ -234,7 +231,7 @@ class Samples {
     return std::chrono::duration<double, std::milli>(now - std::exchange(last_, now)).count();
   }
   double at(std::size_t i) {
-    if (values_.empty()) return lap() / std::max(steps_, 1);
+    if (values_.empty()) values_.push_back(lap() / std::max(steps_, 1));
     std::nth_element(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(i),
                      values_.end());
     return values_[i];

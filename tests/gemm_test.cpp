@@ -253,13 +253,15 @@ class ScaleAndShift : public GemmEpilogue {
  public:
   explicit ScaleAndShift(const Problem& problem) : problem_(problem), visits_(problem.c.size()) {}
 
-  void run(Index batch, Index row0, Index row1, Index col0, Index col1, float* c) const override {
-    if (c != problem_.gemm.c.data) in_scratch_ = true;
+  void run(Index batch, Index row0, Index row1, Index col0, Index col1,
+           float* block) const override {
+    if (block != nullptr) in_scratch_ = true;
     for (Index m = row0; m < row1; ++m) {
       for (Index n = col0; n < col1; ++n) {
         const Index at = problem_.offset(batch, m, n);
         ++visits_[static_cast<std::size_t>(at)];
-        problem_.gemm.c.data[at] = c[at] * 2.0f + 3.0f;
+        float& c = problem_.gemm.c.data[at];
+        c = (block == nullptr ? c : block[at - problem_.offset(batch, row0, col0)]) * 2.0f + 3.0f;
       }
     }
   }

@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -206,6 +207,30 @@ TEST_CASE("kernel executor: a box holds the bits of the whole, and nothing else 
     CHECK_MESSAGE(equal, "seed ", seed);
     failures += !equal;
   }
+}
+
+TEST_CASE("kernel executor: a buffer may hold nothing but the box") {
+  constexpr std::int64_t rows = 6, cols = 40;
+  Kernel k;
+  k.rank = 2;
+  k.extents = {rows, cols};
+  k.buffers = {DType::f32, DType::f32, DType::f32};
+  const AffineView all = contiguous({rows, cols});
+  k.code = {load(0, all), load(1, all), compute(KernelOp::Add, 0, 1)};
+  k.stores = {{2, 2, all}};
+  std::vector<float> x(rows * cols), y(x.size()), whole(x.size()), got(x.size());
+  std::iota(x.begin(), x.end(), 1.0f);
+  std::iota(y.begin(), y.end(), 1000.0f);
+  const std::int64_t begin[] = {2, 8}, end[] = {5, 30};
+  std::vector<float> block(x.begin() + begin[0] * cols + begin[1],
+                           x.begin() + (end[0] - 1) * cols + end[1]);
+  void* in_whole[] = {x.data(), y.data(), whole.data()};
+  void* in_block[] = {block.data(), y.data(), got.data()};
+  const KernelExecutor executor(k);
+  executor.run_box(in_whole, {}, begin, end);
+  executor.run_box(in_block, {}, begin, end, 0);
+  CHECK(got == whole);
+  CHECK(got[2 * cols + 8] == x[2 * cols + 8] + y[2 * cols + 8]);
 }
 
 /// Softmax over axis 1 of (outer, length, inner): one of its four parts as a kernel of its own, or

@@ -83,6 +83,21 @@ TEST_CASE("shares follow the threads' speeds, there and back") {
   CHECK(Shares(2).equal());
 }
 
+TEST_CASE("parallel_parts: shares of more threads than there are now") {
+  const UnequalSpeeds speeds(3);
+  const Shares shares(4);
+  const ThreadScope scope(2);
+  const std::int64_t before = Shares(3).begin(1000, 1);
+  std::atomic<int> calls{0};
+  for (int round = 0; round < 20; ++round)
+    parallel_parts(shares, 40, [&](std::int64_t, std::int64_t, std::int64_t) {
+      ++calls;
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    });
+  CHECK(calls == 80);
+  CHECK(Shares(3).begin(1000, 1) == before);  // says nothing about single threads' speeds
+}
+
 TEST_CASE("parallel_for: the thread count changes at run time and is checked") {
   for (int round = 0; round < 20; ++round) {
     const ThreadScope scope(1 + round % 4);

@@ -6,7 +6,8 @@
 
 #include "backends/cpu/conv_pack.h"
 #include "backends/cpu/conv_prefetch.h"
-#include "backends/cpu/gemm_core.h"
+#include "backends/cpu/rounding.h"
+#include "backends/cpu/scratch.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
@@ -18,10 +19,6 @@ constexpr std::int64_t kTileFloats =
 
 // Below so many multiply-adds a second thread costs more than it gives.
 constexpr std::int64_t kSerialWork = 128 * 1024;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-// Parts of scratch begin on cache lines.
-std::int64_t aligned(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
 
 // One thread's work: units of some images, or of a band of one image's rows, of one group.
 class Worker {
@@ -43,7 +40,7 @@ class Worker {
 
   static std::int64_t floats(const CorrelationPlan& plan) {
     return kTileFloats + dest_scratch_floats(plan) + tap_floats(plan) +
-           aligned(plan.source.scratch(plan.images));
+           whole_lines(plan.source.scratch(plan.images));
   }
   static std::int64_t units(const CorrelationPlan& plan) {
     return plan.groups * ceil_div(plan.batch, plan.images) * plan.bands;
@@ -99,12 +96,12 @@ class Worker {
     std::int64_t most = 0;
     for (const CorrelationPanel& panel : plan.panels) most = std::max(most, panel.count);
     if (plan.lanes == CorrelationLanes::taps) most = plan.dest_channels;
-    return aligned(most * plan.images * plan.dest_scratch + kConvMaxLanes);
+    return whole_lines(most * plan.images * plan.dest_scratch + kConvMaxLanes);
   }
 
   static std::int64_t tap_floats(const CorrelationPlan& plan) {
     if (plan.lanes != CorrelationLanes::taps) return 0;
-    return aligned(plan.dest_channels * plan.taps * plan.source_plane);
+    return whole_lines(plan.dest_channels * plan.taps * plan.source_plane);
   }
 
   // Makes a unit the current one and its source ready.
@@ -427,8 +424,8 @@ void ConvCorrelation::run(const float* source, const float* weights, float* dest
   const std::int64_t parts = std::min(threads, tasks);
   const std::int64_t floats = std::max(Worker::floats(plan_), pack_scratch(plan_));
   // Each thread's share begins on a page of its own.
-  const std::int64_t share = ceil_div(floats, 1024) * 1024;
-  float* scratch = gemm_scratch(parts * share + plan_.groups * plan_.group_weights());
+  const std::int64_t share = whole_pages(floats);
+  float* scratch = thread_scratch(parts * share + plan_.groups * plan_.group_weights());
   float* packed = scratch + parts * share;
   pack_weights(plan_, weights, parts, scratch, share, packed);
   parallel_parts(Shares(parts), tasks, [&](std::int64_t part, std::int64_t task, std::int64_t end) {

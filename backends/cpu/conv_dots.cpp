@@ -4,7 +4,8 @@
 #include <cstddef>
 
 #include "backends/cpu/conv_weight_gradient.h"
-#include "backends/cpu/gemm_core.h"
+#include "backends/cpu/rounding.h"
+#include "backends/cpu/scratch.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
@@ -14,9 +15,6 @@ namespace {
 constexpr std::int64_t kChunks = 8;
 // Below so many multiply-adds a second thread costs more than it gives.
 constexpr std::int64_t kSerialWork = 128 * 1024;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t aligned(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
 
 }  // namespace
 
@@ -61,7 +59,7 @@ void ConvDots::run_task(std::int64_t task, const float* x, const float* y, float
   const std::int64_t group = task / chunks_;
   const std::int64_t chunk = task % chunks_;
   float* sums = scratch;
-  float* padded = scratch + aligned(group_weights() * lanes);
+  float* padded = scratch + whole_lines(group_weights() * lanes);
   std::fill_n(sums, group_weights() * lanes, 0.0f);
   const std::int64_t x_image = shape_.groups * shape_.in_channels * shape_.in_plane();
   const std::int64_t y_image = shape_.groups * shape_.out_channels * shape_.out_plane();
@@ -96,10 +94,10 @@ void ConvDots::run(const float* x, const float* y, float* w) const {
   const std::int64_t work = shape_.batch * shape_.out_plane() * shape_.weights();
   const std::int64_t parts = std::min<std::int64_t>(work < kSerialWork ? 1 : thread_count(), tasks);
   const std::int64_t floats =
-      aligned(group_weights() * plan_.kernels->lanes) + plan_.source.scratch(1);
+      whole_lines(group_weights() * plan_.kernels->lanes) + plan_.source.scratch(1);
   // Each thread's share begins on a page of its own.
-  const std::int64_t share = ceil_div(floats, 1024) * 1024;
-  float* scratch = gemm_scratch(parts * share + chunks_ * shape_.weights());
+  const std::int64_t share = whole_pages(floats);
+  float* scratch = thread_scratch(parts * share + chunks_ * shape_.weights());
   float* partials = scratch + parts * share;
   parallel_parts(Shares(parts), tasks, [&](std::int64_t part, std::int64_t task, std::int64_t end) {
     for (; task < end; ++task) run_task(task, x, y, scratch + part * share, partials);

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "backends/cpu/gemm_kernels.h"
+#include "backends/cpu/rounding.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
@@ -13,8 +14,6 @@ namespace {
 constexpr std::int64_t kChannels = 16;
 // Below so many floats a second thread costs more than it gives.
 constexpr std::int64_t kSerialFloats = 8192;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Source channels [begin, end) of one panel. `weights` are those of the group and the panel's first
 // channel, `packed` is where the group's begin.

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <limits>
 
+#include "backends/cpu/rounding.h"
+
 namespace genera::cpu {
 namespace {
 
@@ -18,8 +20,6 @@ constexpr std::int64_t kUnits = 16;
 // Loads at odd addresses mostly cross two cache lines; measured, in plain loads.
 constexpr double kSplitLoad = 5;
 constexpr double kNever = std::numeric_limits<double>::infinity();
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // A tap that reaches a phase: the residue and index of the source pixel that it reads for the
 // phase's first pixel.

@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "backends/cpu/conv_prefetch.h"
-#include "backends/cpu/gemm_core.h"
 #include "backends/cpu/gemm_kernels.h"
+#include "backends/cpu/rounding.h"
+#include "backends/cpu/scratch.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
@@ -28,9 +29,6 @@ constexpr std::int64_t kSumRows = 64;
 
 // Below so many multiply-adds a second thread costs more than it gives.
 constexpr std::int64_t kSerialWork = 128 * 1024;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t aligned(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
 
 // The convolution whose x is this one's y: its kernel is turned round.
 ConvShape exchange(const ConvShape& shape) {
@@ -188,7 +186,7 @@ class ConvWeightGradient::Worker {
         source_scratch_(scratch + turned_floats(conv)) {}
 
   static std::int64_t floats(const ConvWeightGradient& conv) {
-    return turned_floats(conv) + aligned(conv.source_.scratch(conv.images_));
+    return turned_floats(conv) + whole_lines(conv.source_.scratch(conv.images_));
   }
 
   void run(std::int64_t task) {
@@ -382,8 +380,8 @@ void ConvWeightGradient::run(const float* x, const float* y, float* w) const {
   const std::int64_t work = shape_.batch * shape_.out_plane() * shape_.weights();
   const std::int64_t parts = std::min<std::int64_t>(work < kSerialWork ? 1 : thread_count(), tasks);
   // Each thread's share begins on a page of its own.
-  const std::int64_t share = ceil_div(Worker::floats(*this), 1024) * 1024;
-  float* scratch = gemm_scratch(parts * share + chunks_ * shape_.groups * chunk_floats());
+  const std::int64_t share = whole_pages(Worker::floats(*this));
+  float* scratch = thread_scratch(parts * share + chunks_ * shape_.groups * chunk_floats());
   float* partials = scratch + parts * share;
   parallel_parts(Shares(parts), tasks, [&](std::int64_t part, std::int64_t task, std::int64_t end) {
     Worker worker(*this, x, y, partials, scratch + part * share);

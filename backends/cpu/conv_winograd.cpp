@@ -4,8 +4,9 @@
 #include <cstddef>
 
 #include "backends/cpu/conv_prefetch.h"
-#include "backends/cpu/gemm_core.h"
 #include "backends/cpu/gemm_kernels.h"
+#include "backends/cpu/rounding.h"
+#include "backends/cpu/scratch.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
@@ -28,10 +29,6 @@ constexpr double kDestCost = 2;
 constexpr double kPackCost = 23;
 // Estimates are good to a tenth; nothing should become slower.
 constexpr double kMargin = 1.1;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-// Parts of scratch begin on cache lines.
-std::int64_t aligned(std::int64_t floats) { return ceil_div(floats, 16) * 16; }
 
 }  // namespace
 
@@ -62,13 +59,13 @@ class ConvWinograd::Worker {
         packed_(packed),
         dest_(dest),
         points_(scratch),
-        products_(points_ + aligned(WinogradSource::floats(tiles_))),
+        products_(points_ + whole_lines(WinogradSource::floats(tiles_))),
         pixels_(products_ + product_floats(conv)),
         source_(tiles_, pixels_ + pixel_floats(conv)) {}
 
   static std::int64_t floats(const ConvWinograd& conv) {
-    return aligned(WinogradSource::floats(conv.tiles_)) + product_floats(conv) +
-           pixel_floats(conv) + aligned(WinogradSource::scratch(conv.tiles_));
+    return whole_lines(WinogradSource::floats(conv.tiles_)) + product_floats(conv) +
+           pixel_floats(conv) + whole_lines(WinogradSource::scratch(conv.tiles_));
   }
 
   // With `more` the unit that follows is this worker's too.
@@ -102,13 +99,13 @@ class ConvWinograd::Worker {
     return tiles.unit_panels() * tiles.points() * tiles.dest_channels() * tiles.panel_width();
   }
   static std::int64_t product_floats(const ConvWinograd& conv) {
-    return aligned(conv.tiles_.dest_phases() * phase_floats(conv));
+    return whole_lines(conv.tiles_.dest_phases() * phase_floats(conv));
   }
 
   // The pixels of one channel, in 2 of 4 rows.
   static std::int64_t pixel_floats(const ConvWinograd& conv) {
     const WinogradTiles& tiles = conv.tiles_;
-    return aligned(4 * tiles.step() * (tiles.unit_tiles() + kBehind) + kBehind);
+    return whole_lines(4 * tiles.step() * (tiles.unit_tiles() + kBehind) + kBehind);
   }
 
   // M = U V of a dest phase. A tile's rows of U stay in L1 while the panels pass.
@@ -237,8 +234,8 @@ void ConvWinograd::run(const float* source, const float* weights, float* dest,
   const std::int64_t threads = multiply_adds_ < kSerialWork ? 1 : thread_count();
   const std::int64_t parts = std::min(threads, units);
   // Each thread's share begins on a page of its own.
-  const std::int64_t share = ceil_div(std::max(Worker::floats(*this), pack_scratch()), 1024) * 1024;
-  float* scratch = gemm_scratch(parts * share + all_weights());
+  const std::int64_t share = whole_pages(std::max(Worker::floats(*this), pack_scratch()));
+  float* scratch = thread_scratch(parts * share + all_weights());
   float* packed = scratch + parts * share;
   pack_weights(weights, parts, scratch, share, packed);
   parallel_parts(Shares(parts), units, [&](std::int64_t part, std::int64_t unit, std::int64_t end) {

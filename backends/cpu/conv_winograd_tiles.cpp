@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "backends/cpu/conv_kernels.h"
+#include "backends/cpu/rounding.h"
 
 namespace genera::cpu {
 namespace {
@@ -15,8 +16,6 @@ constexpr std::int64_t kUnitFloats = 320 * 1024;
 constexpr std::int64_t kUnits = 16;
 // Reading the weights again for another unit; in vectors of tiles.
 constexpr double kUnitCost = 0.25;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 

@@ -5,7 +5,8 @@
 
 #include "backends/cpu/conv_weight_gradient.h"
 #include "backends/cpu/conv_winograd_tiles.h"
-#include "backends/cpu/gemm_core.h"
+#include "backends/cpu/rounding.h"
+#include "backends/cpu/scratch.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
@@ -24,9 +25,6 @@ constexpr std::int64_t kChunkBudget = 1280 * 1024;
 
 // Below so many multiply-adds a second thread costs more than it gives.
 constexpr std::int64_t kSerialWork = 128 * 1024;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
 // For 2 and 3 taps, as the columns of Source and Gradient in the kernels.
 constexpr WinogradPointRow kSourceRows[2][4] = {{{WinogradPair::difference, 0, 1},
@@ -359,8 +357,8 @@ void ConvWinogradWeight::run(const float* x, const float* y, float* w) const {
   const std::int64_t threads = work < kSerialWork ? 1 : thread_count();
   const std::int64_t parts = std::min(threads, tasks());
   // Each thread's share begins on a page of its own.
-  const std::int64_t share = round_up(worker_floats(), 1024);
-  float* scratch = gemm_scratch(parts * share + chunks_ * shape_.groups * chunk_floats());
+  const std::int64_t share = whole_pages(worker_floats());
+  float* scratch = thread_scratch(parts * share + chunks_ * shape_.groups * chunk_floats());
   float* sums = scratch + parts * share;
   const Shares shares(parts);
   parallel_parts(shares, tasks(), [&](std::int64_t part, std::int64_t task, std::int64_t end) {

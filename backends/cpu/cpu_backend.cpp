@@ -4,7 +4,6 @@
 #include "backends/cpu/cpu_report.h"
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/kernel_executor.h"
-#include "backends/cpu/kernel_geometry.h"
 #include "backends/cpu/matmul_step.h"
 #include "backends/cpu/primitive_steps.h"
 #include "engine/plan/lanes.h"
@@ -34,13 +33,16 @@ class BoundKernel {
   void run_box(std::span<const std::int64_t> begin, std::span<const std::int64_t> end) const {
     executor_.run_box(addresses_, scalars_, begin, end);
   }
-  /// The same with plan buffer `buffer` at another address.
+  /// The same with the box of plan buffer `buffer` at `block`.
   void run_box(std::span<const std::int64_t> begin, std::span<const std::int64_t> end, int buffer,
-               void* address) const {
+               void* block) const {
+    const auto number = std::find(step_.buffers.begin(), step_.buffers.end(), buffer);
+    const auto index = static_cast<std::size_t>(number - step_.buffers.begin());
     std::array<void*, Kernel::max_buffers> addresses;
-    for (std::size_t i = 0; i < addresses_.size(); ++i)
-      addresses[i] = step_.buffers[i] == buffer ? address : addresses_[i];
-    executor_.run_box({addresses.data(), addresses_.size()}, scalars_, begin, end);
+    std::copy(addresses_.begin(), addresses_.end(), addresses.begin());
+    addresses[index] = block;
+    executor_.run_box({addresses.data(), addresses_.size()}, scalars_, begin, end,
+                      static_cast<int>(index));
   }
 
  private:
@@ -77,9 +79,10 @@ class EpilogueRunner final : public StepRunner, private GemmEpilogue, private Co
 
  private:
   void run(std::int64_t, std::int64_t row0, std::int64_t row1, std::int64_t col0, std::int64_t col1,
-           float* c) const override {
+           float* block) const override {
     const std::int64_t begin[] = {row0, col0}, end[] = {row1, col1};
-    kernel_.run_box(begin, end, output_, c);
+    if (block == nullptr) return kernel_.run_box(begin, end);
+    kernel_.run_box(begin, end, output_, block);
   }
   void run(const ConvBlock& block) const override { kernel_.run_box(block.begin, block.end); }
 
@@ -133,7 +136,7 @@ class CpuBackend final : public Backend {
     if (step.op == Op::Conv) return one_result && conv_takes_epilogue(step);
     // Several results, as an optimiser has: in the caches whole tensors have the longer rows; beyond
     // them it counts that the product never goes to memory.
-    return one_result || passes_over_memory(kernel);
+    return one_result || KernelExecutor(kernel).passes_over_memory();
   }
   bool strided_matmul(DType dtype) const override { return dtype == DType::f32; }
 

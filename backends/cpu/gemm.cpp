@@ -85,7 +85,7 @@ void clear(const Gemm& gemm) {
         row[n / group * gemm.c.group_stride + n % group] = 0.0f;
       }
     }
-    if (gemm.epilogue != nullptr) gemm.epilogue->run(i, 0, gemm.m, 0, gemm.n, gemm.c.data);
+    if (gemm.epilogue != nullptr) gemm.epilogue->run(i, 0, gemm.m, 0, gemm.n, nullptr);
   }
 }
 

@@ -67,12 +67,12 @@ class GemmEpilogue {
   GemmEpilogue& operator=(const GemmEpilogue&) = delete;
   virtual ~GemmEpilogue() = default;
 
-  /// C[row0, row1) x [col0, col1) of batch entry `batch` is final and stored, at the strides of
-  /// Gemm::c from `c` on: Gemm::c.data, or with Gemm::scratch_c where C would begin if all of it
-  /// lay where this block does. Over one product the blocks cover each element exactly once; they
-  /// come from several threads at once, each from the thread that computed it.
+  /// C[row0, row1) x [col0, col1) of batch entry `batch` is final and stored: in C, or with
+  /// Gemm::scratch_c in scratch memory, at C's strides from `block`, its first element, on (else
+  /// nullptr). Over one product the blocks cover each element exactly once; they come from several
+  /// threads at once, each from the thread that computed it.
   virtual void run(std::int64_t batch, std::int64_t row0, std::int64_t row1, std::int64_t col0,
-                   std::int64_t col1, float* c) const = 0;
+                   std::int64_t col1, float* block) const = 0;
 };
 
 /// Which implementation multiplies.
@@ -103,7 +103,7 @@ struct Gemm {
 /// (or stays, with accumulate), and the epilogue runs. The result's bits depend on the shape, the
 /// strides and the processor's SIMD target, never on the number of threads. No memory is allocated
 /// from the second product of one shape on (by the same thread and thread count). Throws
-/// ArgumentError for negative sizes, MemoryError without memory for packing, and DeviceError when
+/// ArgumentError for negative sizes, MemoryError without memory for scratch, and DeviceError when
 /// the self-test at first use finds wrong numbers.
 void gemm(const Gemm& gemm);
 

@@ -1,28 +1,15 @@
 #include "backends/cpu/gemm_core.h"
 
-#include <fmt/format.h>
-#include <genera/error.h>
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 
 #include "backends/cpu/gemm_plan.h"
+#include "backends/cpu/rounding.h"
+#include "backends/cpu/scratch.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
 namespace {
-
-constexpr std::int64_t kHugePage = 2 * 1024 * 1024;
-
-struct Free {
-  void operator()(float* memory) const { std::free(memory); }
-};
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
 // Where tiles go: C itself, or a chunk's partial sum.
 class TileOutput {
@@ -33,14 +20,17 @@ class TileOutput {
   }
 
   std::int64_t row_stride() const { return view_.row_stride; }
-  float* data() const { return view_.data; }
-  /// Puts C's first element at `data`, which may lie outside of the memory that a block is in.
-  void move(float* data) { view_.data = data; }
+  /// Tiles go to memory of which `data` is C's element (row, col), at C's strides. Not for groups,
+  /// nor if swapped.
+  void move(float* data, std::int64_t row, std::int64_t col) {
+    view_.data = data;
+    origin_ = row * view_.row_stride + col;
+  }
 
   /// The address of a tile that lies in one piece, else nullptr: then store() takes a copy of it.
   float* address(std::int64_t row, std::int64_t col, std::int64_t cols) const {
     if (swapped_) return nullptr;
-    if (view_.group == 0) return view_.data + row * view_.row_stride + col;
+    if (view_.group == 0) return view_.data + (row * view_.row_stride + col - origin_);
     const std::int64_t in_group = col % view_.group;
     if (in_group + cols > view_.group) return nullptr;
     return view_.data + row * view_.row_stride + col / view_.group * view_.group_stride + in_group;
@@ -87,6 +77,7 @@ class TileOutput {
 
   const GemmKernels& kernels_;
   OutputView view_;
+  std::int64_t origin_ = 0;  // what lies at view_.data
   bool swapped_;
 };
 
@@ -242,7 +233,7 @@ class Task {
     std::int64_t done = plan_.tile_start(part.begin);
     for (std::int64_t t = part.begin; t < part.end; ++t) {
       const Span rows{plan_.tile_start(t), plan_.tile_start(t + 1)};
-      if (block_ != nullptr) output_.move(block_ - done * output_.row_stride() - cols.begin);
+      if (block_ != nullptr) output_.move(block_, done, cols.begin);
       std::int64_t a_stride = 0;
       const float* a = tile_rows(tiles, rows, &a_stride);
       // Many rows in short pieces are more than the processor foresees.
@@ -289,8 +280,7 @@ class Task {
     if (gemm_.epilogue == nullptr || plan_.chunks > 1) return;
     const Span& m = plan_.swapped ? cols : rows;
     const Span& n = plan_.swapped ? rows : cols;
-    gemm_.epilogue->run(batch_, m.begin, m.end, n.begin, n.end,
-                        block_ == nullptr ? gemm_.c.data : output_.data());
+    gemm_.epilogue->run(batch_, m.begin, m.end, n.begin, n.end, block_);
   }
 
   const Gemm& gemm_;
@@ -333,42 +323,20 @@ void add_chunks(const Gemm& gemm, const GemmPlan& plan, std::int64_t batch, std:
   }
   if (gemm.epilogue == nullptr) return;
   if (plan.swapped) {
-    gemm.epilogue->run(batch, 0, cols, rows.begin, rows.end, gemm.c.data);
+    gemm.epilogue->run(batch, 0, cols, rows.begin, rows.end, nullptr);
   } else {
-    gemm.epilogue->run(batch, rows.begin, rows.end, 0, cols, gemm.c.data);
+    gemm.epilogue->run(batch, rows.begin, rows.end, 0, cols, nullptr);
   }
 }
 
 }  // namespace
 
-float* gemm_scratch(std::int64_t floats) {
-  thread_local std::unique_ptr<float, Free> memory;
-  thread_local std::int64_t size = 0;
-  if (floats <= size && memory != nullptr) return memory.get();
-  const std::int64_t bytes = floats * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t alignment = bytes >= kHugePage ? kHugePage : 64;
-  const std::int64_t rounded = round_up(bytes, alignment);
-  memory.reset();
-  size = 0;
-  memory.reset(static_cast<float*>(
-      std::aligned_alloc(static_cast<std::size_t>(alignment), static_cast<std::size_t>(rounded))));
-  if (memory == nullptr) {
-    throw MemoryError(fmt::format("[gemm] no memory for {} bytes of packed panels", rounded));
-  }
-  if (alignment == kHugePage) {
-    madvise(memory.get(), static_cast<std::size_t>(rounded), MADV_HUGEPAGE);
-  }
-  size = rounded / static_cast<std::int64_t>(sizeof(float));
-  return memory.get();
-}
-
 void gemm_own(const Gemm& gemm) {
   const GemmPlan plan = plan_gemm(gemm, gemm_kernels(), thread_count());
-  // Each thread's share starts on a page of its own.
-  const std::int64_t share = round_up(plan.scratch(), 1024);
+  const std::int64_t share = whole_pages(plan.scratch());
   const std::int64_t partial_floats =
       plan.chunks == 1 ? 0 : gemm.batch * plan.chunks * gemm.m * gemm.n;
-  float* scratch = gemm_scratch(plan.parts * share + partial_floats);
+  float* scratch = thread_scratch(plan.parts * share + partial_floats);
   float* partials = scratch + plan.parts * share;
   const auto run = [&](std::int64_t part, std::int64_t first, std::int64_t last) {
     for (; first < last; ++first) Task(gemm, plan, first, scratch + part * share, partials).run();

@@ -8,8 +8,4 @@ namespace genera::cpu {
 /// Computes a product with m, n, k, batch > 0 by the own core.
 void gemm_own(const Gemm& gemm);
 
-/// Grow-only scratch of the calling thread, aligned to 64 bytes, valid until this thread's next
-/// call.
-float* gemm_scratch(std::int64_t floats);
-
 }  // namespace genera::cpu

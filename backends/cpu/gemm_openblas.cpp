@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "backends/cpu/rounding.h"
 #include "engine/core/thread_pool.h"
 
 namespace genera::cpu {
@@ -33,8 +34,6 @@ BlasOperand blas_operand(const MatrixView& view, std::int64_t rows, std::int64_t
   }
   return {};
 }
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // One call on the calling thread.
 void multiply(const Gemm& gemm, std::int64_t batch, std::int64_t row0, std::int64_t rows,
@@ -82,7 +81,7 @@ void gemm_openblas(const Gemm& gemm) {
       const std::int64_t col0 = col * gemm.n / col_tiles;
       const std::int64_t col1 = (col + 1) * gemm.n / col_tiles;
       multiply(gemm, batch, row0, row1 - row0, col0, col1 - col0);
-      if (gemm.epilogue != nullptr) gemm.epilogue->run(batch, row0, row1, col0, col1, gemm.c.data);
+      if (gemm.epilogue != nullptr) gemm.epilogue->run(batch, row0, row1, col0, col1, nullptr);
     }
   });
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "backends/cpu/rounding.h"
+
 namespace genera::cpu {
 namespace {
 
@@ -24,9 +26,6 @@ constexpr double kEpilogueBorderCost = 300;
 constexpr std::int64_t kBlockBudget = 1024 * 1024;
 // With few row tiles, reading the columns where they lie beats packing them.
 constexpr std::int64_t kDirectTiles = 20;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
 // Cost of fetching or packing one element, in units of one vector multiply-add.
 double packing_cost(const GemmSide& side) {

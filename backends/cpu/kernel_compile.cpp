@@ -125,13 +125,13 @@ class Compiler {
     }
   }
 
-  std::int32_t add_map(const AffineView& view, bool full) {
+  std::int32_t add_map(const AffineView& view, bool full, std::int32_t buffer) {
     static const std::vector<int> none;
     const Space& s = program_.space;
     const auto& outer = !full ? s.kept_dims : s.row_form ? s.kept_dims : s.inner_dims;
     const auto& inner = !full ? none : s.row_form ? s.inner_dims : s.kept_dims;
     program_.maps.push_back(make_map(view, kernel_.extents.data(), outer, inner));
-    program_.map_views.push_back({view, full});
+    program_.map_views.push_back({view, full, buffer});
     return static_cast<std::int32_t>(program_.maps.size() - 1);
   }
 
@@ -149,7 +149,7 @@ class Compiler {
     s.value = v;
     s.kind = x.kind;
     s.imm = x.imm;
-    s.map = add_map(x.view, x.level == Level::full);
+    s.map = add_map(x.view, x.level == Level::full, x.kind == Kind::load ? x.imm : -1);
     if (x.kind == Kind::load) {
       const DType dtype = kernel_.buffers[at(x.imm)];
       s.element_size = element_size(x.imm);
@@ -197,7 +197,7 @@ class Compiler {
     s.buffer = o.buffer;
     s.element_size = element_size(o.buffer);
     s.convert = convert_kernels(kernel_.buffers[at(o.buffer)]).store;
-    s.map = add_map(o.view, !o.kept);
+    s.map = add_map(o.view, !o.kept, o.buffer);
     return s;
   }
 

@@ -236,8 +236,8 @@ void KernelExecutor::run(std::span<void* const> buffers,
 }
 
 void KernelExecutor::run_box(std::span<void* const> buffers, std::span<const ScalarValue> scalars,
-                             std::span<const std::int64_t> begin,
-                             std::span<const std::int64_t> end) const {
+                             std::span<const std::int64_t> begin, std::span<const std::int64_t> end,
+                             int block) const {
   const Kernel& kernel = state_->kernel;
   const Program& program = state_->box;
   const auto rank = static_cast<std::size_t>(kernel.rank);
@@ -256,9 +256,10 @@ void KernelExecutor::run_box(std::span<void* const> buffers, std::span<const Sca
   thread_local std::vector<IndexMap> maps;  // grows only
   if (maps.size() < program.map_views.size()) maps.resize(program.map_views.size());
   for (std::size_t i = 0; i < program.map_views.size(); ++i) {
-    const auto& [view, full] = program.map_views[i];
+    const auto& [view, full, buffer] = program.map_views[i];
     AffineView moved = view;
-    for (std::size_t d = 0; d < rank; ++d) moved.offset += view.stride[d] * begin[d];
+    if (buffer < 0 || buffer != block)
+      for (std::size_t d = 0; d < rank; ++d) moved.offset += view.stride[d] * begin[d];
     static const std::vector<int> none;
     maps[i] = make_map(moved, extents.data(), program.space.kept_dims,
                        full ? program.space.inner_dims : none);
@@ -269,5 +270,7 @@ void KernelExecutor::run_box(std::span<void* const> buffers, std::span<const Sca
   Worker worker(run, worker_memory(geometry.words()));
   worker.run_kept(0, geometry.kept);
 }
+
+bool KernelExecutor::passes_over_memory() const { return state_->geometry.streams; }
 
 }  // namespace genera::cpu

@@ -37,8 +37,13 @@ class KernelExecutor {
 
   /// Runs on this thread over begin[d] <= i_d < end[d] only; for kernels without reduced dimensions
   /// (ArgumentError otherwise). Used for epilogues while a tile of a product is in cache.
+  /// buffers[block], unless it is -1, holds the box alone: its views count indices from `begin`.
   void run_box(std::span<void* const> buffers, std::span<const ScalarValue> scalars,
-               std::span<const std::int64_t> begin, std::span<const std::int64_t> end) const;
+               std::span<const std::int64_t> begin, std::span<const std::int64_t> end,
+               int block = -1) const;
+
+  /// Whether an elementwise kernel reads and writes more than the caches close to a core hold.
+  bool passes_over_memory() const;
 
  private:
   struct State;

@@ -15,10 +15,6 @@ constexpr std::size_t longest_elementwise_tile = 4096, elementwise_tiles = 64;
 /// Elementwise kernels that read and write more values than this do not find them in the L2 cache.
 constexpr double streaming_values = 1e6;
 
-bool streams(std::size_t tensors, double elements) {
-  return static_cast<double>(tensors) * elements > streaming_values;
-}
-
 constexpr std::size_t row_chunk = ReduceKernels::row_chunk,
                       column_chunk = ReduceKernels::column_chunk;
 
@@ -113,9 +109,9 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
   g.inner = inner;
   g.row_form = program.space.row_form;
   if (kept == 0) return g;
-  g.streams =
-      program.space.elementwise &&
-      streams(streamed_tensors(program), static_cast<double>(kept) * static_cast<double>(inner));
+  const double elements = static_cast<double>(kept) * static_cast<double>(inner);
+  g.streams = program.space.elementwise &&
+              static_cast<double>(streamed_tensors(program)) * elements > streaming_values;
   int tiles = 1, spread_tiles = 1, passing = 0;
   for (const Pass& pass : program.passes) {
     tiles = std::max(tiles, pass.tile_count);
@@ -147,17 +143,6 @@ Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t i
   g.reduce_words = g.row_form ? reductions * (ReduceKernels::lanes + pitch_of(g.levels))
                               : reductions * (ReduceKernels::groups + g.levels) * pitch_of(g.width);
   return g;
-}
-
-bool passes_over_memory(const Kernel& kernel) {
-  double elements = 1;
-  for (int d = 0; d < kernel.rank; ++d) elements *= static_cast<double>(kernel.extents[at(d)]);
-  const auto tensors = std::count_if(kernel.code.begin(), kernel.code.end(), [](const auto& instr) {
-    const auto moves = [](std::int64_t stride) { return stride != 0; };
-    return instr.op == KernelOp::Load &&
-           std::any_of(instr.view.stride.begin(), instr.view.stride.end(), moves);
-  });
-  return streams(at(tensors) + kernel.stores.size(), elements);
 }
 
 }  // namespace genera::cpu

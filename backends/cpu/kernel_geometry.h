@@ -24,7 +24,7 @@ constexpr std::size_t passing_pitch = pitch_of(longest_part);  ///< in words, of
 struct Geometry {
   std::int64_t kept = 1, inner = 1;  ///< K and R
   bool row_form = true;
-  bool streams = false;  ///< more data than the caches close to the core hold
+  bool streams = false;  ///< elementwise, on more data than the caches close to the core hold
   /// Tiles hold several rows (row form) or several reduced indices (column form).
   bool packed = false;
   /// Packed rows of elementwise kernels, cut to `length`: for buffers whose neighbours lie across
@@ -54,9 +54,4 @@ struct Geometry {
 
 /// Sizes of everything, from the program and the extents. Nothing here changes a result.
 Geometry make_geometry(const Program& program, std::int64_t kept, std::int64_t inner);
-
-/// Whether an elementwise kernel reads and writes more than the caches close to a core hold: what
-/// Geometry::streams says of its program.
-bool passes_over_memory(const Kernel& kernel);
-
 }  // namespace genera::cpu

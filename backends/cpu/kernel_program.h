@@ -173,6 +173,7 @@ struct Program {
   struct MapView {
     AffineView view;
     bool full;
+    std::int32_t buffer;  ///< -1: of an index
   };
   std::vector<MapView> map_views;  ///< what maps were made from, for run_box to make its own
   double cost = 0;                 ///< estimated nanoseconds per full element, one thread

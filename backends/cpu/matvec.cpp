@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "backends/cpu/gemm_core.h"
 #include "backends/cpu/matvec_kernels.h"
 #include "engine/core/thread_pool.h"
 
@@ -59,9 +58,9 @@ void store(const Gemm& gemm, const Lines& at, std::int64_t batch, std::int64_t l
   }
   if (gemm.epilogue == nullptr) return;
   if (at.lines_are_rows) {
-    gemm.epilogue->run(batch, line0, line0 + lines, 0, 1, gemm.c.data);
+    gemm.epilogue->run(batch, line0, line0 + lines, 0, 1, nullptr);
   } else {
-    gemm.epilogue->run(batch, 0, 1, line0, line0 + lines, gemm.c.data);
+    gemm.epilogue->run(batch, 0, 1, line0, line0 + lines, nullptr);
   }
 }
 

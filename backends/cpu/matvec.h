@@ -1,4 +1,4 @@
-/// Products with one to four rows or columns on one side: bandwidth-bound, nothing is packed.
+/// Products with one row or one column: bandwidth-bound, nothing is packed.
 #pragma once
 
 #include "backends/cpu/gemm.h"

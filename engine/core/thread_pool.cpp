@@ -43,13 +43,14 @@ constexpr float kSameSpeed = 0.06f;
 
 // By thread, the caller first, around 1. Whoever runs the pool writes them.
 std::array<std::atomic<float>, kMaxThreads>& speeds() {
-  static std::array<std::atomic<float>, kMaxThreads> values;
-  static const bool filled = [] {
-    for (std::atomic<float>& value : values) value.store(1.0f, std::memory_order_relaxed);
-    return true;
-  }();
-  static_cast<void>(filled);
-  return values;
+  struct Speeds {
+    std::array<std::atomic<float>, kMaxThreads> by_thread;
+    Speeds() {
+      for (std::atomic<float>& speed : by_thread) speed.store(1.0f, std::memory_order_relaxed);
+    }
+  };
+  static Speeds speeds;
+  return speeds.by_thread;
 }
 
 class Clock {
@@ -167,7 +168,6 @@ class alignas(64) Worker {
     seconds_ = clock.seconds();
   }
 
-  std::int64_t size() const { return range_.end - range_.begin; }
   float seconds() const { return seconds_; }
   std::exception_ptr take_error() { return std::exchange(error_, nullptr); }
 
@@ -194,7 +194,8 @@ class alignas(64) Worker {
 class Pool {
  public:
   /// False when another thread is using the pool: the caller then runs its body serially.
-  bool run(std::int64_t tasks, detail::RangeFn call, const void* body, const Shares* shares,
+  /// `given`, `units`: as parallel_for_ranges has them.
+  bool run(std::int64_t tasks, detail::RangeFn call, const void* body, const Shares* given,
            std::int64_t units);
 
   void stop() {
@@ -224,7 +225,8 @@ void Pool::resize(int workers) {
   }
 }
 
-// The caller took `seconds`, the workers what they noted.
+// Learns from a run in which each thread did its share of `units`: the caller took `seconds`, the
+// workers what they noted.
 void Pool::measure(const Shares& shares, std::int64_t units, float seconds) {
   const auto parts = static_cast<std::size_t>(shares.parts());
   std::array<float, kMaxThreads> speed;
@@ -291,7 +293,8 @@ bool Pool::run(std::int64_t tasks, detail::RangeFn call, const void* body, const
     if (std::exception_ptr thrown = workers_[i]->take_error(); thrown && !error) error = thrown;
   }
   if (error) std::rethrow_exception(error);
-  if (given != nullptr && measured) measure(*given, units, seconds);
+  // With fewer threads than the shares were made for, some did more than their own.
+  if (given != nullptr && given->parts() == parts && measured) measure(*given, units, seconds);
   if (fine && measured) measure(*fine, tasks, seconds);
   return true;
 }

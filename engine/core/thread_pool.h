@@ -16,8 +16,8 @@ int thread_count();
 void set_thread_count(int threads);
 
 /// How work is cut for threads of unequal speed, which other programs or cores of two kinds make:
-/// equal parts would all wait for the slowest. Follows how long the threads took for parallel work of
-/// late; speeds that differ by little count as equal, so that data stay with their thread.
+/// equal parts would all wait for the slowest. Follows how long the threads took for parallel work
+/// of late; speeds that differ by little count as equal, so that data stay with their thread.
 class Shares {
  public:
   static constexpr int most_parts = 256;
@@ -26,7 +26,8 @@ class Shares {
   explicit Shares(std::int64_t parts);
   std::int64_t parts() const { return parts_; }
   bool equal() const { return equal_; }
-  /// The first of `units` equal pieces of work that part `part` gets; begin(units, parts()) == units.
+  /// The first of `units` equal pieces of work that part `part` gets; begin(units, parts()) ==
+  /// units.
   std::int64_t begin(std::int64_t units, std::int64_t part) const;
 
  private:
@@ -42,11 +43,12 @@ void parallel_for_ranges(std::int64_t tasks, RangeFn call, const void* body,
                          const Shares* shares = nullptr, std::int64_t units = 0);
 }  // namespace detail
 
-/// Calls body(begin, end) on disjoint ranges that cover [0, tasks), which take about equal time: one
-/// contiguous range per thread by its share, the calling thread taking the first (and those of
-/// workers that have not woken up when it is done). Returns when all are done; then the exception of the lowest range that threw is
-/// rethrown. A call from inside a body, or while another thread uses the pool, runs serially. What
-/// body computes for one task must not depend on how tasks are grouped.
+/// Calls body(begin, end) on disjoint ranges that cover [0, tasks), which take about equal time:
+/// one contiguous range per thread by its share, the calling thread taking the first (and those of
+/// workers that have not woken up when it is done). Returns when all are done; then the exception
+/// of the lowest range that threw is rethrown. A call from inside a body, or while another thread
+/// uses the pool, runs serially. What body computes for one task must not depend on how tasks are
+/// grouped.
 template <class Body>
 void parallel_for(std::int64_t tasks, const Body& body) {
   if (tasks <= 0) return;
@@ -63,8 +65,8 @@ void parallel_for(std::int64_t tasks, const Body& body) {
 }
 
 /// Calls body(part, begin, end) for each part of `shares`, on a thread of its own each, with the
-/// pieces of work that it gets of `units`, which take about equal time. A part may get none. Otherwise
-/// as parallel_for.
+/// pieces of work that it gets of `units`, which take about equal time. A part may get none.
+/// Otherwise as parallel_for.
 template <class Body>
 void parallel_parts(const Shares& shares, std::int64_t units, const Body& body) {
   const auto run = [&](std::int64_t part) {

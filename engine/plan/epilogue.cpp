@@ -91,8 +91,8 @@ bool reads_elementwise(const KernelStep& step, int buffer, const Shape& shape) {
 /// channels and pixels of a convolution, as which its dimensions are left.
 bool suits(KernelStep& step, const PrimitiveStep& product, const Backend& backend) {
   const PlanOperand& output = product.outputs[0];
-  if (!backend.can_attach_epilogue(product, step.kernel) ||
-      !reads_elementwise(step, output.buffer, output.shape))
+  if (!reads_elementwise(step, output.buffer, output.shape) ||
+      !backend.can_attach_epilogue(product, step.kernel))
     return false;
   return product.op == Op::MatMul ? output.shape.rank() == 2 : merge_dimensions(step.kernel, 2);
 }

@@ -38,8 +38,8 @@ std::vector<std::vector<int>> overwritten_leaves(const std::vector<StepAccess>& 
 void attach_epilogues(Plan& plan, const Backend& backend,
                       const std::vector<DonatedBuffer>& donated);
 
-/// Puts the steps in an order that respects reads and writes, keeps values short-lived, and lets donated memory be overwritten
-/// after its last reader.
+/// Puts the steps in an order that respects reads and writes, keeps values short-lived, and lets
+/// donated memory be overwritten after its last reader.
 void order_steps(Plan& plan, const std::vector<DonatedBuffer>& donated);
 
 /// Gives each arena buffer its offset; sets arena_bytes and arena_lower_bound. `share` false: no two share memory.

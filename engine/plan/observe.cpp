@@ -50,7 +50,7 @@ std::string shapes_of(const Plan& plan, const PlanStep& step) {
     text += to_string(plan.buffers[static_cast<std::size_t>(b)].shape) + " ";
   text += "->";
   for (const int b : access.writes)
-    text += " " + to_string(plan.buffers[static_cast<std::size_t>(b)].shape);
+    text.append(" ").append(to_string(plan.buffers[static_cast<std::size_t>(b)].shape));
   return text;
 }
 
