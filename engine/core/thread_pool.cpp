@@ -291,7 +291,8 @@ bool Pool::run(std::int64_t tasks, detail::RangeFn call, const void* body, const
     if (std::exception_ptr thrown = workers_[i]->take_error(); thrown && !error) error = thrown;
   }
   if (error) std::rethrow_exception(error);
-  if (given != nullptr && measured) measure(*given, units, seconds);
+  // With fewer threads than parts, as after a failed start of threads, no thread did one part.
+  if (given != nullptr && given->parts() == parts && measured) measure(*given, units, seconds);
   if (fine && measured) measure(*fine, tasks, seconds);
   return true;
 }
