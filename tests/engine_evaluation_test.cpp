@@ -242,6 +242,9 @@ TEST_CASE("past the memory cap operations throw, and the engine goes on") {
   CHECK_THROWS_AS(exp(broadcast_to(x, {1000000, 64})).eval(), MemoryError);
   CHECK_THROWS_AS(sum(matmul(broadcast_to(x, {100000, 64}), zeros({64, 100000})) * 2.0).eval(),
                   MemoryError);
+  const std::size_t live = stats().tensor_bytes;
+  CHECK_THROWS_AS(eval({x + 2.0, exp(broadcast_to(x, {1000000, 64}))}), MemoryError);
+  CHECK(stats().tensor_bytes == live);  // what was there for the first is free again
   CHECK(sum(x * 0.0 + 1.0).item<float>() == 64);
   set_memory_cap(0);
   CHECK(sum(exp(broadcast_to(x * 0.0, {1000000, 64}))).item<float>() == doctest::Approx(64e6));

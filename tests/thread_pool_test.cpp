@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <genera/error.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -200,6 +201,29 @@ TEST_CASE("parallel_for works in a forked child") {
     parallel_for(8, [&](std::int64_t begin, std::int64_t end) { done += int(end - begin); });
     _exit(done == 8 ? 0 : 1);
   }
+  int status = -1;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
+// In a child that may start no thread.
+bool does_every_part_alone() {
+  const rlimit none{0, 0};
+  if ((getuid() == 0 && setuid(65534) != 0) || setrlimit(RLIMIT_NPROC, &none) != 0) return false;
+  const ThreadScope scope(4);
+  const Shares shares(4);
+  int units = 0;
+  parallel_parts(shares, 70, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+    units += int(end - begin);
+  });
+  return units == 70 && thread_count() == 1;
+}
+
+TEST_CASE("parallel_parts: where the system refuses threads, the caller does every part") {
+  const pid_t child = fork();
+  if (child == 0) _exit(does_every_part_alone() ? 0 : 1);
   int status = -1;
   waitpid(child, &status, 0);
   CHECK(WIFEXITED(status));

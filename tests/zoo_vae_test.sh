@@ -182,6 +182,13 @@ gzip 'my data/t10k-images-idx3-ubyte'
 small=(train --data './my data' --batch 8 --hidden 8 --latent 2 --steps 4)
 check "a relative path to data" gives 0 "${small[@]}" --out 'my run' --stop-after 2
 check "the resume command is quoted" says "--resume 'my run'"
+mkdir slivers
+{
+  printf '\0\0\x08\x03\0\0\0\x28\0\0\0\x08\0\0\0\x01'
+  head -c 320 /dev/zero
+} | tee slivers/train-images-idx3-ubyte >slivers/t10k-images-idx3-ubyte
+check "images that are too narrow for convolutions" gives 2 train --data ./slivers --model conv --batch 8 --out never
+check "it says why" says 'multiples of 4'
 cp -r 'my data' $'data\xff'
 check "a folder whose name is no UTF-8" gives 0 train --data $'./data\xff' --batch 8 --hidden 8 --steps 2 --out $'run\xff'
 check "is in a picture's recipe" gives 0 sample $'run\xff' --count 4 --out odd.png
@@ -266,6 +273,10 @@ check "the previous one works" gives 0 train --resume corrupt/checkpoints/last.s
 check "and ends with the same bits" same_bits full corrupt
 truncate -s 5000 corrupt/checkpoints/best.safetensors
 check "a truncated checkpoint" gives 3 sample corrupt
+rm corrupt/checkpoints/*
+cp full/checkpoints/best.safetensors corrupt/checkpoints/
+check "only the result was saved" gives 3 train --resume corrupt
+check "it is told what can be done" says 'train anew in another folder'
 rm corrupt/checkpoints/*
 check "a missing checkpoint" gives 3 sample corrupt
 check "a run that saved nothing begins anew" gives 0 train --resume corrupt

@@ -209,8 +209,8 @@ void run(std::span<const Value> roots, std::span<const Donation> donations) {
   bind_scalars(*cached.plan, b);
   DeviceMemory* memory = current_backend().memory();
   if (memory) cached.executable->trust_indices(indices_are_good(*cached.plan, b));
-  bind_buffers(*cached.plan, b, memory);
   try {
+    bind_buffers(*cached.plan, b, memory);
     const FlushSubnormals flush;
     cached.executable->run(b.addresses, b.scalars, observe_hook(*cached.plan, b.addresses, memory));
   } catch (...) {

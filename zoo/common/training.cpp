@@ -177,11 +177,10 @@ void Loop::fix_steps(const std::function<void(std::int64_t)>& tell) {
                   duration_text(options_.seconds)));
   const double validating = cost.validation * static_cast<double>(options_.validations);
   if (validating > options_.seconds / 2)
-    console_.warn(
-        fmt::format("of {}, {} validations take {}: fewer --validations leave more of it "
-                    "to the training",
-                    duration_text(options_.seconds), options_.validations,
-                    duration_text(validating)));
+    console_.warn(fmt::format(
+        "of {}, {} validations take {}: fewer --validations leave more of it "
+        "to the training",
+        duration_text(options_.seconds), options_.validations, duration_text(validating)));
   fix_config_ = [tell, steps = options_.steps] { tell(steps); };
   write("config.toml", fix_config_);
 }
@@ -408,7 +407,13 @@ io::Checkpoint read_or_offer_previous(const std::string& file) {
   } catch (const DataError& error) {
     const std::string previous = io::previous_path(file).string();
     std::error_code missing;
-    if (!std::filesystem::exists(previous, missing)) throw;
+    if (!std::filesystem::exists(previous, missing)) {
+      if (std::filesystem::exists(file, missing)) throw;
+      throw DataError(fmt::format(
+          "{} is missing: a run goes on from it alone, the best weights can be used but not "
+          "continued; train anew in another folder",
+          file));
+    }
     throw DataError(fmt::format("{}; the checkpoint before it can be continued with: --resume {}",
                                 error.what(), shell_word(previous)));
   }

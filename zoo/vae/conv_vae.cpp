@@ -20,13 +20,17 @@ nn::Linear linear(std::int64_t in, std::int64_t out, const Key& key) {
   return before_relu(nn::Linear(in, out, key), in, key);
 }
 
-}  // namespace
-
-nn::Sequential conv_encoder(const VaeShape& shape, std::int64_t outputs, const Key& key) {
+void check_sides(const VaeShape& shape) {
   if (shape.height % 4 != 0 || shape.width % 4 != 0)
     throw UsageError(
         "convolutions of stride 2 halve the images twice: height and width must be multiples of 4; "
         "use --model mlp");
+}
+
+}  // namespace
+
+nn::Sequential conv_encoder(const VaeShape& shape, std::int64_t outputs, const Key& key) {
+  check_sides(shape);
   const std::int64_t f = shape.filters;
   const std::int64_t features = 2 * f * (shape.height / 4) * (shape.width / 4);
   const auto conv = [&](std::int64_t in, std::int64_t out, std::uint64_t layer) {
@@ -39,6 +43,7 @@ nn::Sequential conv_encoder(const VaeShape& shape, std::int64_t outputs, const K
 }
 
 nn::Sequential conv_decoder(const VaeShape& shape, std::int64_t inputs, const Key& key) {
+  check_sides(shape);
   const std::int64_t f = shape.filters, h = shape.height / 4, w = shape.width / 4;
   // Of a transposed convolution's window only every second row and column meets one output pixel.
   return nn::Sequential(
