@@ -80,8 +80,9 @@ class Node {
   /// True once some plan computed this node, stored or not; for counting what is computed again.
   bool computed_once = false;
 
+  /// Acquires, as Storage::references() does.
   std::uint32_t handles() const {
-    return static_cast<std::uint32_t>(counts_.load(std::memory_order_relaxed) >> 32);
+    return static_cast<std::uint32_t>(counts_.load(std::memory_order_acquire) >> 32);
   }
 
   // A graph walk's scratch: valid while `mark` is the walk's own number. Guarded by graph_mutex().
