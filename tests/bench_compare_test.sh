@@ -63,4 +63,7 @@ holds "all(r['commit'] for r in record['results'])"
 if TORCH_VERSION=2.0 run vae_mlp --threads 1 --json record.json; then fails "two versions in one record"; fi
 grep -q '^error: record.json holds results of another kind (torch: 1.0, here 2.0)' err || fails "no reason given"
 holds "len(record['results']) == 3"
+# The other program of the folder names what it lacks.
+if python3 "$1/bench/limits.py" --build nowhere 2>err; then fails "limits of nothing"; fi
+grep -q '^error: no nowhere/zoo/vae/genera-vae: build it' err || fails "no reason given"
 echo "the comparison's figures are right"

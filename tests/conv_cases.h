@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "backends/cpu/conv_shape.h"
+#include "backends/conv_shape.h"
 #include "backends/cpu/conv_step.h"
 #include "backends/reference/primitives.h"
 #include "engine/graph/attributes.h"

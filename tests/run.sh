@@ -45,12 +45,12 @@ install_missing() {
     >/dev/null
 }
 
-# The installation that tests/install_test.sh makes goes below the build folder.
+# The installation that tests/install_test.sh makes goes below the build folder. In continuous integration ($CI) warnings are errors.
 configure() {
   local prefix
   prefix=$(mkdir -p "$build" && cd "$build" && pwd)/installed
   if [ ! -f "$build/build.ninja" ]; then
-    meson setup "$build" --prefix "$prefix" >"$build/configure.log" || {
+    meson setup "$build" --prefix "$prefix" ${CI:+--werror} >"$build/configure.log" || {
       cat "$build/configure.log"
       return 1
     }

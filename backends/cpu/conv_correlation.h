@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "backends/conv_shape.h"
 #include "backends/cpu/conv_plan.h"
-#include "backends/cpu/conv_shape.h"
 
 namespace genera::cpu {
 

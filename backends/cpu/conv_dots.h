@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "backends/conv_shape.h"
 #include "backends/cpu/conv_plan.h"
-#include "backends/cpu/conv_shape.h"
 
 namespace genera::cpu {
 

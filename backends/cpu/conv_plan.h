@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "backends/conv_shape.h"
 #include "backends/cpu/conv_kernels.h"
-#include "backends/cpu/conv_shape.h"
 #include "backends/cpu/conv_source.h"
 
 namespace genera::cpu {

@@ -1,8 +1,8 @@
 #include "backends/cpu/conv_step.h"
 
+#include "backends/conv_shape.h"
 #include "backends/cpu/conv_correlation.h"
 #include "backends/cpu/conv_dots.h"
-#include "backends/cpu/conv_shape.h"
 #include "backends/cpu/conv_weight_gradient.h"
 #include "backends/cpu/conv_winograd.h"
 #include "backends/cpu/conv_winograd_weight.h"

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "backends/conv_shape.h"
 #include "backends/cpu/conv_correlation.h"
-#include "backends/cpu/conv_shape.h"
 #include "backends/cpu/conv_winograd_tiles.h"
 
 namespace genera::cpu {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "backends/cpu/conv_shape.h"
+#include "backends/conv_shape.h"
 #include "backends/cpu/conv_winograd_weight_kernels.h"
 #include "backends/cpu/gemm_kernels.h"
 

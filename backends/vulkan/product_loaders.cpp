@@ -1,13 +1,11 @@
 #include "backends/vulkan/product_loaders.h"
 
-#include "backends/cpu/conv_shape.h"
+#include "backends/conv_shape.h"
 
 #include <fmt/format.h>
 
 namespace genera::vulkan {
 namespace {
-
-using cpu::ConvShape;
 
 /// offset + the sum of strides times the batch axes' indices, which g counts.
 std::string batch_offset(const AffineView& view, const Shape& shape) {
@@ -156,7 +154,7 @@ void set_weight_gradient(const ConvShape& s, Product& p, ShaderText& text, int x
 
 Product product_of(const PrimitiveStep& step, ShaderText& text, std::span<const int> same_memory) {
   if (step.op == Op::MatMul) return matrix_product(step, text, same_memory);
-  const ConvShape shape = cpu::conv_shape(step);
+  const ConvShape shape = conv_shape(step);
   const int first = bind(step.inputs[0], text, same_memory);
   const int second = bind(step.inputs[1], text, same_memory);
   Product product;

@@ -7,7 +7,7 @@
 #include "engine/graph/attributes.h"
 #include "engine/plan/plan.h"
 
-namespace genera::cpu {
+namespace genera {
 
 /// x (batch, groups * in_channels, in…), w (groups * out_channels, in_channels, kernel…),
 /// y (batch, groups * out_channels, out…). Axes that the step does not have lead with extent 1.
@@ -39,4 +39,4 @@ struct ConvShape {
 /// The shape of an Op::Conv step.
 ConvShape conv_shape(const PrimitiveStep& step);
 
-}  // namespace genera::cpu
+}  // namespace genera

@@ -1,8 +1,8 @@
-#include "backends/cpu/conv_shape.h"
+#include "backends/conv_shape.h"
 
 #include <cstddef>
 
-namespace genera::cpu {
+namespace genera {
 namespace {
 
 // Moves the last axis to the front: the innermost one should be long.
@@ -65,4 +65,4 @@ ConvShape conv_shape(const PrimitiveStep& step) {
   return shape;
 }
 
-}  // namespace genera::cpu
+}  // namespace genera
