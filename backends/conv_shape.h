@@ -30,6 +30,8 @@ struct ConvShape {
   std::int64_t out_plane() const { return out[0] * out[1] * out[2]; }
   std::int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
   std::int64_t weights() const { return groups * out_channels * in_channels * taps(); }
+  /// Of the direct convolution, padding included.
+  std::int64_t multiply_adds() const { return batch * out_plane() * weights(); }
   /// Whether y is x at the same pixels: nothing but 1 x 1 products.
   bool pointwise() const;
   /// Whether the kernel covers x exactly once, so that y has one pixel.

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "backends/cpu/conv_pack.h"
+#include "backends/cpu/conv_parts.h"
 #include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/rounding.h"
 #include "backends/cpu/scratch.h"
@@ -16,9 +17,6 @@ namespace {
 // Turning a tile reads whole vectors of rows from any of its rows on.
 constexpr std::int64_t kTileFloats =
     (kMaxJoinedPhases * kConvMaxRows + kConvMaxLanes) * kConvMaxVectors * kConvMaxLanes;
-
-// Below so many multiply-adds a second thread costs more than it gives.
-constexpr std::int64_t kSerialWork = 128 * 1024;
 
 // One thread's work: units of some images, or of a band of one image's rows, of one group.
 class Worker {
@@ -420,8 +418,7 @@ void ConvCorrelation::run(const float* source, const float* weights, float* dest
                           const ConvEpilogue* epilogue) const {
   if (empty_) return;
   const std::int64_t tasks = plan_.panel_groups * Worker::units(plan_);
-  const std::int64_t threads = plan_.multiply_adds() < kSerialWork ? 1 : thread_count();
-  const std::int64_t parts = std::min(threads, tasks);
+  const std::int64_t parts = conv_parts(plan_.multiply_adds(), tasks);
   const std::int64_t floats = std::max(Worker::floats(plan_), pack_scratch(plan_));
   // Each thread's share begins on a page of its own.
   const std::int64_t share = whole_pages(floats);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "backends/cpu/conv_parts.h"
 #include "backends/cpu/conv_weight_gradient.h"
 #include "backends/cpu/rounding.h"
 #include "backends/cpu/scratch.h"
@@ -13,8 +14,6 @@ namespace {
 
 // Chunks of images, for the threads.
 constexpr std::int64_t kChunks = 8;
-// Below so many multiply-adds a second thread costs more than it gives.
-constexpr std::int64_t kSerialWork = 128 * 1024;
 
 }  // namespace
 
@@ -91,8 +90,7 @@ void ConvDots::run_task(std::int64_t task, const float* x, const float* y, float
 
 void ConvDots::run(const float* x, const float* y, float* w) const {
   const std::int64_t tasks = shape_.groups * chunks_;
-  const std::int64_t work = shape_.batch * shape_.out_plane() * shape_.weights();
-  const std::int64_t parts = std::min<std::int64_t>(work < kSerialWork ? 1 : thread_count(), tasks);
+  const std::int64_t parts = conv_parts(shape_.multiply_adds(), tasks);
   const std::int64_t floats =
       whole_lines(group_weights() * plan_.kernels->lanes) + plan_.source.scratch(1);
   // Each thread's share begins on a page of its own.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "backends/cpu/conv_parts.h"
 #include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/gemm_kernels.h"
 #include "backends/cpu/rounding.h"
@@ -26,9 +27,6 @@ constexpr std::int64_t kChunks = 8;
 constexpr std::int64_t kChunkBudget = 8 * 1024 * 1024;
 // Taps that are summed up and turned at a time.
 constexpr std::int64_t kSumRows = 64;
-
-// Below so many multiply-adds a second thread costs more than it gives.
-constexpr std::int64_t kSerialWork = 128 * 1024;
 
 // The convolution whose x is this one's y: its kernel is turned round.
 ConvShape exchange(const ConvShape& shape) {
@@ -377,8 +375,7 @@ void ConvWeightGradient::run(const float* x, const float* y, float* w) const {
   }
   if (exchanged_) std::swap(x, y);
   const std::int64_t tasks = chunks_ * shape_.groups * panel_groups_;
-  const std::int64_t work = shape_.batch * shape_.out_plane() * shape_.weights();
-  const std::int64_t parts = std::min<std::int64_t>(work < kSerialWork ? 1 : thread_count(), tasks);
+  const std::int64_t parts = conv_parts(shape_.multiply_adds(), tasks);
   // Each thread's share begins on a page of its own.
   const std::int64_t share = whole_pages(Worker::floats(*this));
   float* scratch = thread_scratch(parts * share + chunks_ * shape_.groups * chunk_floats());

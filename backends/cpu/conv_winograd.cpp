@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "backends/cpu/conv_parts.h"
 #include "backends/cpu/conv_prefetch.h"
 #include "backends/cpu/gemm_kernels.h"
 #include "backends/cpu/rounding.h"
@@ -12,8 +13,6 @@
 namespace genera::cpu {
 namespace {
 
-// Below so many multiply-adds a second thread costs more than it gives.
-constexpr std::int64_t kSerialWork = 128 * 1024;
 // Source channels whose weights are packed at a time.
 constexpr std::int64_t kChannels = 32;
 // Whole vectors are read behind the last tile.
@@ -231,8 +230,7 @@ void ConvWinograd::pack_weights(const float* weights, std::int64_t parts, float*
 void ConvWinograd::run(const float* source, const float* weights, float* dest,
                        const ConvEpilogue* epilogue) const {
   const std::int64_t units = tiles_.units();
-  const std::int64_t threads = multiply_adds_ < kSerialWork ? 1 : thread_count();
-  const std::int64_t parts = std::min(threads, units);
+  const std::int64_t parts = conv_parts(multiply_adds_, units);
   // Each thread's share begins on a page of its own.
   const std::int64_t share = whole_pages(std::max(Worker::floats(*this), pack_scratch()));
   float* scratch = thread_scratch(parts * share + all_weights());

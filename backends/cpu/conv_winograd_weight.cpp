@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "backends/cpu/conv_parts.h"
 #include "backends/cpu/conv_weight_gradient.h"
 #include "backends/cpu/conv_winograd_tiles.h"
 #include "backends/cpu/rounding.h"
@@ -22,9 +23,6 @@ constexpr std::int64_t kMostTiles = 256;
 // Tasks, for the threads, and floats of all chunks' sums.
 constexpr std::int64_t kTasks = 8;
 constexpr std::int64_t kChunkBudget = 1280 * 1024;
-
-// Below so many multiply-adds a second thread costs more than it gives.
-constexpr std::int64_t kSerialWork = 128 * 1024;
 
 // For 2 and 3 taps, as the columns of Source and Gradient in the kernels.
 constexpr WinogradPointRow kSourceRows[2][4] = {{{WinogradPair::difference, 0, 1},
@@ -353,9 +351,7 @@ void ConvWinogradWeight::sum_channel(const float* sums, std::int64_t channel, fl
 }
 
 void ConvWinogradWeight::run(const float* x, const float* y, float* w) const {
-  const std::int64_t work = shape_.batch * shape_.out_plane() * shape_.weights();
-  const std::int64_t threads = work < kSerialWork ? 1 : thread_count();
-  const std::int64_t parts = std::min(threads, tasks());
+  const std::int64_t parts = conv_parts(shape_.multiply_adds(), tasks());
   // Each thread's share begins on a page of its own.
   const std::int64_t share = whole_pages(worker_floats());
   float* scratch = thread_scratch(parts * share + chunks_ * shape_.groups * chunk_floats());
