@@ -5,20 +5,17 @@
 #include <genera/io.h>
 #include <genera/tensor.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "tests/tests_folder.h"
+
 namespace genera::test {
 
-/// tests/golden: under GENERA_TESTS_FOLDER, which `meson test` sets, or in the repository's root.
-inline std::filesystem::path golden_folder() {
-  const char* tests = std::getenv("GENERA_TESTS_FOLDER");
-  return std::filesystem::path(tests != nullptr ? tests : "tests") / "golden";
-}
+inline std::filesystem::path golden_folder() { return tests_folder() / "golden"; }
 
 class GoldenCase {
  public:

@@ -6,8 +6,8 @@
 
 #include "engine/graph/node.h"
 #include "tests/gradient_check.h"
+#include "tests/tests_folder.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -54,8 +54,7 @@ Tensor noise(const Shape& shape, std::uint64_t seed) {
 
 /// The names that the engine's sources give to call().
 std::set<std::string> calls_of_the_engine() {
-  const char* tests = std::getenv("GENERA_TESTS_FOLDER");
-  const std::filesystem::path engine = std::filesystem::path(tests ? tests : "tests") / "../engine";
+  const std::filesystem::path engine = test::tests_folder() / "../engine";
   static const std::regex named(R"(\bcall\(([^,(){};]*"[^,]*),)"), quoted(R"re("(\w+)")re");
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(engine)) {

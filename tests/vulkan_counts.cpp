@@ -11,6 +11,8 @@
 #include <optional>
 #include <sstream>
 
+#include "tests/tests_folder.h"
+
 namespace genera::zoo {
 namespace {
 
@@ -32,8 +34,7 @@ std::string row_of(const Counts& counts) {
 
 /// Lines are "NAME: count count ...".
 std::optional<std::string> committed_row(const std::string& name) {
-  const char* folder = std::getenv("GENERA_TESTS_FOLDER");
-  std::ifstream file(std::string(folder ? folder : "tests") + "/vulkan_counts.txt");
+  std::ifstream file(test::tests_folder() / "vulkan_counts.txt");
   std::string line;
   while (std::getline(file, line))
     if (line.starts_with(name + ": ")) return line.substr(name.size() + 2);

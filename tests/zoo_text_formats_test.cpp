@@ -3,9 +3,9 @@
 #include <genera/io.h>
 
 #include <cmath>
-#include <cstdlib>
 
 #include "tests/io_files.h"
+#include "tests/tests_folder.h"
 #include "zoo/text/formats/model_file.h"
 #include "zoo/text/formats/model_formats.h"
 
@@ -16,7 +16,7 @@ using namespace genera::zoo::text;
 namespace {
 
 std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(std::getenv("GENERA_TESTS_FOLDER")) / "golden/text" / name;
+  return test::tests_folder() / "golden/text" / name;
 }
 
 // The largest difference from the logits that PyTorch computed; of each position every seventh.

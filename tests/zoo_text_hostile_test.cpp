@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "tests/io_files.h"
+#include "tests/tests_folder.h"
 #include "zoo/text/byte_level_bpe.h"
 #include "zoo/text/formats/model_file.h"
 #include "zoo/text/formats/model_formats.h"
@@ -23,9 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path golden(const std::string& name) {
-  return fs::path(std::getenv("GENERA_TESTS_FOLDER")) / "golden/text" / name;
-}
+fs::path golden(const std::string& name) { return test::tests_folder() / "golden/text" / name; }
 
 std::string text_of(const fs::path& path) {
   const Bytes bytes = read_plain(path);

@@ -113,8 +113,8 @@ check "Debian's Bible" gives 0 train --data bible-kjv --model ngram --order 2 --
 check "no such text" gives 3 train --data no-such-text --out never
 check "it tells what is there" says 'bible-kjv'
 cp collection/mine.txt here.txt
-check "a file here, written like a name" gives 3 train --data here.txt --out never
-check "the error says how to name it" says "--data ./here.txt"
+check "a file here, written like a name" gives 0 train --data here.txt --model ngram --out here-run
+check "it is found from another folder" bash -c 'cd elsewhere && "$0" eval ../here-run >out 2>err' "$program"
 check "no such file" gives 3 train --data ./no-such-file --out never
 printf 'too short' >short
 check "too short" gives 3 train --data ./short --out never

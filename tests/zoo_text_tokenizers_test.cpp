@@ -2,11 +2,11 @@
 #include <genera/error.h>
 #include <genera/io.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <random>
 
 #include "tests/io_files.h"
+#include "tests/tests_folder.h"
 #include "zoo/common/json_file.h"
 #include "zoo/text/added_tokens.h"
 #include "zoo/text/byte_level_bpe.h"
@@ -27,7 +27,7 @@ using io_test::write_plain;
 namespace {
 
 std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(std::getenv("GENERA_TESTS_FOLDER")) / "golden/text" / name;
+  return test::tests_folder() / "golden/text" / name;
 }
 
 std::string text_of(const std::filesystem::path& path) {

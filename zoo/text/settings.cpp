@@ -47,7 +47,7 @@ TextSettings TextSettings::resolved() const {
 
 void add_flags(Verb& verb, TextSettings& s) {
   add_train_flags(verb, s.train,
-                  {.data = "Text: a name (bible-kjv, pseudo, or a file in $GENERA_DATA) or a path",
+                  {.data = "Text: a name (bible-kjv, pseudo, a file in $GENERA_DATA) or a path",
                    .items = "sequences"});
   verb.choice("model", s.model, {"gpt", "llama", "lstm", "gru", "ngram"}, "The kind of model")
       .choice("tokenizer", s.tokenizer, {"char", "byte", "bpe"},

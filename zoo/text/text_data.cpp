@@ -20,6 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Names of texts that are no files.
+constexpr std::string_view bible = "bible-kjv", pseudo = "pseudo";
 constexpr std::size_t least_bytes = 100;
 constexpr std::size_t pseudo_bytes = 200000;
 
@@ -35,6 +37,8 @@ bool is_file(const fs::path& path) {
   std::error_code ignored;
   return fs::is_regular_file(path, ignored);
 }
+
+bool is_builtin(std::string_view name) { return name == bible || name == pseudo; }
 
 std::optional<fs::path> in_collection(const std::string& name) {
   const char* collection = std::getenv("GENERA_DATA");
@@ -106,11 +110,15 @@ std::string read_text(const fs::path& path) {
 }
 
 std::string absolute_text(const std::string& name) {
+  fs::path file = name;
   if (name.find('/') == std::string::npos) {
-    const auto found = in_collection(name);
-    return found ? fs::absolute(*found).lexically_normal().string() : name;
+    if (const auto found = in_collection(name)) {
+      file = *found;
+    } else if (is_builtin(name) || !is_file(name)) {
+      return name;
+    }
   }
-  return fs::absolute(name).lexically_normal().string();
+  return fs::absolute(file).lexically_normal().string();
 }
 
 TextData open_text(const std::string& name, double validation_share) {
@@ -120,17 +128,15 @@ TextData open_text(const std::string& name, double validation_share) {
     if (!is_file(place))
       throw DataError(fmt::format("[data] {}: is no file; check the path", place));
     text = read_text(place);
-  } else if (name == "bible-kjv") {
+  } else if (name == bible) {
     text = bible_kjv();
-  } else if (name == "pseudo") {
+  } else if (name == pseudo) {
     text = generated_text(pseudo_bytes, 0);
-  } else if (is_file(name)) {
-    throw DataError(fmt::format(
-        "[data] no text is called '{}'; for the file of that name: --data ./{}", name, name));
   } else {
     throw DataError(fmt::format(
-        "[data] no text '{}': looked for it and {}.txt in $GENERA_DATA{}; known are 'bible-kjv' "
-        "(apt-get install bible-kjv) and 'pseudo', which needs no files; or name a file with '/'",
+        "[data] no text '{}': looked for it here, and for it and {}.txt in $GENERA_DATA{}; known "
+        "are "
+        "'bible-kjv' (apt-get install bible-kjv) and 'pseudo', which needs no files",
         name, name, std::getenv("GENERA_DATA") == nullptr ? " (which is not set)" : ""));
   }
   if (text.size() < least_bytes)

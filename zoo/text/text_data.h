@@ -31,7 +31,8 @@ class TextData {
 
 /// Opens a text. A path is a file. A name is looked up as $GENERA_DATA/NAME[.txt] and
 /// $GENERA_DATA/text/NAME[.txt], then "bible-kjv" is what Debian's program `bible` prints, one verse
-/// a line, and "pseudo" is generated_text(). DataError when there is none, or less than 100 bytes.
+/// a line, "pseudo" is generated_text(), and any other name a file's in the working directory.
+/// DataError when there is none, or less than 100 bytes.
 TextData open_text(const std::string& name_or_path, double validation_share = 0.1);
 /// All bytes of a file. DataError when it cannot be read.
 std::string read_text(const std::filesystem::path& path);
