@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the engine and its programs may cost before any kernel counts, measured on this machine.
 
-    python3 bench/limits.py --build build-demo --json limits.json
+    python3 bench/limits.py --build build --json limits.json
 
 The time from the start of genera-vae to its first training step, for a small and a large data set;
 the engine's own cost of a training step of 1,500 graph nodes and of one addition, both with their

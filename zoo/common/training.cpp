@@ -178,8 +178,7 @@ void Loop::fix_steps(const std::function<void(std::int64_t)>& tell) {
   const double validating = cost.validation * static_cast<double>(options_.validations);
   if (validating > options_.seconds / 2)
     console_.warn(fmt::format(
-        "of {}, {} validations take {}: fewer --validations leave more of it "
-        "to the training",
+        "of {}, {} validations take {}: fewer --validations leave more of it to the training",
         duration_text(options_.seconds), options_.validations, duration_text(validating)));
   fix_config_ = [tell, steps = options_.steps] { tell(steps); };
   write("config.toml", fix_config_);

@@ -135,8 +135,7 @@ TextData open_text(const std::string& name, double validation_share) {
   } else {
     throw DataError(fmt::format(
         "[data] no text '{}': looked for it here, and for it and {}.txt in $GENERA_DATA{}; known "
-        "are "
-        "'bible-kjv' (apt-get install bible-kjv) and 'pseudo', which needs no files",
+        "are 'bible-kjv' (apt-get install bible-kjv) and 'pseudo', which needs no files",
         name, name, std::getenv("GENERA_DATA") == nullptr ? " (which is not set)" : ""));
   }
   if (text.size() < least_bytes)
