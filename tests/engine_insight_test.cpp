@@ -62,7 +62,7 @@ TEST_CASE("the engine goes on after the NaN check threw") {
 }
 
 TEST_CASE("the NaN check does not read a product that only its epilogue needed") {
-  // Large enough to lie in scratch memory, so that its place in the arena holds what was there before.
+  // Large enough to lie in scratch memory: its place in the arena holds what was there before.
   const auto layer = [](double low) {
     return log(matmul(full({400, 30}, 0.1).eval(), full({30, 784}, 0.1).eval()) + low);
   };

@@ -186,7 +186,7 @@ GemmPlan plan_gemm(const Gemm& gemm, const GemmKernels& kernels, int threads) {
 
   plan.tile_rows = ceil_div(plan.rows.lines, ceil_div(plan.rows.lines, kernels.rows));
   plan.row_tiles = ceil_div(plan.rows.lines, plan.tile_rows);
-  // Blocks as they could be if one thread had all of it: the shares may change, the scratch memory does not.
+  // Blocks as they could be if one thread had all of it: shares change, scratch memory does not.
   const std::int64_t tile_floats = kernels.rows * plan.depth;
   plan.row_block = plan.rows.packed
                        ? std::clamp<std::int64_t>(kRowsBudget / tile_floats, 1, plan.row_tiles)

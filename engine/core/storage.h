@@ -39,7 +39,8 @@ class Storage {
   std::size_t bytes() const { return bytes_; }
   /// The least and the largest of its numbers, where somebody looked; whoever writes into a block forgets them.
   std::optional<std::pair<std::int32_t, std::int32_t>> integer_range;
-  /// Acquires: who sees that nobody else holds the block may write into it, after all that the others read.
+  /// Acquires: who sees that nobody else holds the block may write into it, after all that the
+  /// others read.
   std::uint32_t references() const { return references_.load(std::memory_order_acquire); }
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() {
